@@ -1,0 +1,79 @@
+"""One option: key, kind, default, words. The class that collects them is the declaration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from optimux.record import Record
+
+if TYPE_CHECKING:
+    from optimux.declare.kinds import Kind
+
+T = TypeVar("T")
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED = _Required()
+
+
+class Option:
+    """A declared field: its spelling in TOML, JSON and Nix, its kind, its default and its words.
+
+    ``default`` is ``REQUIRED``, ``None`` (may be null, meaning is in ``doc``), or a loaded value.
+    ``unit`` is the unit of a bare number. ``example`` is written as the user would write it.
+    """
+
+    def __init__(self, key: str, kind: Kind[Any], default: Any, doc: str, example: Any, unit: str | None) -> None:
+        self.key = key
+        self.kind = kind
+        self.default = default
+        self.doc = doc
+        self.example = example
+        self.unit = unit
+        self.attribute = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.attribute = name
+
+    @property
+    def required(self) -> bool:
+        """Whether the user must give it."""
+        return self.default is REQUIRED
+
+    @property
+    def nullable(self) -> bool:
+        """Whether null is allowed."""
+        return self.default is None
+
+
+@overload
+def option(key: str, kind: Kind[T], *, doc: str, example: Any = None, unit: str | None = None) -> T: ...
+@overload
+def option(
+    key: str, kind: Kind[T], default: None, *, doc: str, example: Any = None, unit: str | None = None
+) -> T | None: ...
+@overload
+def option(key: str, kind: Kind[T], default: T, *, doc: str, example: Any = None, unit: str | None = None) -> T: ...
+def option(
+    key: str, kind: Kind[Any], default: Any = REQUIRED, *, doc: str, example: Any = None, unit: str | None = None
+) -> Any:
+    """Declare a field of a ``Declared`` class; the type of its values is the kind's."""
+    return Option(key, kind, default, doc, example, unit)
+
+
+class Declared(Record):
+    """A table whose fields are ``option(...)`` class attributes, in order."""
+
+    options: tuple[Option, ...] = ()
+    by_key: dict[str, Option] = {}  # noqa: RUF012 - replaced per class, never mutated
+
+    def __init_subclass__(cls) -> None:
+        own = [value for value in cls.__dict__.values() if isinstance(value, Option)]
+        cls.options = (*cls.options, *own)
+        cls.by_key = {declared.key: declared for declared in cls.options}
+        cls._fields = tuple(declared.attribute for declared in cls.options)
+        cls._defaults = {o.attribute: o.default for o in cls.options if o.default is not REQUIRED}

@@ -1,0 +1,43 @@
+"""Kinds for the small values that options and facts share."""
+
+from __future__ import annotations
+
+from optimux.declare.kinds import Int, Parsed, Text
+from optimux.pci import Address, Id
+from optimux.sizes import Size
+from optimux.version import Version
+
+HEX4 = "[0-9A-Fa-f]{4}"
+ADDRESS_PATTERN = rf"{HEX4}:[0-9A-Fa-f]{{2}}:[01][0-9A-Fa-f]\.[0-7]"
+
+ADDRESS = Parsed(Address.parse, 'a PCI address such as "0000:01:00.0"', ADDRESS_PATTERN, "pciAddress")
+PCI_ID = Parsed(Id.parse, 'a vendor and device id such as "10de:249d"', f"{HEX4}:{HEX4}", "pciId")
+SIZE = Parsed(Size.parse, 'a size with a unit such as "16GiB"', "[0-9]{1,12} ?[KMGT]iB", "size")
+VERSION = Parsed(Version.parse, 'a version such as "11.3"', r"[0-9]{1,5}(\.[0-9]{1,5}){0,2}", "version")
+
+
+def _placement(text: str) -> Address | None:
+    return None if text == "auto" else Address.parse(text)
+
+
+class _Placement(Parsed[Address | None]):
+    """An address, or "auto", which loads to ``None``: whoever starts the device chooses."""
+
+    def written(self, value: Address | None) -> str:
+        return "auto" if value is None else str(value)
+
+
+PLACEMENT = _Placement(_placement, 'a PCI address, or "auto"', f"auto|{ADDRESS_PATTERN}", "placement")
+PATH = Text(
+    r"/[^\n\r\t\"']*[^\n\r\t\"'/]", "an absolute path without quotes, tabs or a trailing slash, such as /a/b", 1024
+)
+WORD = Text(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", "a word of letters, digits and _ . + -", 64)
+MODULE = Text(r"[A-Za-z0-9_-]+", "the name of a kernel module", 64)
+UUID = Text(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "a UUID of the form 8-4-4-4-12", 36)
+MAC = Text(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}", "a unicast MAC address such as 52:54:00:12:34:56", 17)
+CPU_SET = Text(r"\^?[0-9]{1,4}(-[0-9]{1,4})?(,\^?[0-9]{1,4}(-[0-9]{1,4})?)*", 'host CPUs such as "0-3,8"', 256)
+PORT = Int(1, 65535)
+XML = Text(r"(?s:.*)", "well-formed XML elements", 65536)
+TEXT = Text()
+USER = Text(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?", "the name of a user or a group", 33)
+SETTING = Text(r"[A-Za-z][A-Za-z0-9]{0,63}", "a name of letters and digits", 64)

@@ -1,0 +1,1 @@
+"""Plan to artifacts: one module a consumer, none decides anything."""

@@ -1,0 +1,1 @@
+"""The option set: the model, loading, cross-field rules, schema and reference."""

@@ -1,0 +1,34 @@
+"""``vms.<name>.battery``: the battery that NVIDIA's laptop driver looks for."""
+
+from __future__ import annotations
+
+from optimux.declare import Bool, Choice, Declared, Int, Text, option
+from optimux.declare.values import PATH
+
+
+class BatteryOptions(Declared):
+    enable = option("enable", Bool(), True, doc="Whether the guest has the battery table. Needs ACPI.")
+    variant = option(
+        "variant",
+        Choice("full", "article"),
+        "full",
+        doc="full: adapter and battery with _BIX, in mWh; article: the table of 2021 with _BIF alone, in mAh.",
+    )
+    path = option(
+        "path",
+        PATH,
+        "/var/lib/libvirt/acpi/optimux-battery.aml",
+        doc="Where the table lies on the host. AppArmor lets QEMU read /var/lib/libvirt/acpi, not /etc or /usr/share.",
+        example="/var/lib/libvirt/acpi/ssdt1.dat",
+    )
+    capacity = option(
+        "capacity",
+        Int(1, 1_000_000),
+        None,
+        doc="Design capacity: mWh for full, mAh for article. Null is the variant's own.",
+        example=83_000,
+    )
+    voltage = option("voltage", Int(1, 100_000), None, doc="Design voltage. Null is the variant's.", unit="mV", example=11_550)
+    model = option("model", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="Model number.", example="HSTNN-DB9P")
+    serial = option("serial", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="Serial number.", example="00421")
+    oem = option("oem", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="OEM information.", example="HP")

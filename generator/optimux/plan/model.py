@@ -1,0 +1,143 @@
+"""The plan: every decision made, as frozen values. Emitters read it and decide nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimux.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optimux.errors import Problem
+    from optimux.options.gpus import Rom
+    from optimux.options.looking_glass import LookingGlass
+    from optimux.options.vm import Vm
+    from optimux.pci import Address, Id
+    from optimux.plan.battery import Battery
+    from optimux.sizes import Size
+    from optimux.version import Version
+
+
+class PlannedFunction(Record):
+    """A PCI function on the host that a GPU entry names."""
+
+    address: Address
+    id: Id
+    passed: bool
+
+
+class GpuPlan(Record):
+    """One card: its functions first, other devices of its group after them."""
+
+    name: str
+    functions: tuple[PlannedFunction, ...]
+    bind: str  # "id", "address", "libvirt"
+    d3cold_allowed: bool
+    disable_idle_d3: bool
+
+    @property
+    def binds_early(self) -> bool:
+        """Whether vfio-pci takes it at boot."""
+        return self.bind != "libvirt"
+
+
+class SharedMemory(Record):
+    """One Looking Glass device: its size is here and nowhere else.
+
+    ``path`` is ``/dev/kvmfrN`` or ``/dev/shm/NAME``; ``name`` is the ``<shmem>`` name and the memdev id.
+    """
+
+    gpu: str
+    kind: str  # "kvmfr", "shm"
+    release: str  # "b7", "idd"
+    name: str
+    path: str
+    size: Size
+    user: str | None
+    group: str
+
+
+class HostPlan(Record):
+    """The host's side. Module names use underscores, kernel parameters are single words."""
+
+    distribution: str
+    initramfs: str | None  # None on NixOS
+    boot_loader: str | None  # None on NixOS
+    cpu_vendor: str
+    libvirt: Version
+    qemu: Version
+    kernel: Version
+    security_module: str  # "apparmor", "selinux", "none"
+    kernel_params: tuple[str, ...]
+    early_modules: tuple[str, ...]  # for the initramfs, in load order; empty when nothing binds early
+    vfio_options: tuple[str, ...]  # of vfio-pci, such as "ids=10de:249d,10de:228b"
+    softdeps: tuple[str, ...]  # drivers that wait for vfio-pci
+    blacklist: tuple[str, ...]
+    override_addresses: tuple[Address, ...]  # driver_override=vfio-pci before any driver loads
+    device_acl: tuple[str, ...]  # the whole cgroup_device_acl, empty when libvirt's own list is enough
+    apparmor_rules: tuple[str, ...]  # lines of the abstraction, each with its comma
+    apparmor_drop_in: bool  # whether libvirt reads abstractions/libvirt-qemu.d
+    packages: tuple[str, ...]  # by the distribution's own names
+
+
+class RootPort(Record):
+    """A pcie-root-port: ``index`` is the guest's bus behind it."""
+
+    index: int
+    address: Address
+    multifunction: bool
+
+
+class HostDevice(Record):
+    """A function given to the guest."""
+
+    source: Address
+    guest: Address
+    multifunction: bool
+    rom: Rom | None
+    alias: str | None  # user alias, where qemu:override needs one
+    iommufd: bool
+
+
+class DomainPlan(Record):
+    """One VM. ``vm`` holds the user's options with every null that matters resolved."""
+
+    key: str
+    name: str
+    uuid: str
+    machine: str
+    vcpus: int
+    vm: Vm
+    hyperv: tuple[tuple[str, Mapping[str, str]], ...]  # element names with further attributes, in libvirt's order
+    root_ports: tuple[RootPort, ...]
+    host_devices: tuple[HostDevice, ...]
+    video_address: Address | None
+    memory: SharedMemory | None
+    ivshmem: Address | None  # None: QEMU chooses
+    battery: Battery | None
+    battery_path: str
+    battery_in_acpi: bool  # <acpi><table>, else a command line argument
+    subsystem: tuple[tuple[str, int], ...]  # QEMU properties of the GPU's device, by qemu:override
+    looking_glass: LookingGlass
+
+
+class Plan(Record):
+    """Everything that is emitted, and what merely surprises (``warnings``)."""
+
+    host: HostPlan
+    gpus: tuple[GpuPlan, ...]
+    memories: tuple[SharedMemory, ...]  # kvmfr devices in the order of their numbers, then files
+    looking_glass: LookingGlass
+    domains: tuple[DomainPlan, ...]
+    warnings: tuple[Problem, ...]
+
+    @property
+    def kvmfr(self) -> tuple[SharedMemory, ...]:
+        """The kvmfr devices, by number."""
+        return tuple(memory for memory in self.memories if memory.kind == "kvmfr")
+
+    @property
+    def shm(self) -> tuple[SharedMemory, ...]:
+        """The files in /dev/shm."""
+        return tuple(memory for memory in self.memories if memory.kind == "shm")
