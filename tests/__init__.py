@@ -1,0 +1,1 @@
+"""Optimux's tests."""

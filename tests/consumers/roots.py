@@ -1,0 +1,201 @@
+"""Debian roots for the consumers: built once with mmdebstrap, kept in the user's cache, never changed.
+
+A root is keyed by its recipe. It is built under a lock and under another name, then renamed, so that neither
+a second worker nor a run that was cut off leaves half a root. Roots of an older recipe are removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optimux.record import Record
+from tests.consumers import apt
+from tests.consumers.errors import Unavailable
+from tests.consumers.session import Session, as_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_BUILD_SECONDS = 1500
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+class Recipe(Record):
+    """What a root holds. ``variant`` is mmdebstrap's: ``minbase``, or ``extract`` for files alone."""
+
+    suite: str
+    packages: tuple[str, ...]
+    variant: str = "minbase"
+
+    def command(self, target: Path, mirror: str) -> list[str]:
+        """The mmdebstrap command line that builds the root."""
+        mode = "root" if os.geteuid() == 0 else "unshare"
+        return [
+            *("mmdebstrap", f"--mode={mode}", f"--variant={self.variant}", "--format=directory"),
+            *("--quiet", f"--include={','.join(self.packages)}"),
+            *(f"--aptopt={line}" for line in apt.options()),
+            *('--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"'),
+            *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")),
+            # extract runs no maintainer script, so nothing else makes the mount points
+            """--setup-hook=mkdir -p "$1/proc" "$1/sys" """.strip(),
+            *(self.suite, str(target), mirror),
+        ]
+
+    def key(self) -> str:
+        """The cache key: it changes with anything that the command line says, but for the addresses."""
+        text = "\n".join((str(os.geteuid() == 0), *self.command(Path("target"), "mirror")))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_VIRTUALISATION = (
+    *("libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"),
+    *("ovmf", "swtpm", "swtpm-tools", "apparmor"),
+)
+BOOKWORM = Recipe("bookworm", (*_VIRTUALISATION, "qemu-system-gui"))
+TRIXIE = Recipe(
+    "trixie",
+    (
+        *(*_VIRTUALISATION, "qemu-system-modules-spice", "libxml2-utils"),
+        *("systemd", "udev", "kmod", "initramfs-tools", "dracut-core", "linux-image-amd64"),
+        *("acpica-tools", "nix-bin"),
+    ),
+)
+# dracut's own package displaces initramfs-tools; dracut-core stands beside it.
+# looking-glass-client needs no maintainer script; without libc-bin and its like the root has no shell.
+SID = Recipe("sid", ("base-files", "coreutils", "dash", "libc-bin", "looking-glass-client"), "extract")
+
+
+class Root:
+    """One built root."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def session(self, binds: Mapping[Path, str] | None = None) -> Iterator[Session]:
+        """Several commands in one throwaway layer; ``binds`` maps paths here to paths inside, read-only."""
+        with (
+            _locked(self.path.with_suffix(".used"), fcntl.LOCK_SH),
+            Session(self.path, _mount_point(), binds) as session,
+        ):
+            yield session
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        binds: Mapping[Path, str] | None = None,
+        input: str | bytes = b"",
+        timeout: float = 60,
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command in a throwaway layer of its own; see ``Session.run``."""
+        with self.session(binds) as session:
+            return session.run(command, input=input, timeout=timeout, check=check)
+
+
+def cache() -> Path:
+    """The folder of the roots."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "optimux" / "roots"
+
+
+def _mount_point() -> Path:
+    point = cache() / "mount"
+    point.mkdir(parents=True, exist_ok=True)
+    return point
+
+
+@contextmanager
+def _locked(path: Path, operation: int) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, operation)
+        yield
+
+
+@functools.cache
+def missing() -> str | None:
+    """Why roots cannot be built or entered here, or None."""
+    for program, package in (("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux"), ("nsenter", "util-linux")):
+        if not shutil.which(program):
+            return f"{program} is not installed (Debian package {package})"
+    if not _KEYRING.exists():
+        return f"{_KEYRING} is missing (Debian package debian-archive-keyring)"
+    allowed = subprocess.run([*as_root(), "unshare", "--mount", "true"], capture_output=True, check=False, timeout=30)
+    if allowed.returncode:
+        return f"neither root nor user namespaces: {allowed.stderr.decode(errors='replace').strip()}"
+    try:
+        apt.mirror()
+    except Unavailable as reason:
+        return str(reason)
+    return None
+
+
+def _remove(path: Path) -> None:
+    subprocess.run([*as_root(), "rm", "-rf", "--one-file-system", str(path)], check=True, timeout=300)
+
+
+def _remove_stale(recipe: Recipe, current: Path) -> None:
+    for old in current.parent.glob(f"{recipe.suite}-*"):
+        if old == current or not old.is_dir():
+            continue
+        with old.with_suffix(".used").open("w") as used:
+            try:
+                fcntl.flock(used, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # another checkout's tests are inside
+                continue
+            _remove(old)
+        old.with_suffix(".used").unlink(missing_ok=True)
+
+
+def _build(recipe: Recipe, target: Path) -> None:
+    half = target.with_suffix(".building")
+    _remove(half)
+    log = target.with_suffix(".log")
+    with log.open("wb") as words:
+        command = recipe.command(half, apt.mirror())
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, timeout=_BUILD_SECONDS)
+    if done.returncode:
+        _remove(half)
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+        raise RuntimeError(f"mmdebstrap could not build the {recipe.suite} root, see {log}:\n{tail}")
+    half.rename(target)
+
+
+def root(recipe: Recipe) -> Root:
+    """The root of a recipe, built first where it is not in the cache.
+
+    Raises ``Unavailable`` where this machine cannot build it, ``RuntimeError`` where building fails.
+    """
+    if reason := missing():
+        raise Unavailable(reason)
+    target = cache() / f"{recipe.suite}-{recipe.key()}"
+    with _locked(cache() / f"{recipe.suite}.lock", fcntl.LOCK_EX):
+        if not target.is_dir():
+            _build(recipe, target)
+            _remove_stale(recipe, target)
+    return Root(target)
+
+
+def bookworm_root() -> Root:
+    """libvirt 9.0, QEMU 7.2."""
+    return root(BOOKWORM)
+
+
+def trixie_root() -> Root:
+    """libvirt 11.3, QEMU 10, systemd, a kernel, both initramfs tools, iasl, Nix."""
+    return root(TRIXIE)
+
+
+def sid_root() -> Root:
+    """The B7 client of Looking Glass."""
+    return root(SID)
