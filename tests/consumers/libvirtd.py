@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import shlex
 import tempfile
 import time
@@ -14,13 +16,20 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from tests.consumers.roots import Root
     from tests.consumers.session import Session
 
 _READY_SECONDS = 120
+_KVM = re.compile(r"(<domain\b[^>]*\btype=['\"])kvm\b")
+_QEMU = re.compile(r"(<domain\b[^>]*\btype=['\"])qemu\b")
 
 
 class Libvirtd:
-    """The system libvirtd of a session, with QEMU's capabilities probed."""
+    """The system libvirtd of a session, with QEMU's capabilities probed.
+
+    Entering it takes 1 to 4 seconds and raises ``Refused`` with the daemon's log where it stops, for instance
+    over its configuration.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -28,19 +37,28 @@ class Libvirtd:
     def __enter__(self) -> Self:
         self._log = tempfile.TemporaryFile()
         self._daemons = [self._session.start([daemon], self._log) for daemon in ("virtlogd", "libvirtd")]
-        deadline = time.monotonic() + _READY_SECONDS
-        while self._virsh("version", check=False).returncode:
-            if time.monotonic() > deadline or any(daemon.poll() is not None for daemon in self._daemons):
-                raise RuntimeError(f"libvirtd did not come up: {self.log()}")
-            time.sleep(0.1)
+        try:
+            self._wait()
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while self._virsh("version", check=False).returncode:
+            if time.monotonic() > deadline or any(daemon.poll() is not None for daemon in self._daemons):
+                raise Refused(f"libvirtd did not come up: {self.log()}")
+            time.sleep(0.1)
+
+    def _stop(self) -> None:
         for daemon in self._daemons:
-            daemon.terminate()
-        for daemon in self._daemons:
+            daemon.kill()
             daemon.wait(timeout=30)
         self._log.close()
 
@@ -58,13 +76,14 @@ class Libvirtd:
         """libvirt's version, such as ``11.3.0``."""
         return self._virsh("version", "--daemon").stdout.rsplit(None, 1)[-1]
 
+    @functools.cached_property
     def has_kvm(self) -> bool:
         """Whether domains of type kvm can be defined: it takes a ``/dev/kvm`` that QEMU can open."""
-        return "<domain type='kvm'>" in self._virsh("capabilities").stdout
+        return "<domain type='kvm'" in self._virsh("capabilities").stdout
 
     def define(self, xml: str) -> None:
-        """Define a domain. Raises ``Refused`` with libvirt's own words."""
-        self._session.put("/tmp/domain.xml", xml)
+        """Define a domain, as type qemu where this machine has no KVM. Raises ``Refused`` with libvirt's own words."""
+        self._session.put("/tmp/domain.xml", xml if self.has_kvm else _KVM.sub(r"\1qemu", xml, count=1))
         done = self._virsh("define", "/tmp/domain.xml", check=False)
         if done.returncode:
             raise Refused(done.stderr.strip())
@@ -78,10 +97,14 @@ class Libvirtd:
         self._virsh("undefine", "--nvram", name)
 
     def kept(self, xml: str, name: str) -> str:
-        """Define, dump and undefine: what libvirt kept of ``xml``, whose domain is called ``name``."""
+        """Define, dump and undefine: what libvirt kept of ``xml``, whose domain is called ``name``.
+
+        Where this machine has no KVM, the type that ``define`` changed is put back.
+        """
         self.define(xml)
         try:
-            return self.dumpxml(name)
+            kept = self.dumpxml(name)
+            return kept if self.has_kvm or not _KVM.search(xml) else _QEMU.sub(r"\1kvm", kept, count=1)
         finally:
             self.undefine(name)
 
@@ -91,3 +114,14 @@ class Libvirtd:
         libvirt refuses host devices on a machine without an IOMMU.
         """
         return shlex.split(self._virsh("domxml-to-native", "qemu-argv", "--domain", name).stdout)
+
+
+def qemu_conf(root: Root, text: str) -> None:
+    """libvirtd starts with ``text`` at the end of the distribution's own qemu.conf.
+
+    libvirt says nothing of a key that it does not know. Raises ``Refused``.
+    """
+    with root.session() as session:
+        session.put("/etc/libvirt/qemu.conf", session.read("/etc/libvirt/qemu.conf") + text.encode())
+        with Libvirtd(session):
+            pass

@@ -19,13 +19,13 @@ _QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
 # Siblings whose order says something: the arguments of a command line, the boot devices.
 _ORDERED = frozenset({f"{_QEMU}arg", "boot"})
 # https://libvirt.org/formatdomain.html#memory-allocation: the powers of 1024 may be written without "iB".
-_SCALE = {"b": 1, "bytes": 1, "": 1} | {
+_SCALE = {"b": 1, "bytes": 1} | {
     f"{letter}{ending}": base**power
     for power, letter in enumerate("KMGTPE", start=1)
     for ending, base in (("", 1024), ("iB", 1024), ("B", 1000))
 }
-# What a number without a unit means, where it is not bytes.
-_DEFAULT_UNIT = dict.fromkeys(
+# What a size without a unit is counted in.
+_DEFAULT_UNIT = {"size": "bytes"} | dict.fromkeys(
     ("memory", "currentMemory", "maxMemory", "pcihole64", "hard_limit", "soft_limit", "swap_hard_limit", "page"), "KiB"
 )
 
