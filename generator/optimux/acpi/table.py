@@ -30,7 +30,7 @@ CHECKSUM_OFFSET = 9
 
 
 class Header(Record):
-    """The fields that are not computed. Raises ``AmlError`` for what does not fit."""
+    """The fields that are not computed; texts are without the NULs that fill them."""
 
     signature: str
     revision: int
@@ -76,7 +76,7 @@ def build_table(header: Header, content: bytes) -> bytes:
         in_range(header.compiler_revision, 32, "the compiler revision"),
     )
     table = bytearray(packed + content)
-    table[CHECKSUM_OFFSET] = checksum(table)
+    table[CHECKSUM_OFFSET] = checksum(bytes(table))
     return bytes(table)
 
 

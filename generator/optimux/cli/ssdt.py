@@ -1,0 +1,129 @@
+"""``optimux ssdt``: the battery table alone, written or read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from optimux.errors import InvalidInput, OptimuxError, Problem
+
+# No firmware comes near it: the largest tables hold some hundred KiB.
+LIMIT = 4 << 20
+
+EPILOG = """\b
+Examples:
+  optimux ssdt -o battery.aml             today's table
+  optimux ssdt --asl                      its source
+  optimux ssdt --variant article -o ssdt1.dat
+  optimux ssdt --decode /sys/firmware/acpi/tables/SSDT1
+"""
+
+
+@click.command("ssdt", epilog=EPILOG)
+@click.option("--variant", type=click.Choice(["full", "article"]), help="Which table: full (default) or article.")
+@click.option("--asl", is_flag=True, help="The source instead of the table.")
+@click.option("--decode", "source", metavar="FILE", help="Read a table back; - is standard input.")
+@click.option("--json", "as_json", is_flag=True, help="What the table holds, as JSON.")
+@click.option("-o", "--output", metavar="FILE", help="Write to a file instead of standard output.")
+def command(variant: str | None, asl: bool, source: str | None, as_json: bool, output: str | None) -> None:
+    """Write the table of a full battery, or read one back."""
+    run_ssdt(variant, asl, source, as_json, output)
+
+
+def run_ssdt(variant: str | None, asl: bool, source: str | None, as_json: bool, output: str | None) -> None:
+    """Do what the options say. Raises ``InvalidInput`` and ``OptimuxError``."""
+    if problems := [*_clashes(variant, asl, source, as_json)]:
+        raise InvalidInput(problems)
+    result = read_back(source, as_json) if source else generate(variant or "full", asl, as_json)
+    binary = not (source or asl or as_json)
+    if output and output != "-":
+        _write(Path(output), result)
+    elif binary and sys.stdout.isatty():
+        problem = Problem("standard output", "a terminal", "a file or a pipe for the table's bytes", "Add -o FILE.")
+        raise InvalidInput([problem])
+    else:
+        sys.stdout.buffer.write(result)
+        sys.stdout.buffer.flush()
+
+
+def _clashes(variant: str | None, asl: bool, source: str | None, as_json: bool) -> list[Problem]:
+    pairs = {
+        ("--decode", "--variant"): source and variant,
+        ("--decode", "--asl"): source and asl,
+        ("--asl", "--json"): asl and as_json,
+    }
+    return [
+        Problem(first, f"together with {second}", "one of the two", "Leave one out.")
+        for (first, second), given in pairs.items()
+        if given
+    ]
+
+
+def generate(variant: str, asl: bool, as_json: bool) -> bytes:
+    """A variant's table, its source, or what it holds as JSON."""
+    from optimux.acpi.battery import battery_asl, battery_table
+    from optimux.plan.battery import ARTICLE, FULL
+
+    battery = ARTICLE if variant == "article" else FULL
+    if asl:
+        return battery_asl(battery).encode("ascii")
+    table = battery_table(battery)
+    return describe(table, variant, as_json) if as_json else table
+
+
+def read_back(source: str, as_json: bool) -> bytes:
+    """The report on a file's table. Raises ``InvalidInput`` for what is unreadable or no table."""
+    return describe(_read(source), source, as_json)
+
+
+def describe(table: bytes, source: str, as_json: bool) -> bytes:
+    """The report on a table's bytes, or the same as JSON."""
+    import json
+
+    from optimux.acpi.decode import decode
+    from optimux.acpi.report import as_data, as_text
+
+    decoded = decode(table, source)
+    text = json.dumps(as_data(decoded), indent=2) + "\n" if as_json else as_text(decoded)
+    return text.encode("utf-8")
+
+
+def _read(source: str) -> bytes:
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read(LIMIT + 1)
+        else:
+            with Path(source).open("rb") as file:
+                data = file.read(LIMIT + 1)
+    except (OSError, ValueError) as error:
+        raise InvalidInput([Problem(source, _reason(error), "a readable file", "Check the path.")]) from None
+    if len(data) > LIMIT:
+        raise InvalidInput([Problem(source, "more than 4 MiB", "at most 4 MiB", "Is it the right file?")])
+    return data
+
+
+def _write(path: Path, result: bytes) -> None:
+    """Replace ``path`` as a whole, so that a reader sees the old file or the new one."""
+    from tempfile import NamedTemporaryFile
+
+    try:
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            path.write_bytes(result)  # a device or a pipe is written to, not replaced
+            return
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+        try:
+            temporary.write_bytes(result)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise OptimuxError(f"{path}: cannot be written: {_reason(error)}") from None
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
