@@ -20,7 +20,7 @@ class Element(Record):
     raw: str = ""
 
 
-def element(name: str, *children: Element | None, text: str | None = None, raw: str = "", **attributes: object) -> Element:
+def element(name: str, /, *children: Element | None, text: str | None = None, raw: str = "", **attributes: object) -> Element:
     """Build an element; ``None`` children and ``None`` attribute values are left out.
 
     A trailing underscore (``type_``) avoids Python's words; ``__`` writes a colon (``xmlns__qemu``).

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from optimux.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from optimux.errors import Problem
     from optimux.options.gpus import Rom
     from optimux.options.looking_glass import LookingGlass
     from optimux.options.vm import Vm
+    from optimux.options.vm.devices import Disk
     from optimux.pci import Address, Id
     from optimux.plan.battery import Battery
     from optimux.sizes import Size
@@ -78,7 +77,15 @@ class HostPlan(Record):
     device_acl: tuple[str, ...]  # the whole cgroup_device_acl, empty when libvirt's own list is enough
     apparmor_rules: tuple[str, ...]  # lines of the abstraction, each with its comma
     apparmor_drop_in: bool  # whether libvirt reads abstractions/libvirt-qemu.d
-    packages: tuple[str, ...]  # by the distribution's own names
+    user_groups: tuple[tuple[str, str], ...]  # user and group that it must be a member of
+
+
+class Enlightenment(Record):
+    """A child of ``<hyperv>`` that is on: further attributes, and children that are on too."""
+
+    name: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    children: tuple[str, ...] = ()
 
 
 class RootPort(Record):
@@ -109,7 +116,9 @@ class DomainPlan(Record):
     machine: str
     vcpus: int
     vm: Vm
-    hyperv: tuple[tuple[str, Mapping[str, str]], ...]  # element names with further attributes, in libvirt's order
+    disks: tuple[Disk, ...]  # bus, format, discard, readonly and target filled in
+    hyperv: tuple[Enlightenment, ...]  # in libvirt's order
+    cpu_features: tuple[tuple[str, str], ...]  # name, policy
     root_ports: tuple[RootPort, ...]
     host_devices: tuple[HostDevice, ...]
     video_address: Address | None

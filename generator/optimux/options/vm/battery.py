@@ -14,11 +14,20 @@ class BatteryOptions(Declared):
         "full",
         doc="full: adapter and battery with _BIX, in mWh; article: the table of 2021 with _BIF alone, in mAh.",
     )
+    attach = option(
+        "attach",
+        Choice("acpi", "commandline"),
+        None,
+        doc="How QEMU gets it: libvirt's <acpi><table> (11.2 and newer) or a -acpitable argument. Null is acpi where "
+        "the planned libvirt has it.",
+        example="commandline",
+    )
     path = option(
         "path",
         PATH,
-        "/var/lib/libvirt/acpi/optimux-battery.aml",
-        doc="Where the table lies on the host. AppArmor lets QEMU read /var/lib/libvirt/acpi, not /etc or /usr/share.",
+        None,
+        doc="Where the table lies on the host. Null is /var/lib/libvirt/acpi/optimux-<vm>.aml: AppArmor lets QEMU read "
+        "that folder, not /etc or /usr/share.",
         example="/var/lib/libvirt/acpi/ssdt1.dat",
     )
     capacity = option(

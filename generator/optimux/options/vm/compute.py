@@ -98,14 +98,17 @@ class Smbios(Declared):
         doc="Show the host's SMBIOS, the strings given here, or QEMU's.",
         example="sysinfo",
     )
-    bios = option("bios", MapOf(Text()), {}, doc="BIOS strings: vendor, version, date, release.")
+    bios = option("bios", MapOf(Text(), Choice("vendor", "version", "date", "release")), {}, doc="BIOS strings: vendor, version, date, release.")
     system = option(
         "system",
-        MapOf(Text()),
+        MapOf(Text(), Choice("manufacturer", "product", "version", "serial", "uuid", "sku", "family")),
         {},
         doc="System strings: manufacturer, product, version, serial, uuid, sku, family.",
         example={"manufacturer": "HP", "product": "OMEN by HP Laptop 17"},
     )
     base_board = option(
-        "baseBoard", MapOf(Text()), {}, doc="Board strings: manufacturer, product, version, serial, asset, location."
+        "baseBoard",
+        MapOf(Text(), Choice("manufacturer", "product", "version", "serial", "asset", "location")),
+        {},
+        doc="Board strings: manufacturer, product, version, serial, asset, location."
     )

@@ -1,0 +1,76 @@
+"""The command line: the only place that maps errors to exit codes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from optimux import __version__
+from optimux.cli.report import report_error
+
+VERBS = {
+    "generate": "Write the bundle: host files, domain XML, battery table, client and guest files.",
+    "schema": "Print what the options are: JSON Schema or Markdown.",
+    "ssdt": "Write or read the battery table alone.",
+}
+
+
+class _Verbs(click.Group):
+    """Verbs by name; a verb's module is imported only when it runs or shows its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"optimux.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown verb gets the nearest known one."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from optimux.declare.kinds import nearest
+
+            hint = nearest(args[0], tuple(VERBS))
+            ctx.fail(f"No verb {args[0]!r}. {hint} Verbs: {', '.join(VERBS)}.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 invalid input, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="optimux")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def group(debug: bool) -> None:
+    """GPU passthrough on laptops with two GPUs, from one option set."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and leave with its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command. Returns 0, 1, 2 or 130."""
+    debug = "--debug" in arguments[:1]
+    try:
+        result: Any = group.main(arguments, prog_name="optimux", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        if debug and not isinstance(error, SystemExit):
+            import traceback
+
+            traceback.print_exc()
+        return report_error(error)
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,91 @@
+"""``optimux generate``: from a configuration to the bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from optimux.cli.report import report_warnings, say
+from optimux.emit.bundle import bundle
+from optimux.errors import InvalidInput, OptimuxError, Problem
+from optimux.facts import Facts, load_facts
+from optimux.options.load import read_config
+from optimux.plan import Plan, plan_from
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optimux.emit.artifact import Artifact
+
+EXAMPLES = """\b
+Examples:
+  optimux generate optimux.toml -o out/
+  optimux generate optimux.toml -o out/ --facts facts.json
+  optimux generate optimux.toml -o out/ --check
+"""
+
+
+@click.command("generate", epilog=EXAMPLES)
+@click.argument("config")
+@click.option("-o", "--output", required=True, metavar="DIR", help="The folder for the bundle.")
+@click.option("--facts", metavar="FILE", help="What is known of the host, as `optimux detect --json` prints it.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 with a difference when DIR is not up to date.")
+@click.option("--force", is_flag=True, help="Overwrite files that Optimux did not write.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(config: str, output: str, facts: str | None, check: bool, force: bool, as_json: bool) -> int:
+    """Write everything that CONFIG (TOML, JSON, or - for TOML on standard input) asks for."""
+    plan = plan_from(read_config(config), load_facts(facts) if facts else Facts())
+    artifacts = bundle(plan)
+    _check_against_schema(plan, artifacts)
+    report_warnings(plan.warnings)
+    if check:
+        from optimux.cli.difference import print_difference
+
+        return print_difference(artifacts, Path(output))
+    _write(plan, artifacts, Path(output), force, as_json)
+    return 0
+
+
+def _write(plan: Plan, artifacts: Sequence[Artifact], folder: Path, force: bool, as_json: bool) -> None:
+    from optimux.host.folder import write
+
+    comparison = write(artifacts, folder, force=force)
+    if as_json:
+        import hashlib
+        import json
+
+        files = [
+            {"path": a.path, "mode": f"{a.mode:04o}", "sha256": hashlib.sha256(a.content).hexdigest()}
+            for a in artifacts
+        ]
+        warnings = [{key: getattr(w, key) for key in w._fields} for w in plan.warnings]
+        click.echo(json.dumps({"folder": str(folder), "files": files, "warnings": warnings}, indent=2))
+        return
+    for artifact in artifacts:
+        click.echo(folder / artifact.path)
+    if comparison.is_current:
+        say(f"{folder} is up to date: {len(artifacts)} files")
+    else:
+        say(f"wrote {len(artifacts)} files to {folder}; INSTALL.md there says what comes next")
+
+
+def _check_against_schema(plan: Plan, artifacts: Sequence[Artifact]) -> None:
+    """Let libvirt's schema judge the domains, where the machine has the planned version of it."""
+    from optimux.host.libvirt_schema import is_oracle_for, violations
+
+    if not is_oracle_for(plan.host.libvirt):
+        return
+    for artifact in artifacts:
+        if artifact.path.startswith("domains/") and (lines := violations(artifact.content.decode())):
+            key = artifact.path.removeprefix("domains/").removesuffix(".xml")
+            if any(domain.key == key and _has_extra_xml(domain.vm.extra_xml) for domain in plan.domains):
+                remedy = "Correct the fragment: it is well-formed, but not where libvirt expects it."
+                allowed = f"what the schema of libvirt {plan.host.libvirt} allows"
+                raise InvalidInput([Problem(f"vms.{key}.extraXml", lines[0], allowed, remedy)])
+            raise OptimuxError(f"libvirt's schema refuses {artifact.path}: {'; '.join(lines)}")
+
+
+def _has_extra_xml(extra: object) -> bool:
+    return extra != type(extra)()

@@ -1,0 +1,79 @@
+"""What a person reads on standard error, and the exit code that a program reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from optimux.errors import InvalidInput, OptimuxError, Problem
+
+DONE, FAILED, INVALID, INTERRUPTED = 0, 1, 2, 130
+
+
+def report_error(error: BaseException) -> int:
+    """Print an error in the user's words; the exit code for it."""
+    if isinstance(error, InvalidInput):
+        count = len(error.problems)
+        say(f"{_red('error')}: invalid input, {count} problem{'s' if count != 1 else ''}; nothing was written")
+        for problem in error.problems:
+            say(_paragraph(problem))
+        return INVALID
+    if isinstance(error, OptimuxError):
+        say(f"{_red('error')}: {error}")
+        return FAILED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return INVALID
+    if isinstance(error, click.ClickException):
+        error.show()
+        return INVALID
+    return _report_other(error)
+
+
+def _report_other(error: BaseException) -> int:
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    if isinstance(error, KeyboardInterrupt | click.Abort | EOFError):
+        say("interrupted")
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # The reader has gone; keep the interpreter from failing again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    if isinstance(error, OSError):
+        say(f"{_red('error')}: {error.strerror}: {error.filename}")
+        return FAILED
+    say(f"{_red('error')}: {type(error).__name__}: {error}. This is a defect of Optimux; `optimux --debug …` shows where.")
+    return FAILED
+
+
+def report_warnings(warnings: tuple[Problem, ...]) -> None:
+    """Print what merely surprises."""
+    for warning in warnings:
+        say(f"{_yellow('warning')}: {_paragraph(warning).strip()}")
+
+
+def _paragraph(problem: Problem) -> str:
+    where = f"{problem.path}: " if problem.path else ""
+    return f"  {where}found {problem.found}\n      allowed: {problem.allowed}\n      {problem.remedy}"
+
+
+def say(text: str) -> None:
+    """One message on standard error."""
+    print(text, file=sys.stderr)
+
+
+def _red(text: str) -> str:
+    return _coloured(text, "31;1")
+
+
+def _yellow(text: str) -> str:
+    return _coloured(text, "33;1")
+
+
+def _coloured(text: str, code: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else text

@@ -1,0 +1,61 @@
+"""The libvirt domain: https://libvirt.org/formatdomain.html, elements in libvirt's own order."""
+
+from __future__ import annotations
+
+from optimux.emit.domain_xml.commandline import commandline, overrides
+from optimux.emit.domain_xml.compute import (
+    blockio,
+    cpu,
+    cpu_tune,
+    memory,
+    memory_backing,
+    vcpu,
+)
+from optimux.emit.domain_xml.devices import devices
+from optimux.emit.domain_xml.platform import clock, features, lifecycle, os_element, power_management, sysinfo
+from optimux.emit.xml import element, render
+from optimux.plan.model import DomainPlan
+
+LIBOSINFO = "http://libosinfo.org/xmlns/libvirt/domain/1.0"
+QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
+
+
+def domain_xml(domain: DomainPlan) -> str:
+    """The domain as libvirt reads it, UTF-8 text ending in a line feed."""
+    vm = domain.vm
+    root = element(
+        "domain",
+        element("name", text=domain.name),
+        element("uuid", text=domain.uuid),
+        element(
+            "metadata",
+            element(
+                "libosinfo:libosinfo",
+                element("libosinfo:os", id=vm.os_id),
+                xmlns__libosinfo=LIBOSINFO,
+            ),
+        ),
+        *memory(vm.memory),
+        memory_backing(vm.memory_backing),
+        vcpu(domain.vcpus),
+        blockio(vm.cpu_tune),
+        cpu_tune(vm.cpu_tune),
+        sysinfo(vm.smbios),
+        os_element(domain),
+        features(domain),
+        cpu(domain),
+        clock(vm),
+        *lifecycle(vm.lifecycle),
+        power_management(vm.power_management),
+        devices(domain),
+        commandline(domain),
+        overrides(domain),
+        raw=vm.extra_xml.domain,
+        type_="kvm",
+        xmlns__qemu=QEMU if _speaks_qemu(domain) else None,
+    )
+    return render(root)
+
+
+def _speaks_qemu(domain: DomainPlan) -> bool:
+    return commandline(domain) is not None or bool(domain.subsystem)

@@ -1,0 +1,63 @@
+"""``<qemu:commandline>`` and ``<qemu:override>``: what libvirt has no element for."""
+
+from __future__ import annotations
+
+from optimux.emit.xml import Element, element
+from optimux.pci import Address
+from optimux.plan.model import DomainPlan, SharedMemory
+
+
+def commandline(domain: DomainPlan) -> Element | None:
+    """The arguments, or nothing where there are none."""
+    arguments = [*_kvmfr(domain), *_battery(domain), *domain.vm.extra_xml.qemu_args]
+    return element("qemu:commandline", *(element("qemu:arg", value=a) for a in arguments)) if arguments else None
+
+
+def _kvmfr(domain: DomainPlan) -> list[str]:
+    if domain.memory is None or domain.memory.kind != "kvmfr":
+        return []
+    return ["-device", _ivshmem(domain.memory, domain.ivshmem), "-object", _backend(domain.memory)]
+
+
+def _ivshmem(memory: SharedMemory, address: Address | None) -> str:
+    values: dict[str, object] = {"driver": "ivshmem-plain", "id": "shmem0", "memdev": memory.name}
+    if address:
+        slot = f"0x{address.slot:x}" + (f".0x{address.function:x}" if address.function else "")
+        values |= {"bus": f"pci.{address.bus}" if address.bus else "pcie.0", "addr": slot}
+    return _json(values)
+
+
+def _backend(memory: SharedMemory) -> str:
+    return _json(
+        {
+            "qom-type": "memory-backend-file",
+            "id": memory.name,
+            "mem-path": memory.path,
+            "size": memory.size.bytes,
+            "share": True,
+        }
+    )
+
+
+def _json(values: dict[str, object]) -> str:
+    """Compact JSON, as QEMU's documentation and libvirt's own log write it."""
+    import json
+
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _battery(domain: DomainPlan) -> list[str]:
+    if domain.battery is None or domain.battery_in_acpi:
+        return []
+    return ["-acpitable", f"file={domain.battery_path}"]
+
+
+def overrides(domain: DomainPlan) -> Element | None:
+    """``<qemu:override>`` of the GPU's subsystem ids (libvirt 8.2)."""
+    if not domain.subsystem:
+        return None
+    properties = (
+        element("qemu:property", name=name, type_="unsigned", value=value) for name, value in domain.subsystem
+    )
+    frontend = element("qemu:frontend", *properties)
+    return element("qemu:override", element("qemu:device", frontend, alias="ua-gpu"))

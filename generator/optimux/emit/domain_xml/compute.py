@@ -1,0 +1,78 @@
+"""Memory and CPU elements."""
+
+from __future__ import annotations
+
+from optimux.emit.xml import Element, element, on_off
+from optimux.options.vm.compute import CpuTune, MaxPhysAddr, MemoryBacking, Topology
+from optimux.plan.model import DomainPlan
+from optimux.sizes import Size
+
+
+def memory(size: Size) -> list[Element]:
+    """``<memory>`` and ``<currentMemory>``, in KiB as libvirt writes them back."""
+    return [element(name, text=str(size.kib), unit="KiB") for name in ("memory", "currentMemory")]
+
+
+def memory_backing(backing: MemoryBacking) -> Element | None:
+    """``<memoryBacking>``, or nothing where nothing is asked."""
+    page = element("page", size=backing.hugepage_size.kib, unit="KiB") if backing.hugepage_size else None
+    children = [
+        element("hugepages", page) if backing.hugepages else None,
+        element("nosharepages") if backing.nosharepages else None,
+        element("locked") if backing.locked else None,
+        element("source", type=backing.source) if backing.source else None,
+        element("access", mode=backing.access) if backing.access else None,
+    ]
+    return element("memoryBacking", *children) if any(children) else None
+
+
+def vcpu(count: int) -> Element:
+    """``<vcpu>``."""
+    return element("vcpu", text=str(count), placement="static")
+
+
+def blockio(tune: CpuTune) -> Element | None:
+    """``<iothreads>``."""
+    return element("iothreads", text=str(tune.iothreads)) if tune.iothreads else None
+
+
+def cpu_tune(tune: CpuTune) -> Element | None:
+    """``<cputune>``: pins in the order of their numbers."""
+    children = [element("vcpupin", vcpu=n, cpuset=tune.vcpu_pin[n]) for n in sorted(tune.vcpu_pin, key=int)]
+    if tune.emulator_pin:
+        children.append(element("emulatorpin", cpuset=tune.emulator_pin))
+    pins = tune.iothread_pin
+    children += [element("iothreadpin", iothread=n, cpuset=pins[n]) for n in sorted(pins, key=int)]
+    return element("cputune", *children) if children else None
+
+
+def cpu(domain: DomainPlan) -> Element:
+    """``<cpu>``."""
+    options = domain.vm.cpu
+    return element(
+        "cpu",
+        _topology(options.topology),
+        element("cache", mode=options.cache) if options.cache != "none" else None,
+        _max_phys_addr(options.max_phys_addr),
+        *(element("feature", policy=policy, name=name) for name, policy in domain.cpu_features),
+        raw=domain.vm.extra_xml.cpu,
+        mode=options.mode,
+        check=options.check,
+        migratable=on_off(options.migratable) if options.mode != "host-model" else None,
+    )
+
+
+def _topology(topology: Topology | None) -> Element | None:
+    if topology is None:
+        return None
+    return element(
+        "topology",
+        sockets=topology.sockets,
+        dies=topology.dies,
+        cores=topology.cores,
+        threads=topology.threads,
+    )
+
+
+def _max_phys_addr(width: MaxPhysAddr | None) -> Element | None:
+    return element("maxphysaddr", mode=width.mode, bits=width.bits, limit=width.limit) if width else None

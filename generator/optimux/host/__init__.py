@@ -1,0 +1,1 @@
+"""The edge to the running machine: folders, libvirt's schema."""

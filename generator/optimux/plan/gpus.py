@@ -1,0 +1,104 @@
+"""The cards: their functions, checked against the IOMMU groups that the facts show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from optimux.facts import Facts
+from optimux.findings import Findings
+from optimux.options.gpus import Function, Gpu
+from optimux.plan.model import GpuPlan, PlannedFunction
+
+
+def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> tuple[GpuPlan, ...]:
+    """Every card of the options, in their order."""
+    _check_shared_functions(gpus, findings)
+    for name, gpu in gpus.items():
+        path = f"gpus.{name}"
+        _check_power(gpu, path, findings)
+        _check_passed(gpu, path, findings)
+        _check_slot(gpu, path, findings)
+        if facts.devices:
+            _check_present(gpu, path, facts, findings)
+            _check_group(gpu, path, facts, findings)
+            _check_twins(gpus, gpu, path, facts, findings)
+    return tuple(_planned(name, gpu) for name, gpu in gpus.items())
+
+
+def _planned(name: str, gpu: Gpu) -> GpuPlan:
+    functions = tuple(PlannedFunction(f.address, f.id, f.pass_through) for _, f in functions_of(gpu))
+    return GpuPlan(name, functions, gpu.bind, gpu.d3cold_allowed, gpu.disable_idle_d3)
+
+
+def functions_of(gpu: Gpu) -> Iterator[tuple[str, Function]]:
+    """The card's functions and other devices, each with its key and index."""
+    for key, functions in (("functions", gpu.functions), ("otherDevices", gpu.other_devices)):
+        yield from ((f"{key}[{index}]", function) for index, function in enumerate(functions))
+
+
+def _check_shared_functions(gpus: Mapping[str, Gpu], findings: Findings) -> None:
+    seen: dict[object, str] = {}
+    for name, gpu in gpus.items():
+        for key, function in functions_of(gpu):
+            path = f"gpus.{name}.{key}.address"
+            if first := seen.get(function.address):
+                findings.error(path, function.address, "each host address once", f"It stands at {first} already.")
+            seen.setdefault(function.address, path)
+
+
+def _check_power(gpu: Gpu, path: str, findings: Findings) -> None:
+    if gpu.disable_idle_d3 and gpu.d3cold_allowed:
+        remedy = "Set d3coldAllowed = false to keep the card in D0, or leave disableIdleD3 out."
+        findings.error(f"{path}.disableIdleD3", "true", "not together with d3coldAllowed", remedy)
+
+
+def _check_passed(gpu: Gpu, path: str, findings: Findings) -> None:
+    for key, function in functions_of(gpu):
+        if not function.pass_through:
+            remedy = "Pass it too: neither host nor guest can use it now."
+            findings.warn(f"{path}.{key}.passThrough", "bound, not passed", "true", remedy)
+
+
+def _check_slot(gpu: Gpu, path: str, findings: Findings) -> None:
+    first = gpu.functions[0].address
+    for index, function in enumerate(gpu.functions):
+        if function.address.device != first.device:
+            where = f"{path}.functions[{index}].address"
+            remedy = "Functions share domain, bus and slot; put other devices into otherDevices."
+            findings.error(where, function.address, f"a function of {first}'s slot", remedy)
+
+
+def _check_present(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
+    for key, function in functions_of(gpu):
+        device = facts.device(function.address)
+        if device is None:
+            remedy = "Compare with lspci -Dnn, or detect again."
+            findings.error(f"{path}.{key}.address", function.address, "a device that the facts show", remedy)
+        elif device.id != function.id:
+            remedy = f"Write {device.id}."
+            findings.error(f"{path}.{key}.id", function.id, f"{device.id}, which is at {function.address}", remedy)
+
+
+def _check_group(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
+    """VFIO gives a group away whole: a member that a host driver holds makes it "not viable"."""
+    mine = {function.address for _, function in functions_of(gpu)}
+    groups = {d.iommu_group for address in mine if (d := facts.device(address))} - {None}
+    for device in facts.devices:
+        if device.iommu_group in groups and not device.is_bridge and device.address not in mine:
+            same_slot = device.address.device == gpu.functions[0].address.device
+            where = "functions" if same_slot else "otherDevices"
+            remedy = f'Add {{ address = "{device.address}", id = "{device.id}" }} to {where}.'
+            found = f"no {device.address} ({device.id}) of IOMMU group {device.iommu_group}"
+            findings.error(f"{path}.{where}", found, "every member of the group", remedy)
+
+
+def _check_twins(gpus: Mapping[str, Gpu], gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
+    """``ids=`` takes every device with the id, also one that the host needs."""
+    if gpu.bind != "id":
+        return
+    given = {function.address for other in gpus.values() for _, function in functions_of(other)}
+    for key, function in functions_of(gpu):
+        twins = [d for d in facts.devices if d.id == function.id and d.address not in given]
+        if twins:
+            found = f"{function.id}, which {twins[0].address} has too"
+            findings.error(f"{path}.{key}.id", found, "an id of its own", f'Set {path}.bind = "address".')

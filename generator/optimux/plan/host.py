@@ -1,0 +1,149 @@
+"""The host's side: modules, kernel parameters, access lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from optimux.facts import Facts
+from optimux.findings import Findings
+from optimux.options.gpus import Gpu
+from optimux.options.host import Hugepages
+from optimux.options.model import Options
+from optimux.plan.gpus import functions_of
+from optimux.plan.model import DomainPlan, GpuPlan, HostPlan, SharedMemory
+from optimux.plan.platform import Platform
+from optimux.rules import rules, since
+from optimux.version import Version
+
+
+def resolve_host(
+    options: Options,
+    platform: Platform,
+    facts: Facts,
+    gpus: tuple[GpuPlan, ...],
+    memories: tuple[SharedMemory, ...],
+    domains: tuple[DomainPlan, ...],
+    findings: Findings,
+) -> HostPlan:
+    """The host plan for cards, memories and domains that are already resolved."""
+    early = [gpu for gpu in options.gpus.values() if gpu.bind != "libvirt"]
+    by_address = [gpu for gpu in early if gpu.bind == "address"]
+    if by_address and platform.initramfs == "booster":
+        remedy = 'Use host.initramfs = "mkinitcpio" or "dracut", or bind by id.'
+        findings.error("host.initramfs", "booster", "an initramfs with hooks, to bind by address", remedy)
+    return HostPlan(
+        distribution=platform.distribution,
+        initramfs=platform.initramfs,
+        boot_loader=platform.boot_loader,
+        cpu_vendor=platform.cpu_vendor,
+        libvirt=platform.libvirt,
+        qemu=platform.qemu,
+        kernel=platform.kernel,
+        security_module=platform.security_module,
+        kernel_params=_kernel_params(options, platform, facts),
+        early_modules=_early_modules(platform) if early else (),
+        vfio_options=_vfio_options(options),
+        softdeps=_unique(driver for gpu in early for driver in _softdeps(gpu, facts)),
+        blacklist=_unique(driver for gpu in options.gpus.values() for driver in _blacklist(gpu, options, facts)),
+        override_addresses=tuple(f.address for gpu in by_address for _, f in functions_of(gpu)),
+        device_acl=_device_acl(memories),
+        apparmor_rules=_apparmor_rules(memories, domains) if platform.security_module == "apparmor" else (),
+        apparmor_drop_in=platform.libvirt >= since("apparmorDropIn"),
+        user_groups=_user_groups(options, memories),
+    )
+
+
+def _unique(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
+
+
+def _kernel_params(options: Options, platform: Platform, facts: Facts) -> tuple[str, ...]:
+    table = rules()["kernelParams"]
+    params = list(table[platform.cpu_vendor])
+    if options.host.iommu_passthrough:
+        params += table["passthrough"]
+    if any(_releases_framebuffer(gpu, facts) for gpu in options.gpus.values()):
+        params += table["releaseFramebuffer"]
+    for pages in options.host.hugepages:
+        params += [f"hugepagesz={_kernel_size(pages)}", f"hugepages={pages.count}"]
+    return (*params, *options.host.extra_kernel_params)
+
+
+def _kernel_size(pages: Hugepages) -> str:
+    """``memparse()`` in the kernel's lib/cmdline.c knows K, M and G."""
+    return str(pages.size).removesuffix("iB")
+
+
+def _releases_framebuffer(gpu: Gpu, facts: Facts) -> bool:
+    if gpu.release_framebuffer is not None:
+        return gpu.release_framebuffer
+    return any((d := facts.device(f.address)) is not None and d.boot_vga for f in gpu.functions)
+
+
+def _early_modules(platform: Platform) -> tuple[str, ...]:
+    table = rules()["vfio"]
+    old = platform.kernel < Version.parse(table["virqfdUntil"])
+    return (*table["modules"], *([table["virqfdModule"]] if old else []))
+
+
+def _vfio_options(options: Options) -> tuple[str, ...]:
+    gpus = options.gpus.values()
+    ids = _unique(str(f.id) for gpu in gpus if gpu.bind == "id" for _, f in functions_of(gpu))
+    written = [f"ids={','.join(ids)}"] if ids else []
+    if any(gpu.disable_idle_d3 for gpu in gpus):
+        written.append("disable_idle_d3=1")
+    if any(gpu.disable_vga for gpu in gpus):
+        written.append("disable_vga=1")
+    return tuple(written)
+
+
+def _softdeps(gpu: Gpu, facts: Facts) -> tuple[str, ...]:
+    """The known drivers of the card's vendor, and what the facts show to be bound."""
+    if gpu.softdeps is not None:
+        return gpu.softdeps
+    table = rules()["drivers"]
+    known = table["vendors"].get(f"{gpu.functions[0].id.vendor:04x}", {"softdeps": []})["softdeps"]
+    companions = table["companions"] if len(gpu.functions) > 1 else []
+    devices = [d for _, f in functions_of(gpu) if (d := facts.device(f.address))]
+    seen = [name for d in devices for name in (*d.modules, d.driver) if name and name != "vfio-pci"]
+    return _unique([*known, *companions, *(name.replace("-", "_") for name in seen if name != "vfio_pci")])
+
+
+def _blacklist(gpu: Gpu, options: Options, facts: Facts) -> tuple[str, ...]:
+    """Nothing where another card of the vendor stays with the host, or where the host may take this one back."""
+    if gpu.blacklist is not None:
+        return gpu.blacklist
+    vendor = gpu.functions[0].id.vendor
+    given = {f.address for other in options.gpus.values() for _, f in functions_of(other)}
+    kept = [d for d in facts.devices if d.id.vendor == vendor and d.pci_class[:2] == "03" and d.address not in given]
+    shared = any(other.bind != "id" for other in options.gpus.values() if other.functions[0].id.vendor == vendor)
+    if kept or shared:
+        return ()
+    return tuple(rules()["drivers"]["vendors"].get(f"{vendor:04x}", {"blacklist": []})["blacklist"])
+
+
+def _device_acl(memories: tuple[SharedMemory, ...]) -> tuple[str, ...]:
+    """libvirt's own list and ours: setting ``cgroup_device_acl`` replaces the whole."""
+    devices = [memory.path for memory in memories if memory.kind == "kvmfr"]
+    return (*rules()["libvirt"]["deviceAcl"], *devices) if devices else ()
+
+
+def _apparmor_rules(memories: tuple[SharedMemory, ...], domains: tuple[DomainPlan, ...]) -> tuple[str, ...]:
+    """What virt-aa-helper cannot see: command line arguments, ROM files."""
+    rules_ = [f"{memory.path} rw," for memory in memories if memory.kind == "kvmfr"]
+    for domain in domains:
+        if domain.battery and not domain.battery_in_acpi:
+            rules_.append(f"{_apparmor_path(domain.battery_path)} r,")
+        roms = (device.rom.file for device in domain.host_devices if device.rom and device.rom.file)
+        rules_ += [f"{_apparmor_path(rom)} r," for rom in roms]
+    return _unique(rules_)
+
+
+def _apparmor_path(path: str) -> str:
+    """A path as apparmor.d(5) wants it: globbing characters escaped, white space quoted."""
+    escaped = "".join(f"\\{char}" if char in "\\*?[]{}^" else char for char in path)
+    return f'"{escaped}"' if " " in path or "," in path else escaped
+
+
+def _user_groups(options: Options, memories: tuple[SharedMemory, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(dict.fromkeys((memory.user, memory.group) for memory in memories if memory.user))

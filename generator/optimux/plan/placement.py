@@ -1,0 +1,95 @@
+"""Where devices sit in the guest: explicit addresses collected, root ports laid out, collisions named."""
+
+from __future__ import annotations
+
+from optimux.findings import Findings
+from optimux.options.vm import Vm
+from optimux.pci import Address
+from optimux.plan.model import RootPort
+
+# Slots of bus 0 that QEMU's q35 machine fills itself: the host bridge, and ICH9's LPC, SATA and SMBus at 1f.
+BUILT_IN_SLOTS = (0x00, 0x1F)
+
+
+class Layout:
+    """The guest's PCI addresses, filled device by device; each keeps the option that asked for it."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._taken: dict[Address, str] = {}
+
+    def take(self, path: str, address: Address | None) -> None:
+        """Reserve an address for the option at ``path``; ``None`` reserves nothing."""
+        if address is None:
+            return
+        if first := self._taken.get(address):
+            allowed, remedy = "each guest address once", f"It is {first}'s already; move one of them."
+            self._findings.error(path, address, allowed, remedy)
+        elif address.domain or (address.bus == 0 and address.slot in BUILT_IN_SLOTS):
+            allowed = "domain 0000, and not slot 00 or 1f of bus 00"
+            self._findings.error(path, address, allowed, "The machine's own devices sit there.")
+        elif address.bus and address.slot:
+            self._findings.error(path, address, "slot 00 behind a root port", "A root port has one slot.")
+        self._taken.setdefault(address, path)
+
+    @property
+    def buses(self) -> set[int]:
+        """The buses behind root ports that some device needs."""
+        return {address.bus for address in self._taken if address.bus}
+
+    def is_shared(self, address: Address) -> bool:
+        """Whether several functions are taken in the slot."""
+        return sum(taken.device == address.device for taken in self._taken) > 1
+
+    def slot_is_free(self, slot: int) -> bool:
+        """Whether a slot of bus 0 is untouched."""
+        return slot not in BUILT_IN_SLOTS and not any(
+            taken.bus == 0 and taken.slot == slot for taken in self._taken
+        )
+
+    def free_slot(self, preferred: int) -> Address | None:
+        """The preferred slot of bus 0, else the lowest free one, else ``None``."""
+        slots = (preferred, *range(1, 0x1F))
+        return next((Address(0, 0, slot, 0) for slot in slots if self.slot_is_free(slot)), None)
+
+    def check_functions(self) -> None:
+        """A slot whose function 0 is empty is not found by firmware (PCI Local Bus 3.0 §3.2.2.3.4)."""
+        for address, path in self._taken.items():
+            if address.function and address.at_function(0) not in self._taken:
+                remedy = f"Put a device at {address.at_function(0)}."
+                self._findings.error(path, address, "a slot whose function 0 is there too", remedy)
+
+
+def explicit_addresses(vm: Vm, path: str) -> list[tuple[str, Address | None]]:
+    """Every guest address that the user wrote, beside the GPU's and the shared memory's."""
+    found: list[tuple[str, Address | None]] = [
+        (f"{path}.video.address", vm.video.address if vm.video.model != "none" else None),
+        (f"{path}.usb.address", vm.usb.address if vm.usb.model != "none" else None),
+        (f"{path}.sound.address", vm.sound.address if vm.sound.model != "none" else None),
+        (f"{path}.virtioSerialAddress", vm.virtio_serial_address),
+    ]
+    for key, items in (("disks", vm.disks), ("networks", vm.networks), ("inputs", vm.inputs)):
+        found += [(f"{path}.{key}[{index}].address", item.address) for index, item in enumerate(items)]
+    return found
+
+
+def root_ports(vm: Vm, path: str, layout: Layout, findings: Findings) -> tuple[RootPort, ...]:
+    """The root ports for every bus in use: consecutive functions from ``pci.firstRootPort``, free slots only."""
+    needed = max(layout.buses, default=0)
+    count = needed if vm.pci.root_ports is None else vm.pci.root_ports
+    if count < needed:
+        remedy = f"Raise it to {needed}, or leave it out."
+        findings.error(f"{path}.pci.rootPorts", count, f"at least {needed}, the highest bus in use", remedy)
+    ports: list[RootPort] = []
+    first = vm.pci.first_root_port
+    for slot in range(first.slot, 0x1F):
+        if not layout.slot_is_free(slot):
+            continue
+        for function in range(first.function if slot == first.slot else 0, 8):
+            if len(ports) == count:
+                return tuple(ports)
+            ports.append(RootPort(len(ports) + 1, Address(0, 0, slot, function), function == 0))
+    if len(ports) < count:
+        found = f"room for {len(ports)} ports"
+        findings.error(f"{path}.pci.firstRootPort", found, f"room for {count}", "Start at a lower slot.")
+    return tuple(ports)

@@ -1,0 +1,52 @@
+"""What the host is: stated in the options, else seen in the facts, else the distribution's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optimux.facts import Facts
+from optimux.findings import Findings
+from optimux.options.host import DISTRIBUTIONS, Host
+from optimux.record import Record
+from optimux.rules import rules
+from optimux.version import Version
+
+
+class Platform(Record):
+    """The resolved identity of a host; ``initramfs`` and ``boot_loader`` are ``None`` on NixOS."""
+
+    distribution: str
+    initramfs: str | None
+    boot_loader: str | None
+    cpu_vendor: str
+    libvirt: Version
+    qemu: Version
+    kernel: Version
+    security_module: str
+
+
+def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
+    """The platform; a distribution or CPU vendor that nobody states is a problem."""
+    distribution = host.distribution or facts.distribution
+    if distribution is None:
+        words = ", ".join(f'"{word}"' for word in DISTRIBUTIONS)
+        findings.error("host.distribution", "nothing", f"one of {words}", "State it, or give --facts.")
+    cpu_vendor = host.cpu_vendor or facts.cpu.vendor
+    if cpu_vendor is None:
+        findings.error("host.cpuVendor", "nothing", '"intel" or "amd"', "State it, or give --facts.")
+    own = rules()["distributions"][distribution or "debian"]
+    return Platform(
+        distribution=distribution or "debian",
+        initramfs=_tool(host.initramfs, own, "initramfs"),
+        boot_loader=_tool(host.boot_loader, own, "bootLoader"),
+        cpu_vendor=cpu_vendor or "intel",
+        libvirt=host.libvirt_version or facts.libvirt_version or Version.parse(own["libvirt"]),
+        qemu=host.qemu_version or facts.qemu_version or Version.parse(own["qemu"]),
+        kernel=host.kernel_version or facts.kernel_version or Version.parse(own["kernel"]),
+        security_module=host.security_module or facts.security_module or own["securityModule"],
+    )
+
+
+def _tool(stated: str | None, own: dict[str, Any], key: str) -> str | None:
+    """The stated tool, else the distribution's; NixOS has neither and ignores what is stated."""
+    return (stated or own[key]) if key in own else None

@@ -1,0 +1,64 @@
+"""The order in which a plan is made: platform, cards, shared memory, domains, host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optimux.errors import InvalidInput, Problem
+from optimux.facts import Facts
+from optimux.findings import Findings
+from optimux.options.load import load_partial
+from optimux.options.model import Options
+from optimux.plan.domain import resolve_domains
+from optimux.plan.gpus import resolve_gpus
+from optimux.plan.host import resolve_host
+from optimux.plan.memory import looking_glass_of, resolve_memories
+from optimux.plan.model import Plan
+from optimux.plan.platform import resolve_platform
+
+
+def resolve(options: Options, facts: Facts | None = None) -> Plan:
+    """The plan for ``options`` on the host that ``facts`` describe. Raises ``InvalidInput`` with every problem."""
+    findings = Findings()
+    plan = _resolve(options, facts or Facts(), findings)
+    if findings.problems:
+        raise InvalidInput(findings.problems)
+    return plan
+
+
+def plan_from(data: Any, facts: Facts | None = None) -> Plan:
+    """The plan for plain data: problems of shape and of meaning are reported together. Raises ``InvalidInput``."""
+    shape: list[Problem] = []
+    options = load_partial(data, shape)
+    findings = Findings()
+    plan = _resolve(options, facts or Facts(), findings)
+    known = {problem.path for problem in shape}
+    problems = [*shape, *(p for p in findings.problems if not _follows(p.path, known))]
+    if problems:
+        raise InvalidInput(problems)
+    return plan
+
+
+def _follows(path: str, known: set[str]) -> bool:
+    """Whether a problem may only be there because the place, or something in or around it, was unusable."""
+    return any(_inside(path, other) or _inside(other, path) for other in known)
+
+
+def _inside(path: str, other: str) -> bool:
+    return path == other or path.startswith((f"{other}.", f"{other}["))
+
+
+def _resolve(options: Options, facts: Facts, findings: Findings) -> Plan:
+    platform = resolve_platform(options.host, facts, findings)
+    wanted = {key: looking_glass_of(options, vm) for key, vm in options.vms.items()}
+    gpus = resolve_gpus(options.gpus, facts, findings)
+    memories = resolve_memories(options, wanted, findings)
+    domains = resolve_domains(options, platform, facts, memories, wanted, findings)
+    return Plan(
+        host=resolve_host(options, platform, facts, gpus, memories, domains, findings),
+        gpus=gpus,
+        memories=memories,
+        looking_glass=options.looking_glass,
+        domains=domains,
+        warnings=tuple(findings.warnings),
+    )
