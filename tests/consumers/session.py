@@ -71,7 +71,9 @@ class Session:
     def close(self) -> None:
         """End every process of the session; its layer goes with it."""
         assert self._init.stdin is not None
+        assert self._init.stdout is not None
         self._init.stdin.close()
+        self._init.stdout.close()
         try:
             self._init.wait(timeout=_STARTUP_SECONDS)
         except subprocess.TimeoutExpired:
