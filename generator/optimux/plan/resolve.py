@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from optimux.errors import InvalidInput, Problem
 from optimux.facts import Facts
 from optimux.findings import Findings
 from optimux.options.load import load_partial
+from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
 from optimux.plan.domain import resolve_domains
 from optimux.plan.gpus import resolve_gpus
@@ -51,6 +53,7 @@ def _inside(path: str, other: str) -> bool:
 def _resolve(options: Options, facts: Facts, findings: Findings) -> Plan:
     platform = resolve_platform(options.host, facts, findings)
     wanted = {key: looking_glass_of(options, vm) for key, vm in options.vms.items()}
+    _check_clients(options, wanted, findings)
     gpus = resolve_gpus(options.gpus, facts, findings)
     memories = resolve_memories(options, wanted, findings)
     domains = resolve_domains(options, platform, facts, memories, wanted, findings)
@@ -62,3 +65,17 @@ def _resolve(options: Options, facts: Facts, findings: Findings) -> Plan:
         domains=domains,
         warnings=tuple(findings.warnings),
     )
+
+
+def _check_clients(options: Options, wanted: Mapping[str, LookingGlass], findings: Findings) -> None:
+    """The client settings under each release that they are used with."""
+    top = options.looking_glass
+    seen = {("lookingGlass.client", top.release): top.client}
+    for key, table in wanted.items():
+        where = f"vms.{key}.lookingGlass.client" if "client" in options.vms[key].looking_glass else "lookingGlass.client"
+        seen[(where, table.release)] = table.client
+    for (path, release), settings in seen.items():
+        if settings:
+            from optimux.options.client import check_client
+
+            check_client(settings, release, path, findings.problems, findings.warnings)
