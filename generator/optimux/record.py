@@ -18,28 +18,37 @@ class Record:
     """
 
     _fields: tuple[str, ...] = ()
+    _names: frozenset[str] = frozenset()
     _defaults: dict[str, Any] = {}  # noqa: RUF012 - replaced per class, never mutated
 
     def __init_subclass__(cls) -> None:
         own = [name for name in cls.__dict__.get("__annotations__", {}) if not name.startswith("_")]
         inherited = [name for name in cls._fields if name not in own]
         cls._fields = (*inherited, *own)
+        cls._names = frozenset(cls._fields)
         cls._defaults = cls._defaults | {name: cls.__dict__[name] for name in own if name in cls.__dict__}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        fields = self._fields
-        if len(args) > len(fields):
-            raise TypeError(f"{type(self).__name__} takes {len(fields)} values, got {len(args)}")
-        values = dict(zip(fields, args, strict=False))
-        if clash := values.keys() & kwargs.keys():
-            raise TypeError(f"{type(self).__name__}: {sorted(clash)} given twice")
-        values = self._defaults | values | kwargs
-        if values.keys() != set(fields):
-            missing = [name for name in fields if name not in values]
-            unknown = sorted(values.keys() - set(fields))
-            raise TypeError(f"{type(self).__name__}: missing {missing}, unknown {unknown}")
-        self.__dict__.update(values)
+        values = self.__dict__
+        values.update(self._defaults)
+        if args:
+            values.update(zip(self._fields, args, strict=False))
+        values.update(kwargs)
+        if values.keys() != self._names or len(args) > len(self._fields) or (args and kwargs):
+            self._check(args, kwargs)
         self.__post_init__()
+
+    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The slow path: say what is wrong with the arguments, if anything is."""
+        fields, name = self._fields, type(self).__name__
+        if len(args) > len(fields):
+            raise TypeError(f"{name} takes {len(fields)} values, got {len(args)}")
+        if clash := sorted(kwargs.keys() & set(fields[: len(args)])):
+            raise TypeError(f"{name}: {clash} given twice")
+        missing = [field for field in fields if field not in self.__dict__]
+        unknown = sorted(self.__dict__.keys() - self._names)
+        if missing or unknown:
+            raise TypeError(f"{name}: missing {missing}, unknown {unknown}")
 
     def __post_init__(self) -> None:
         """Check the value's ranges; the base accepts everything."""

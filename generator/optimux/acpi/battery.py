@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from typing import TYPE_CHECKING
 
 from optimux.acpi.aml import EisaId, Integer, NamePath, Package, String
@@ -22,6 +24,7 @@ UNKNOWN = 0xFFFF_FFFF
 EXACT = 100_000
 
 
+@lru_cache(maxsize=64)
 def battery_table(battery: Battery) -> bytes:
     """The whole SSDT. Raises ``AmlError`` for what AML cannot hold."""
     header = Header(
@@ -36,6 +39,7 @@ def battery_table(battery: Battery) -> bytes:
     return build_table(header, b"".join(term.encode() for term in _terms(battery)))
 
 
+@lru_cache(maxsize=64)
 def battery_asl(battery: Battery) -> str:
     """The source of the same table; the compiler's own id and revision, and so the checksum, differ."""
     head = (

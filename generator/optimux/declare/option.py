@@ -76,4 +76,5 @@ class Declared(Record):
         cls.options = (*cls.options, *own)
         cls.by_key = {declared.key: declared for declared in cls.options}
         cls._fields = tuple(declared.attribute for declared in cls.options)
+        cls._names = frozenset(cls._fields)
         cls._defaults = {o.attribute: o.default for o in cls.options if o.default is not REQUIRED}
