@@ -41,12 +41,13 @@ def in_turn(ours: Sequence[str], theirs: Sequence[str], count: int) -> tuple[lis
 
 def median(runs: Sequence[Run], figure: str) -> float:
     """The median of one figure."""
-    return statistics.median(getattr(r, figure) for r in runs)
+    return float(statistics.median(getattr(r, figure) for r in runs))
 
 
 def ratio(ours: Sequence[Run], theirs: Sequence[Run], figure: str) -> float:
     """The median of the ratios pair by pair: what drifts during the run drifts in both."""
-    return statistics.median(getattr(a, figure) / getattr(b, figure) for a, b in zip(ours, theirs, strict=True))
+    pairs = zip(ours, theirs, strict=True)
+    return float(statistics.median(getattr(a, figure) / getattr(b, figure) for a, b in pairs))
 
 
 def best_of(action: Callable[[], object], count: int) -> float:

@@ -24,7 +24,7 @@ class Problem(Record):
         return f"{where}found {self.found}; allowed: {self.allowed}. {self.remedy}"
 
 
-class InvalidInput(OptimuxError):
+class InvalidInput(OptimuxError):  # noqa: N818 - it names the input, as the exit code does
     """Input that cannot be used, with every problem at once; exit code 2."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

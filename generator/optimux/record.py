@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any, Self, dataclass_transform
 
 
-@dataclass_transform(frozen_default=True)
-class Record:
+class Frozen:
     """A frozen value whose fields are its class annotations, in order, base classes first.
 
     Construct by position or by keyword; compare, hash and print by value. A class may define
@@ -22,7 +21,8 @@ class Record:
     _defaults: dict[str, Any] = {}  # noqa: RUF012 - replaced per class, never mutated
 
     def __init_subclass__(cls) -> None:
-        own = [name for name in cls.__dict__.get("__annotations__", {}) if not name.startswith("_")]
+        annotations: dict[str, Any] = cls.__dict__.get("__annotations__", {})  # noqa: RUF063 - no values are needed
+        own = [name for name in annotations if not name.startswith("_")]
         inherited = [name for name in cls._fields if name not in own]
         cls._fields = (*inherited, *own)
         cls._names = frozenset(cls._fields)
@@ -63,7 +63,7 @@ class Record:
         return tuple(self.__dict__[name] for name in self._fields)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._values() == other._values()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._values() == other._values()
 
     def __hash__(self) -> int:
         return hash((type(self), self._values()))
@@ -75,3 +75,8 @@ class Record:
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         return type(self)(**(dict(zip(self._fields, self._values(), strict=True)) | changes))
+
+
+@dataclass_transform(frozen_default=True)
+class Record(Frozen):
+    """A ``Frozen`` value whose constructor type checkers derive from the annotations."""

@@ -47,7 +47,9 @@ def _report_other(error: BaseException) -> int:
     if isinstance(error, OSError):
         say(f"{_red('error')}: {error.strerror}: {error.filename}")
         return FAILED
-    say(f"{_red('error')}: {type(error).__name__}: {error}. This is a defect of Optimux; `optimux --debug …` shows where.")
+    say(
+        f"{_red('error')}: {type(error).__name__}: {error}. This is a defect of Optimux; see `optimux --debug …`."
+    )
     return FAILED
 
 

@@ -14,7 +14,12 @@ Examples:
 
 @click.command("schema", epilog=EXAMPLES)
 @click.option(
-    "--format", "form", type=click.Choice(["json", "markdown"]), default="json", show_default=True, help="What to print."
+    "--format",
+    "form",
+    type=click.Choice(["json", "markdown"]),
+    default="json",
+    show_default=True,
+    help="What to print.",
 )
 @click.option("--facts", is_flag=True, help="The facts' schema instead of the options'.")
 def command(form: str, facts: bool) -> None:

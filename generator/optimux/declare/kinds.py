@@ -206,11 +206,13 @@ class ListOf(Kind[tuple[T, ...]]):
             return self._refuse(value, path, problems, "Put it in brackets.")  # type: ignore[no-any-return]
         if not self.least <= len(value) <= self.most:
             problems.append(Problem(path, f"{len(value)} entries", self.allowed, "Add or remove entries."))
+            return INVALID  # type: ignore[no-any-return]
         items = [self.item.load(item, f"{path}[{index}]", problems) for index, item in enumerate(value)]
-        return tuple(item for item in items if item is not INVALID)
+        usable = tuple(item for item in items if item is not INVALID)
+        return usable if len(usable) >= self.least else INVALID
 
     def json_schema(self) -> dict[str, Any]:
-        schema = {"type": "array", "items": self.item.json_schema()}
+        schema: dict[str, Any] = {"type": "array", "items": self.item.json_schema()}
         if self.least:
             schema["minItems"] = self.least
         if self.most < 100_000:
@@ -310,7 +312,7 @@ class Overrides(Kind[Mapping[str, Any]]):
 
 def _given(table: type[Declared], value: Mapping[str, Any], path: str, problems: Problems) -> dict[str, Any]:
     """The keys that the user wrote, by attribute name; unknown and unusable ones become problems."""
-    values = {}
+    values: dict[str, Any] = {}
     for key, item in value.items():
         declared = table.by_key.get(key)
         if declared is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from optimux.record import Record
+from optimux.record import Frozen
 
 if TYPE_CHECKING:
     from optimux.declare.kinds import Kind
@@ -65,7 +65,7 @@ def option(
     return Option(key, kind, default, doc, example, unit)
 
 
-class Declared(Record):
+class Declared(Frozen):
     """A table whose fields are ``option(...)`` class attributes, in order."""
 
     options: tuple[Option, ...] = ()

@@ -20,14 +20,14 @@ class Element(Record):
     raw: str = ""
 
 
-def element(name: str, /, *children: Element | None, text: str | None = None, raw: str = "", **attributes: object) -> Element:
+def element(
+    name: str, /, *children: Element | None, text: str | None = None, raw: str = "", **attributes: object
+) -> Element:
     """Build an element; ``None`` children and ``None`` attribute values are left out.
 
     A trailing underscore (``type_``) avoids Python's words; ``__`` writes a colon (``xmlns__qemu``).
     """
-    written = {
-        key.rstrip("_").replace("__", ":"): str(value) for key, value in attributes.items() if value is not None
-    }
+    written = {key.rstrip("_").replace("__", ":"): str(value) for key, value in attributes.items() if value is not None}
     return Element(name, written, tuple(child for child in children if child is not None), text, raw)
 
 

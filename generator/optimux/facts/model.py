@@ -39,9 +39,7 @@ class Facts(Declared):
     kernel_version = option("kernelVersion", VERSION, None, doc="The running kernel.")
     libvirt_version = option("libvirtVersion", VERSION, None, doc="The installed libvirt.")
     qemu_version = option("qemuVersion", VERSION, None, doc="The installed QEMU.")
-    security_module = option(
-        "securityModule", Choice("apparmor", "selinux", "none"), None, doc="What confines QEMU."
-    )
+    security_module = option("securityModule", Choice("apparmor", "selinux", "none"), None, doc="What confines QEMU.")
     cpu = option("cpu", Table(CpuFacts), CpuFacts(), doc="The CPU.")
     memory = option("memory", SIZE, None, doc="The host's memory.")
     devices = option("devices", ListOf(Table(PciDevice)), (), doc="PCI devices.")

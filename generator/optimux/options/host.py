@@ -48,14 +48,14 @@ class Host(Declared):
         "libvirtVersion",
         VERSION,
         None,
-        doc="The libvirt that will read the domain. Null takes it from the facts, else the distribution's of late 2026.",
+        doc="The libvirt that will read the domain. Null takes it from the facts, else what the distribution has at least.",
         example="11.3",
     )
     qemu_version = option(
         "qemuVersion",
         VERSION,
         None,
-        doc="The QEMU that will run the domain. Null takes it from the facts, else the distribution's of late 2026.",
+        doc="The QEMU that will run the domain. Null takes it from the facts, else the distribution's oldest.",
         example="10.0",
     )
     kernel_version = option(
@@ -63,7 +63,7 @@ class Host(Declared):
         VERSION,
         None,
         doc="The host's kernel: before 6.2 the module vfio_virqfd exists. Null takes it from the facts, else the "
-        "distribution's of late 2026.",
+        "distribution's oldest.",
         example="6.12",
     )
     security_module = option(
@@ -81,7 +81,10 @@ class Host(Declared):
         doc="Adds iommu=pt: devices that stay with the host are not translated.",
     )
     hugepages = option(
-        "hugepages", ListOf(Table(Hugepages)), (), doc="Huge pages reserved on the kernel command line, one entry a size."
+        "hugepages",
+        ListOf(Table(Hugepages)),
+        (),
+        doc="Huge pages reserved on the kernel command line, one entry a size.",
     )
     extra_kernel_params = option(
         "extraKernelParams",

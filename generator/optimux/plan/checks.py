@@ -80,8 +80,9 @@ def _check_cpu(vm: Vm, platform: Platform, facts: Facts, path: str, findings: Fi
     if width.mode == "emulate" and width.limit is not None:
         findings.error(f"{where}.limit", width.limit, "only with passthrough", "Remove it.")
     if facts.cpu.iommu_bits and max(width.limit or 0, width.bits or 0) > facts.cpu.iommu_bits:
-        found = width.limit or width.bits
-        findings.error(where, found, f"at most the IOMMU's {facts.cpu.iommu_bits} bits", "Lower it.")
+        findings.error(
+            where, width.limit or width.bits, f"at most the IOMMU's {facts.cpu.iommu_bits} bits", "Lower it."
+        )
 
 
 def _check_pinning(vm: Vm, facts: Facts, path: str, findings: Findings) -> None:
@@ -189,14 +190,14 @@ def _check_spice(vm: Vm, path: str, findings: Findings) -> None:
 
 
 def _check_boot_order(vm: Vm, path: str, findings: Findings) -> None:
+    orders = [(f"disks[{index}]", disk.boot_order) for index, disk in enumerate(vm.disks)]
+    orders += [(f"networks[{index}]", network.boot_order) for index, network in enumerate(vm.networks)]
     seen: dict[int, str] = {}
-    for key, items in (("disks", vm.disks), ("networks", vm.networks)):
-        for index, item in enumerate(items):
-            where = f"{path}.{key}[{index}].bootOrder"
-            if item.boot_order in seen:
-                findings.error(where, item.boot_order, "each number once", f"It is {seen[item.boot_order]}'s.")
-            elif item.boot_order is not None:
-                seen[item.boot_order] = where
+    for key, order in orders:
+        if order in seen:
+            findings.error(f"{path}.{key}.bootOrder", order, "each number once", f"It is {seen[order]}'s.")
+        elif order is not None:
+            seen[order] = f"{path}.{key}"
 
 
 def _check_extra_xml(vm: Vm, path: str, findings: Findings) -> None:

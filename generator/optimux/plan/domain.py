@@ -103,7 +103,11 @@ def _resolve(
 def _guest_functions(vm: Vm, gpu: Gpu, path: str) -> list[tuple[str, Function, Address]]:
     """The card's passed functions: function N of the host at function N of the guest's slot."""
     return [
-        (_guest_path(vm, f, f"functions[{index}]", path), f, f.guest_address or vm.pci.gpu.at_function(f.address.function))
+        (
+            _guest_path(vm, f, f"functions[{index}]", path),
+            f,
+            f.guest_address or vm.pci.gpu.at_function(f.address.function),
+        )
         for index, f in enumerate(gpu.functions)
         if f.pass_through
     ]

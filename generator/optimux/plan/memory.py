@@ -25,10 +25,10 @@ def resolve_memories(
     """The devices of all GPUs that some VM shows through Looking Glass: kvmfr first, in the order of their numbers."""
     users: dict[str, list[str]] = {}
     for key, vm in options.vms.items():
-        if vm.gpu in options.gpus and wanted[key].enable:
+        if vm.gpu is not None and vm.gpu in options.gpus and wanted[key].enable:
             users.setdefault(vm.gpu, []).append(key)
     counts = {"kvmfr": 0, "shm": 0}
-    memories = []
+    memories: list[SharedMemory] = []
     for gpu in (name for name in options.gpus if name in users):
         keys = users[gpu]
         first = wanted[keys[0]]
@@ -37,7 +37,9 @@ def resolve_memories(
         memories.append(_memory(gpu, first, size, counts[first.memory], len(memories)))
         counts[first.memory] += 1
     if counts["kvmfr"] > (most := rules()["lookingGlass"]["kvmfrDevices"]):
-        findings.error("lookingGlass.memory", f"{counts['kvmfr']} kvmfr devices", f"at most {most}", "Use shm for some.")
+        findings.error(
+            "lookingGlass.memory", f"{counts['kvmfr']} kvmfr devices", f"at most {most}", "Use shm for some."
+        )
     return tuple(sorted(memories, key=lambda memory: memory.kind))
 
 
@@ -82,4 +84,6 @@ def _check_fit(path: str, table: LookingGlass, size: Size, findings: Findings) -
         findings.error(f"{path}.size", size, allowed, "Leave it out, or raise it to the next power of two.")
     elif have - need < have * rules()["lookingGlass"]["spareShare"]:
         found = f"{size} for {need:.2f} MiB"
-        findings.warn(f"{path}.displays", found, "some room to spare", f"Set size = {Size(size.bytes * 2)} if frames fail.")
+        findings.warn(
+            f"{path}.displays", found, "some room to spare", f"Set size = {Size(size.bytes * 2)} if frames fail."
+        )

@@ -43,9 +43,7 @@ class Layout:
 
     def slot_is_free(self, slot: int) -> bool:
         """Whether a slot of bus 0 is untouched."""
-        return slot not in BUILT_IN_SLOTS and not any(
-            taken.bus == 0 and taken.slot == slot for taken in self._taken
-        )
+        return slot not in BUILT_IN_SLOTS and not any(taken.bus == 0 and taken.slot == slot for taken in self._taken)
 
     def free_slot(self, preferred: int) -> Address | None:
         """The preferred slot of bus 0, else the lowest free one, else ``None``."""
@@ -68,8 +66,9 @@ def explicit_addresses(vm: Vm, path: str) -> list[tuple[str, Address | None]]:
         (f"{path}.sound.address", vm.sound.address if vm.sound.model != "none" else None),
         (f"{path}.virtioSerialAddress", vm.virtio_serial_address),
     ]
-    for key, items in (("disks", vm.disks), ("networks", vm.networks), ("inputs", vm.inputs)):
-        found += [(f"{path}.{key}[{index}].address", item.address) for index, item in enumerate(items)]
+    found += [(f"{path}.disks[{index}].address", disk.address) for index, disk in enumerate(vm.disks)]
+    found += [(f"{path}.networks[{index}].address", network.address) for index, network in enumerate(vm.networks)]
+    found += [(f"{path}.inputs[{index}].address", item.address) for index, item in enumerate(vm.inputs)]
     return found
 
 

@@ -72,7 +72,9 @@ def _check_clients(options: Options, wanted: Mapping[str, LookingGlass], finding
     top = options.looking_glass
     seen = {("lookingGlass.client", top.release): top.client}
     for key, table in wanted.items():
-        where = f"vms.{key}.lookingGlass.client" if "client" in options.vms[key].looking_glass else "lookingGlass.client"
+        where = (
+            f"vms.{key}.lookingGlass.client" if "client" in options.vms[key].looking_glass else "lookingGlass.client"
+        )
         seen[(where, table.release)] = table.client
     for (path, release), settings in seen.items():
         if settings:

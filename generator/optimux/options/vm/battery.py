@@ -37,7 +37,13 @@ class BatteryOptions(Declared):
         doc="Design capacity: mWh for full, mAh for article. Null is the variant's own.",
         example=83_000,
     )
-    voltage = option("voltage", Int(1, 100_000), None, doc="Design voltage. Null is the variant's.", unit="mV", example=11_550)
-    model = option("model", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="Model number.", example="HSTNN-DB9P")
-    serial = option("serial", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="Serial number.", example="00421")
+    voltage = option(
+        "voltage", Int(1, 100_000), None, doc="Design voltage. Null is the variant's.", unit="mV", example=11_550
+    )
+    model = option(
+        "model", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="Model number.", example="HSTNN-DB9P"
+    )
+    serial = option(
+        "serial", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="Serial number.", example="00421"
+    )
     oem = option("oem", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="OEM information.", example="HP")

@@ -81,9 +81,7 @@ VCPU = Text(r"[0-9]{1,4}", "the number of a vCPU or an iothread", 4)
 
 
 class CpuTune(Declared):
-    vcpu_pin = option(
-        "vcpuPin", MapOf(CPU_SET, VCPU), {}, doc="Host CPUs of each vCPU.", example={"0": "2", "1": "10"}
-    )
+    vcpu_pin = option("vcpuPin", MapOf(CPU_SET, VCPU), {}, doc="Host CPUs of each vCPU.", example={"0": "2", "1": "10"})
     emulator_pin = option("emulatorPin", CPU_SET, None, doc="Host CPUs of QEMU's own threads.", example="0-1")
     iothreads = option("iothreads", Int(0, 64), 0, doc="How many iothreads disks may name.")
     iothread_pin = option(
@@ -98,7 +96,12 @@ class Smbios(Declared):
         doc="Show the host's SMBIOS, the strings given here, or QEMU's.",
         example="sysinfo",
     )
-    bios = option("bios", MapOf(Text(), Choice("vendor", "version", "date", "release")), {}, doc="BIOS strings: vendor, version, date, release.")
+    bios = option(
+        "bios",
+        MapOf(Text(), Choice("vendor", "version", "date", "release")),
+        {},
+        doc="BIOS strings: vendor, version, date, release.",
+    )
     system = option(
         "system",
         MapOf(Text(), Choice("manufacturer", "product", "version", "serial", "uuid", "sku", "family")),
@@ -110,5 +113,5 @@ class Smbios(Declared):
         "baseBoard",
         MapOf(Text(), Choice("manufacturer", "product", "version", "serial", "asset", "location")),
         {},
-        doc="Board strings: manufacturer, product, version, serial, asset, location."
+        doc="Board strings: manufacturer, product, version, serial, asset, location.",
     )

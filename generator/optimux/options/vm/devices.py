@@ -81,7 +81,9 @@ class Usb(Declared):
 
 
 class Evdev(Declared):
-    dev = option("dev", PATH, doc="The host's input device.", example="/dev/input/by-path/platform-i8042-serio-0-event-kbd")
+    dev = option(
+        "dev", PATH, doc="The host's input device.", example="/dev/input/by-path/platform-i8042-serio-0-event-kbd"
+    )
     grab = option("grab", Choice("all", "none"), "all", doc='"all" grabs every evdev device with this one.')
     grab_toggle = option(
         "grabToggle",
@@ -165,7 +167,9 @@ class Tpm(Declared):
 
 
 class Watchdog(Declared):
-    model = option("model", Choice("itco", "i6300esb", "ib700"), doc="The watchdog; itco needs libvirt 9.1.", example="itco")
+    model = option(
+        "model", Choice("itco", "i6300esb", "ib700"), doc="The watchdog; itco needs libvirt 9.1.", example="itco"
+    )
     action = option(
         "action", Choice("reset", "shutdown", "poweroff", "pause", "none"), "reset", doc="What its expiry does."
     )

@@ -41,7 +41,9 @@ DEFAULT_INPUTS = (
 class Vm(Declared):
     name = option(
         "name",
-        Text(r"[^\s./\"'<>&\\][^/\n\r\t\"'<>&\\]{0,63}", "1 to 64 characters without / \\ quotes, < > & or a leading dot"),
+        Text(
+            r"[^\s./\"'<>&\\][^/\n\r\t\"'<>&\\]{0,63}", "1 to 64 characters without / \\ quotes, < > & or a leading dot"
+        ),
         None,
         doc="The domain's name. Null is the table's name.",
         example="Windows 11",
