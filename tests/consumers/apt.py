@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import subprocess
 
@@ -16,6 +17,7 @@ def _output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
 
 
+@functools.cache
 def mirror() -> str:
     """The address of the Debian archive that this machine installs from.
 

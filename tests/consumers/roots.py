@@ -83,7 +83,7 @@ class Root:
     def session(self, binds: Mapping[Path, str] | None = None) -> Iterator[Session]:
         """Several commands in one throwaway layer; ``binds`` maps paths here to paths inside, read-only."""
         with (
-            _locked(self.path.with_suffix(".used"), fcntl.LOCK_SH),
+            in_use(self.path),
             Session(self.path, _mount_point(), binds) as session,
         ):
             yield session
@@ -119,6 +119,13 @@ def _locked(path: Path, operation: int) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, operation)
+        yield
+
+
+@contextmanager
+def in_use(path: Path) -> Iterator[None]:
+    """While this is held no other checkout's tests remove the root as an outdated one."""
+    with _locked(path.with_suffix(".used"), fcntl.LOCK_SH):
         yield
 
 
