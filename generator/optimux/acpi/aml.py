@@ -121,7 +121,7 @@ class NamePath(Term):
         return names.encode_path(self.text)
 
     def asl(self, indent: int = 0) -> str:
-        return self.text
+        return names.spelled(self.text)
 
 
 class Buffer(Term):

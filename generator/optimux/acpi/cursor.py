@@ -75,7 +75,7 @@ class Cursor:
         try:
             names.segment(text)
         except AmlError:
-            raise UndecodableError(self, f"{text!r} at offset {start:#06x} is no name") from None
+            raise UndecodableError(self, f"{text!a} at offset {start:#06x} is no name") from None
         return names.short(text)
 
     def path(self) -> str:

@@ -8,6 +8,13 @@ from optimux.acpi.error import AmlError
 
 ROOT, PARENT = "\\", "^"
 DUAL_NAME, MULTI_NAME, NULL_NAME = 0x2E, 0x2F, 0x00
+# What a compiler takes for an operator or a constant when it stands alone: every name of up to four letters was
+# given to iasl 20200925 as `Name (X, 0)`, and these it refused.
+ASL_WORDS = frozenset((
+    "ADD", "AND", "ARG0", "ARG1", "ARG2", "ARG3", "ARG4", "ARG5", "ARG6", "CASE", "EDGE", "ELSE", "IF", "IPMI", "LAND",
+    "LNOT", "LOAD", "LOCK", "LOR", "MEQ", "MGE", "MGT", "MID", "MLE", "MLT", "MOD", "MTR", "NAME", "NAND", "NOOP",
+    "NOR", "NOT", "ONE", "ONES", "OR", "PCC", "WAIT", "XOR", "ZERO",
+))  # fmt: skip
 _SEGMENT = re.compile(r"[A-Z_][A-Z0-9_]{0,3}")
 _PATH = re.compile(r"(\\|\^*)(.*)", re.DOTALL)
 
@@ -36,6 +43,15 @@ def canonical(path: str) -> str:
     encode_path(path)
     prefix, segments = split(path)
     return prefix + ".".join(short(name) for name in segments)
+
+
+def spelled(path: str) -> str:
+    """A path as source that no compiler takes for a word of the language. Raises ``AmlError`` where there is none."""
+    if path not in ASL_WORDS:
+        return path
+    if len(path) == 4:
+        raise AmlError(f"{path} is a word of ASL: AML can hold the name, source cannot")
+    return path.ljust(4, "_")
 
 
 def encode_path(path: str) -> bytes:

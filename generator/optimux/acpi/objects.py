@@ -41,7 +41,7 @@ class Name(_Named):
         return bytes((NAME,)) + names.segment(self.name) + self.value.encode()
 
     def asl(self, indent: int = 0) -> str:
-        return f"Name ({self.name}, {self.value.asl(indent)})"
+        return f"Name ({names.spelled(self.name)}, {self.value.asl(indent)})"
 
 
 class Method(_Named):
@@ -60,7 +60,7 @@ class Method(_Named):
         return bytes((METHOD,)) + with_length(content)
 
     def asl(self, indent: int = 0) -> str:
-        return _block(f"Method ({self.name}, {self.arguments}, NotSerialized)", self.body, indent)
+        return _block(f"Method ({names.spelled(self.name)}, {self.arguments}, NotSerialized)", self.body, indent)
 
 
 class Return(Term):
@@ -84,7 +84,7 @@ class Device(_Named):
         return bytes((EXTENDED, DEVICE)) + with_length(names.segment(self.name) + _joined(self.body))
 
     def asl(self, indent: int = 0) -> str:
-        return _block(f"Device ({self.name})", self.body, indent)
+        return _block(f"Device ({names.spelled(self.name)})", self.body, indent)
 
 
 class Scope(Term):

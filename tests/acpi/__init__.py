@@ -1,0 +1,1 @@
+"""The battery table and its encoder."""
