@@ -31,8 +31,9 @@ class HostFile(Record):
 class HostLines(Record):
     """Lines to merge into a file that the distribution or the user owns.
 
-    ``anchor`` is a regular expression for the line that ours replace or extend (the first that matches), ``None``
-    appends. ``lines`` are without line ends.
+    ``lines`` are without line ends. ``anchor`` is a regular expression in multi-line mode: what it matches first
+    becomes our lines; ``None``, or no match, appends them. With a ``separator`` the anchor matches the part of a line
+    before its words, and our words are added to those that stand there. ``emit.merge`` does it.
     """
 
     path: str
@@ -41,13 +42,15 @@ class HostLines(Record):
     purpose: str
     mode: int = 0o644
     owner: str = "root:root"
+    separator: str | None = None
 
 
 class HostCommand(Record):
-    """A shell command to run after the files are in place, and why."""
+    """A shell command to run after the files are in place, or ``first``, and why."""
 
     command: str
     purpose: str
+    first: bool = False
 
 
 HostEntry = HostFile | HostLines | HostCommand

@@ -1,0 +1,77 @@
+"""The kernel command line, in the boot loader's own file."""
+
+from __future__ import annotations
+
+import re
+
+from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
+from optimux.emit.initramfs import rebuild
+from optimux.emit.text import commented
+from optimux.plan.model import HostPlan, Plan
+from optimux.rules import rules
+
+GRUB_DROP_IN = "/etc/default/grub.d/optimux.cfg"
+GRUB = "/etc/default/grub"
+CMDLINE = "/etc/kernel/cmdline"
+_PURPOSE = "kernel parameters"
+_GRUB_PLAIN = re.compile(r"[A-Za-z0-9_.,:=/@%+-]+")
+# What kernel-install(8) itself takes while the file is missing.
+_SEED_CMDLINE = (
+    f"[ -s {CMDLINE} ] || tr -s '[:space:]' '\\n' </proc/cmdline | grep -v -e '^BOOT_IMAGE=' -e '^initrd=' "
+    f"| tr '\\n' ' ' >{CMDLINE}"
+)
+
+
+def boot_loader_entries(plan: Plan) -> list[HostEntry]:
+    """The plan's parameters, added to those that are there, and the command that takes them into use."""
+    host = plan.host
+    if host.boot_loader is None or not host.kernel_params:
+        return []
+    return {"grub": _grub, "systemd-boot": _systemd_boot, "grubby": _grubby}[host.boot_loader](host)
+
+
+def _grub(host: HostPlan) -> list[HostEntry]:
+    words = " ".join(map(_grub_word, host.kernel_params))
+    line = f'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {_in_double_quotes(words)}"'
+    entry: HostEntry
+    if host.distribution == "debian":  # the others' grub-mkconfig reads no grub.d
+        entry = HostFile(GRUB_DROP_IN, commented("kernel parameters.", [line]), _PURPOSE)
+    else:
+        # A shell script: a line at its end adds to what the user wrote above, and is found again by its comment.
+        entry = HostLines(GRUB, (f"{line} # Optimux",), r"^GRUB_CMDLINE_LINUX_DEFAULT=.* # Optimux$", _PURPOSE)
+    command = rules()["hostCommands"]["grub"][host.distribution]
+    return [entry, HostCommand(command, "writes GRUB's menu with the new kernel parameters")]
+
+
+def _grub_word(word: str) -> str:
+    """A word for GRUB's own shell; kernel parameters have no single quotes."""
+    return word if _GRUB_PLAIN.fullmatch(word) else f"'{word}'"
+
+
+def _in_double_quotes(text: str) -> str:
+    """Text for a double-quoted string of the shell (POSIX.1-2017, Shell Command Language 2.2.3)."""
+    return re.sub(r'([$`"\\])', r"\\\1", text)
+
+
+def _systemd_boot(host: HostPlan) -> list[HostEntry]:
+    """/etc/kernel/cmdline, from which kernel-install and mkinitcpio make boot entries and unified images."""
+    purpose = f"{_PURPOSE}; in loader entries written by hand, add them to the line 'options' instead"
+    return [
+        HostCommand(_SEED_CMDLINE, f"starts {CMDLINE}, where it is missing, with what runs now", first=True),
+        HostLines(CMDLINE, (" ".join(host.kernel_params),), r"^(?![ \t]*#)(?=.*\S)", purpose, separator=" "),
+        _renew_entries(host),
+    ]
+
+
+def _renew_entries(host: HostPlan) -> HostCommand:
+    """Unified images are made with the initramfs; Debian's initramfs-tools renews the loader's entries."""
+    if host.initramfs in ("mkinitcpio", "initramfs-tools"):
+        return rebuild(host.initramfs)
+    return HostCommand("kernel-install add-all", "writes the boot entries with the new kernel parameters")
+
+
+def _grubby(host: HostPlan) -> list[HostEntry]:
+    from shlex import quote
+
+    command = f"grubby --update-kernel=ALL --args={quote(' '.join(host.kernel_params))}"
+    return [HostCommand(command, "adds the kernel parameters to every boot entry, and to those of later kernels")]

@@ -1,0 +1,63 @@
+"""The host's whole side: every entry, in the order in which it is installed."""
+
+from __future__ import annotations
+
+from optimux.acpi.battery import battery_table
+from optimux.emit.apparmor import apparmor_entries
+from optimux.emit.artifact import HostCommand, HostEntry, HostFile
+from optimux.emit.boot_loader import boot_loader_entries
+from optimux.emit.initramfs import initramfs_entries
+from optimux.emit.looking_glass_client import client_entries
+from optimux.emit.modprobe import modprobe_entries
+from optimux.emit.modules_load import modules_load_entries
+from optimux.emit.packages import package_entries
+from optimux.emit.qemu_conf import qemu_conf_entries
+from optimux.emit.scream import scream_entries
+from optimux.emit.tmpfiles import tmpfiles_entries
+from optimux.emit.udev import udev_entries
+from optimux.emit.users import user_entries
+from optimux.plan.model import Plan
+
+# The boot loader before the initramfs: where both are one image, its last command builds it.
+_EMITTERS = (
+    package_entries,
+    modprobe_entries,
+    modules_load_entries,
+    udev_entries,
+    tmpfiles_entries,
+    apparmor_entries,
+    qemu_conf_entries,
+    user_entries,
+    client_entries,
+    scream_entries,
+    boot_loader_entries,
+    initramfs_entries,
+)
+
+
+def host_entries(plan: Plan) -> list[HostEntry]:
+    """What a host other than NixOS needs; NixOS takes all of it from its module."""
+    if plan.host.distribution == "nixos":
+        return []
+    entries = [entry for emitter in _EMITTERS for entry in emitter(plan)]
+    return _first_things_first(_each_command_once([*_battery_tables(plan), *entries]))
+
+
+def _battery_tables(plan: Plan) -> list[HostEntry]:
+    """One file a path: VMs may share a table."""
+    tables = {domain.battery_path: domain.battery for domain in plan.domains if domain.battery}
+    return [HostFile(path, battery_table(battery), "the guest's battery") for path, battery in tables.items()]
+
+
+def _each_command_once(entries: list[HostEntry]) -> list[HostEntry]:
+    """Of equal commands the last."""
+    last = {entry.command: index for index, entry in enumerate(entries) if isinstance(entry, HostCommand)}
+    return [
+        entry
+        for index, entry in enumerate(entries)
+        if not isinstance(entry, HostCommand) or last[entry.command] == index
+    ]
+
+
+def _first_things_first(entries: list[HostEntry]) -> list[HostEntry]:
+    return sorted(entries, key=lambda entry: not (isinstance(entry, HostCommand) and entry.first))

@@ -1,0 +1,15 @@
+"""booster.yaml: one file, the user's; booster reads modprobe.d by itself and has no hooks."""
+
+from __future__ import annotations
+
+from optimux.emit.artifact import HostEntry, HostLines
+from optimux.plan.model import Plan
+
+CONF = "/etc/booster.yaml"
+
+
+def entries(plan: Plan) -> list[HostEntry]:
+    """Our modules added to ``modules_force_load``."""
+    lines = (f"modules_force_load: {','.join(plan.host.early_modules)}",)
+    purpose = "puts vfio-pci into the initramfs and loads it there"
+    return [HostLines(CONF, lines, r"^modules_force_load:[ \t]*", purpose, separator=",")]

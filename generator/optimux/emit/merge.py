@@ -1,0 +1,47 @@
+"""How lines get into a file of the user's: the meaning of ``HostLines``, as a pure function."""
+
+from __future__ import annotations
+
+import re
+
+from optimux.emit.artifact import HostLines
+
+
+def merged(text: str, entry: HostLines) -> str:
+    """``text`` with the entry in it; merging twice changes nothing more.
+
+    With a separator, the words of the anchor's line are completed by those of ours. Without one, the anchor's match
+    (multi-line mode, so it may run over several lines) becomes our lines. Where nothing matches, they are appended,
+    unless they are there already.
+    """
+    match = re.search(entry.anchor, text, re.MULTILINE) if entry.anchor else None
+    if match is None:
+        return _appended(text, entry.lines)
+    if entry.separator is None:
+        return text[: match.start()] + "\n".join(entry.lines) + text[match.end() :]
+    return _extended(text, match, entry)
+
+
+def _appended(text: str, lines: tuple[str, ...]) -> str:
+    block = "\n".join(lines)
+    if f"\n{block}\n" in f"\n{text}\n":
+        return text
+    return text + ("\n" if text and not text.endswith("\n") else "") + block + "\n"
+
+
+def _extended(text: str, match: re.Match[str], entry: HostLines) -> str:
+    """The match is the part of the line before its words."""
+    end = text.find("\n", match.end())
+    end = len(text) if end < 0 else end
+    separator = entry.separator or " "
+    key = re.match(entry.anchor or "", entry.lines[0])
+    wanted = _words(entry.lines[0][key.end() if key else 0 :], separator)
+    present = _words(text[match.end() : end], separator)
+    if all(word in present for word in wanted):
+        return text
+    words = [*present, *(word for word in wanted if word not in present)]
+    return text[: match.end()] + separator.join(words) + text[end:]
+
+
+def _words(text: str, separator: str) -> list[str]:
+    return [word for word in (part.strip() for part in text.split(separator)) if word]

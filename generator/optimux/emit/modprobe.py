@@ -1,0 +1,28 @@
+"""modprobe.d(5): which driver gets the card, and the size of the shared memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from optimux.emit.artifact import HostEntry, HostFile
+from optimux.emit.text import commented
+from optimux.plan.model import Plan
+
+PATH = "/etc/modprobe.d/optimux.conf"
+
+
+def modprobe_entries(plan: Plan) -> list[HostEntry]:
+    """The module options, if there is anything to say."""
+    lines = list(_lines(plan))
+    purpose = "what vfio-pci takes, which drivers wait for it, how large the kvmfr devices are."
+    return [HostFile(PATH, commented(purpose, lines), "module options and load order")] if lines else []
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    host = plan.host
+    if host.vfio_options:
+        yield f"options vfio-pci {' '.join(host.vfio_options)}"
+    yield from (f"softdep {driver} pre: vfio-pci" for driver in host.softdeps)
+    yield from (f"blacklist {driver}" for driver in host.blacklist)
+    if plan.kvmfr:
+        yield f"options kvmfr static_size_mb={','.join(str(memory.size.mib) for memory in plan.kvmfr)}"

@@ -1,0 +1,32 @@
+"""tmpfiles.d(5): the shared memory as files in /dev/shm, which QEMU and the client both may open."""
+
+from __future__ import annotations
+
+from optimux.emit.artifact import HostCommand, HostEntry, HostFile
+from optimux.emit.text import commented
+from optimux.plan.model import Plan, SharedMemory
+
+PATH = "/etc/tmpfiles.d/optimux.conf"
+
+
+def tmpfiles_entries(plan: Plan) -> list[HostEntry]:
+    """One file a device, made anew at each boot."""
+    if not plan.shm:
+        return []
+    text = commented("the shared memory of Looking Glass.", map(_line, plan.shm))
+    return [
+        HostFile(PATH, text, "makes the shared memory's files at boot"),
+        HostCommand(f"systemd-tmpfiles --create {PATH}", "makes them now"),
+    ]
+
+
+def _line(memory: SharedMemory) -> str:
+    return f"f {_quoted(memory.path)} 0660 {memory.user or 'root'} {memory.group} -"
+
+
+def _quoted(path: str) -> str:
+    """A path for the second field: specifiers escaped, white space and backslashes kept."""
+    escaped = path.replace("%", "%%")
+    if not any(char in escaped for char in ' \\"'):
+        return escaped
+    return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"') + '"'

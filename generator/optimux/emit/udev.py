@@ -1,0 +1,52 @@
+"""udev(7) rules: who may open a kvmfr device, and how far idle cards may sleep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from optimux.emit.artifact import HostCommand, HostEntry, HostFile
+from optimux.emit.text import commented
+from optimux.plan.model import GpuPlan, Plan, SharedMemory
+
+# Before 73-seat-late.rules, which acts on the tag "uaccess".
+KVMFR = "/etc/udev/rules.d/70-kvmfr.rules"
+IDLE_POWER = "/etc/udev/rules.d/72-optimux-idle-power.rules"
+
+
+def udev_entries(plan: Plan) -> list[HostEntry]:
+    """The rules that the plan needs, and udev's notice of them."""
+    files = [*_kvmfr_file(plan), *_idle_power_file(plan)]
+    reload = HostCommand("udevadm control --reload", "has udev read the new rules")
+    return [*files, reload] if files else []
+
+
+def _kvmfr_file(plan: Plan) -> list[HostEntry]:
+    text = commented("who may open the shared memory of Looking Glass.", map(_kvmfr_rule, plan.kvmfr))
+    return [HostFile(KVMFR, text, "access to the kvmfr devices")] if plan.kvmfr else []
+
+
+def _kvmfr_rule(memory: SharedMemory) -> str:
+    owner = f'OWNER="{memory.user}", ' if memory.user else ""
+    device = memory.path.rsplit("/", 1)[-1]
+    return f'SUBSYSTEM=="kvmfr", KERNEL=="{device}", {owner}GROUP="{memory.group}", MODE="0660", TAG+="uaccess"'
+
+
+def _idle_power_file(plan: Plan) -> list[HostEntry]:
+    rules = [rule for gpu in plan.gpus for rule in _idle_power_rules(gpu)]
+    purpose = "how far idle cards may sleep. The parent is the root port, which sleeps last and wakes first."
+    return [HostFile(IDLE_POWER, commented(purpose, rules), "power management of idle cards")] if rules else []
+
+
+def _idle_power_rules(gpu: GpuPlan) -> Iterator[str]:
+    """One rule a function, for the moment when vfio-pci has it: at boot (add) or at the start of a VM (bind)."""
+    for function in gpu.functions:
+        match = f'ACTION=="add|bind", SUBSYSTEM=="pci", KERNEL=="{function.address}", DRIVER=="vfio-pci"'
+        yield f"{match}, {', '.join(_settings(gpu))}"
+
+
+def _settings(gpu: GpuPlan) -> list[str]:
+    """sysfs attributes (Linux, Documentation/ABI/testing/sysfs-bus-pci and sysfs-devices-power)."""
+    control = "on" if gpu.disable_idle_d3 else "auto"
+    own = [f'ATTR{{d3cold_allowed}}="{int(gpu.d3cold_allowed)}"', f'ATTR{{power/control}}="{control}"']
+    parent = ['ATTR{../d3cold_allowed}="1"', 'ATTR{../power/control}="auto"']
+    return own + parent if gpu.d3cold_allowed else own
