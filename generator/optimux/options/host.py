@@ -48,7 +48,7 @@ class Host(Declared):
         "libvirtVersion",
         VERSION,
         None,
-        doc="The libvirt that will read the domain. Null takes it from the facts, else what the distribution has at least.",
+        doc="The libvirt that will read the domain. Null takes it from the facts, else the distribution's oldest.",
         example="11.3",
     )
     qemu_version = option(

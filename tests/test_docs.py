@@ -1,0 +1,67 @@
+"""The documentation: generated pages are fresh, links lead somewhere, commands and options exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from optimux.cli import VERBS
+from optimux.options.load import load
+from optimux.options.markdown import markdown, rows
+from optimux.options.model import Options
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+KEYS = {re.sub(r"\[\]", "", path) for path, _ in rows(Options)}
+
+
+def test_the_reference_is_what_the_model_says() -> None:
+    assert (ROOT / "docs" / "options.md").read_text(encoding="utf-8") == markdown(Options), (
+        "run: ./dev optimux schema --format markdown > docs/options.md"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def unknown_verbs(text: str) -> list[str]:
+    return [verb for verb in re.findall(r"`?optimux ([a-z]+)\b", text) if verb not in VERBS]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_verbs_exist(page: Path) -> None:
+    assert unknown_verbs("\n".join(re.findall(r"`[^`]+`", page.read_text(encoding="utf-8")))) == []
+
+
+def test_an_unknown_verb_is_noticed() -> None:
+    assert unknown_verbs("run `optimux conjure now`") == ["conjure"]
+
+
+def missing_options(text: str) -> list[str]:
+    """Dotted option paths in back quotes that no option has; VM options are written without ``vms.<name>.``."""
+    known = KEYS | {path.removeprefix("vms.<name>.") for path in KEYS}
+    found = re.findall(r"`((?:[a-z][A-Za-z0-9]*|<name>)(?:\.(?:[a-z][A-Za-z0-9]*|<name>))+)(?: = [^`]*)?`", text)
+    return [path for path in found if path not in known]
+
+
+@pytest.mark.parametrize("name", ["defaults.md", "how-to.md"])
+def test_named_options_exist(name: str) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    files = ("qemu.conf", "pyproject.toml")
+    assert [path for path in missing_options(text) if path not in files] == []
+
+
+def test_a_missing_option_is_noticed() -> None:
+    assert missing_options("set `lookingGlass.sizzle` and `pci.gpu`") == ["lookingGlass.sizzle"]
+
+
+def test_the_readme_configuration_loads() -> None:
+    import tomllib
+
+    (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert list(load(tomllib.loads(block)).vms) == ["Windows11"]
