@@ -68,7 +68,13 @@ def _write(plan: Plan, artifacts: Sequence[Artifact], folder: Path, force: bool,
     if comparison.is_current:
         say(f"{folder} is up to date: {len(artifacts)} files")
     else:
-        say(f"wrote {len(artifacts)} files to {folder}; INSTALL.md there says what comes next")
+        say(f"wrote {len(artifacts)} files to {folder}; {_next_step(artifacts)}")
+
+
+def _next_step(artifacts: Sequence[Artifact]) -> str:
+    if any(artifact.path == "INSTALL.md" for artifact in artifacts):
+        return "INSTALL.md there says what comes next"
+    return "import nixos/optimux.nix from there into your configuration"
 
 
 def _check_against_schema(plan: Plan, artifacts: Sequence[Artifact]) -> None:
