@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,11 @@ from optimux.emit.modprobe import modprobe_entries
 from optimux.emit.nix_text import string
 from optimux.emit.nixos import nixos_artifacts, nixos_module
 from optimux.emit.udev import udev_entries
-from optimux.plan import plan_from
 from tests.consumers.errors import Refused
 from tests.consumers.host_files import nix_instantiate_parse, systemd_tmpfiles, udevadm_verify
-from tests.golden_cases import CASES, Case
+from tests.golden_cases import CASES
 from tests.nixos.nix import configuration, evaluate
+from tests.nixos.plans import CARD, NASTY, by_address, everything, module_of, on_nixos, plan, usual, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,60 +28,7 @@ if TYPE_CHECKING:
     from optimux.emit.artifact import HostEntry
     from optimux.plan import Plan
     from tests.consumers.roots import Root
-
-CARD = [{"address": "0000:01:00.0", "id": "10de:249d"}, {"address": "0000:01:00.1", "id": "10de:228b"}]
-TWIN = [{"address": "0000:02:00.0", "id": "10de:249d"}]
-NASTY = "'${secret}' ''${x} \\ \" $"
-NASTY_PATH = "/var/lib/a ${secret}\\n%d/battery.aml"
-
-
-def plan(host: dict[str, Any] | None = None, **tables: Any) -> Plan:
-    """A plan for NixOS on Intel."""
-    return plan_from({"host": {"distribution": "nixos", "cpuVendor": "intel", **(host or {})}, **tables})
-
-
-def usual() -> Plan:
-    """One card bound by id, kvmfr, one VM."""
-    vms = {"win11": {"gpu": "dgpu", "memory": "16GiB"}}
-    return plan(gpus={"dgpu": {"functions": CARD}}, lookingGlass={"user": "alice"}, vms=vms)
-
-
-def by_address() -> Plan:
-    """Two cards of one id, of which the first is given away, by its address."""
-    vms = {"win11": {"gpu": "dgpu", "memory": "16GiB"}}
-    return plan(gpus={"dgpu": {"functions": CARD, "bind": "address"}}, vms=vms)
-
-
-def everything() -> Plan:
-    """Two VMs on two cards: kvmfr and a file, Scream, AppArmor, huge pages, text that Nix would read as its own."""
-    scream = {"enable": True, "interface": "virbr1", "output": "alsa"}
-    first = {"gpu": "dgpu", "memory": "16GiB", "battery": {"path": NASTY_PATH}}
-    second = {"gpu": "other", "memory": "8GiB", "battery": {"variant": "article"}, "tpm": {"backend": "none"}}
-    return plan(
-        {"securityModule": "apparmor", "hugepages": [{"size": "1GiB", "count": 16}]},
-        gpus={"dgpu": {"functions": CARD}, "other": {"functions": [{"address": "0000:03:00.0", "id": "10de:1c8d"}]}},
-        lookingGlass={"user": "alice", "client": {"win": {"title": NASTY}}},
-        vms={"win11": first, "win-10.b": second | {"lookingGlass": {"memory": "shm", "scream": scream}}},
-    )
-
-
-def written(plan: Plan, folder: Path, text: str | None = None) -> Path:
-    """The module on disk beside its files; another text in its place where one is given."""
-    for artifact in nixos_artifacts(plan):
-        path = folder / artifact.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(artifact.content)
-    module = folder / "nixos/optimux.nix"
-    if text is not None:
-        module.write_text(text, encoding="utf-8")
-    return module
-
-
-def module_of(folder: Path, text: str) -> Path:
-    """A module of the user's own."""
-    path = folder / "own.nix"
-    path.write_text(text, encoding="utf-8")
-    return path
+    from tests.golden_cases import Case
 
 
 def texts(entries: Iterable[HostEntry]) -> dict[str, str]:
@@ -207,39 +153,6 @@ def test_text_of_the_users_stays_text(tmp_path: Path) -> None:
     assert f"title={NASTY}\n" in config["environment"]["etc"]["looking-glass-client.ini"]["text"]
 
 
-def test_stage_1_marks_the_cards(tmp_path: Path) -> None:
-    """The script, run: the card that is there is marked, the one that is not keeps nothing from it."""
-    unit = configuration([written(by_address(), tmp_path)])["boot"]["initrd"]["systemd"]["services"][
-        "optimux-driver-override"
-    ]
-    sysfs = tmp_path / "devices"
-    for address in ("0000:01:00.1", "0000:02:00.0"):
-        (sysfs / address).mkdir(parents=True)
-        (sysfs / address / "driver_override").write_text("(null)\n")
-    script = unit["script"].replace("/sys/bus/pci/devices", str(sysfs))
-    done = subprocess.run(["bash", "-e", "-c", script], capture_output=True, text=True, timeout=30, check=True)
-    assert done.stderr == "no PCI device at 0000:01:00.0\n"
-    marks = {path.parent.name: path.read_text() for path in sysfs.glob("*/driver_override")}
-    assert marks == {"0000:01:00.1": "vfio-pci\n", "0000:02:00.0": "(null)\n"}
-
-
-def test_stage_1_marks_before_drivers_load(tmp_path: Path) -> None:
-    config = configuration([written(by_address(), tmp_path)])
-    unit = config["boot"]["initrd"]["systemd"]["services"]["optimux-driver-override"]
-    loaders = {"systemd-modules-load.service", "systemd-udevd.service", "systemd-udev-trigger.service"}
-    assert loaders <= set(unit["before"])
-    assert unit["wantedBy"] == ["sysinit.target"]
-    assert unit["unitConfig"] == {"DefaultDependencies": False}
-    assert [item["assertion"] for item in config["assertions"]] == [True]
-
-
-def test_scripted_stage_1_fails_the_assertion(tmp_path: Path) -> None:
-    own = module_of(tmp_path, "{ boot.initrd.systemd.enable = false; }\n")
-    (assertion,) = configuration([written(by_address(), tmp_path), own])["assertions"]
-    assert assertion["assertion"] is False
-    assert "boot.initrd.systemd.enable" in assertion["message"]
-
-
 def test_users_override_defaults(tmp_path: Path) -> None:
     own = module_of(
         tmp_path,
@@ -286,12 +199,6 @@ def test_a_broken_module_is_refused(old: str, new: str, reason: str, tmp_path: P
         configuration([written(usual(), tmp_path, changed(usual(), old, new))])
 
 
-def on_nixos(case: Case) -> Plan:
-    data = case.data()
-    data.setdefault("host", {})["distribution"] = "nixos"
-    return case.plan(data)
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_case_evaluates_on_nixos(case: Case, tmp_path: Path) -> None:
     planned = on_nixos(case)
@@ -310,25 +217,6 @@ def test_nix_parses_every_case(trixie: Root) -> None:
     assert "vfio_pci" in nix_instantiate_parse(trixie, "[\n" + "\n".join(f"({text})" for text in modules) + "\n]")
     with pytest.raises(Refused, match="syntax error"):
         nix_instantiate_parse(trixie, modules[0].rstrip().removesuffix("}"))
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_layout(case: Case) -> None:
-    """What of nixfmt's layout shows line by line, outside of strings."""
-    text = nixos_module(on_nixos(case))
-    assert text.endswith("}\n")
-    assert "\n\n\n" not in text
-    inside = False
-    for line in text.splitlines():
-        assert line == line.rstrip()
-        opens = line.count("''") % 2 == 1
-        if not inside:
-            indent = len(line) - len(line.lstrip(" "))
-            assert indent % 2 == 0
-            assert len(line) <= 100, line
-            assert not re.search(r"=\s*\[(\S|.+\S\];)|=\s*\{.+\};|;\s*\S+ =", re.sub(r'".*"', "_", line)), line
-        inside ^= opens
-    assert not inside
 
 
 def test_hash_of_the_table_is_in_its_store_path(tmp_path: Path) -> None:
