@@ -14,6 +14,8 @@ from optimux.acpi.objects import Device, Method, Name, Return, Scope
 if TYPE_CHECKING:
     from optimux.acpi.aml import Term
 
+# Newer compilers refuse a device that has neither _HID nor _ADR.
+ADDRESS = Name("_ADR", Integer(0))
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # No leading underscore: those names are the specification's own, and iasl checks them.
 segments = st.builds(str.__add__, st.sampled_from(LETTERS), st.text(LETTERS + "0123456789_", max_size=3)).filter(
@@ -33,7 +35,7 @@ values: st.SearchStrategy[Term] = st.recursive(
 
 
 def _objects(inner: st.SearchStrategy[list[Term]]) -> st.SearchStrategy[list[Term]]:
-    devices = st.tuples(segments, inner).map(lambda pair: Device(pair[0], tuple(pair[1])))
+    devices = st.tuples(segments, inner).map(lambda pair: Device(pair[0], (ADDRESS, *pair[1])))
     return st.lists(devices | leaves, max_size=5).map(_distinct)
 
 

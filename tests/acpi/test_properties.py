@@ -22,6 +22,7 @@ from optimux.acpi.table import HEADER_SIZE, Header, build_table, parse_table
 from optimux.errors import InvalidInput
 from optimux.plan.battery import ARTICLE, FULL, Battery
 from tests.acpi import strategies
+from tests.acpi.strategies import ADDRESS
 from tests.acpi.tools import iasl, source_of, tool
 
 HEADER = Header("SSDT", 2, "TESTER", "TERMS", 1, "TEST", 1)
@@ -46,7 +47,7 @@ def test_iasl_agrees_on_values(values: list[Term]) -> None:
 @FEW
 @given(strategies.bodies)
 def test_iasl_agrees_on_objects_and_names(body: list[Term]) -> None:
-    assert _agrees([Device("ROOT", tuple(body))])
+    assert _agrees([Device("ROOT", (ADDRESS, *body))])
 
 
 @FEW
@@ -59,9 +60,9 @@ def test_iasl_agrees_on_paths(paths: list[list[str]]) -> None:
 
 
 def _nested(index: int, path: list[str]) -> Device:
-    body: tuple[Term, ...] = ()
+    body: tuple[Term, ...] = (ADDRESS,)
     for name in reversed(path):
-        body = (Device(name, body),)
+        body = (ADDRESS, Device(name, body))
     return Device(f"T{index:03}", body)
 
 
@@ -87,9 +88,9 @@ def test_iasl_agrees_on_names_that_are_words_of_asl(tmp_path: Path) -> None:
 def test_iasl_agrees_on_devices_methods_scopes_and_buffers_of_a_size(around: int) -> None:
     buffers = [Name(f"B{size % 1000:03}", Buffer(bytes(size))) for size in range(around - 4, around + 1)]
     rest: list[Term] = []
-    for size in range(around - 24, around - 2):
+    for size in range(around - 32, around - 2):
         value = strategies.filler(size - 12)
-        rest.append(Device(f"D{size % 1000:03}", (Name("PKG_", value),)))
+        rest.append(Device(f"D{size % 1000:03}", (ADDRESS, Name("PKG_", value))))
         rest.append(Method(f"M{size % 1000:03}", 0, (Return(value),)))
         rest.append(Scope(NamePath("\\_SB"), (Name(f"S{size % 1000:03}", value),)))
     assert _agrees([*buffers, *rest])

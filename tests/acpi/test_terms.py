@@ -48,7 +48,11 @@ OBJECTS = [
         "14 09 5f 53 54 41 00 a4 0a 1f",
         Method("_STA", 0, (Return(Integer(0x1F)),)),
     ),
-    ("Device (DEV0)\n{\n}", "5b 82 05 44 45 56 30", Device("DEV0", ())),
+    (
+        "Device (DEV0)\n{\n    Name (_ADR, 0x00)\n}",
+        "5b 82 0b 44 45 56 30 08 5f 41 44 52 00",
+        Device("DEV0", (Name("_ADR", Integer(0)),)),
+    ),
     (
         "Scope (\\_SB)\n{\n    Name (X, 0x00)\n}",
         "10 0c 5c 5f 53 42 5f 08 58 5f 5f 5f 00",
