@@ -11,8 +11,8 @@ DUAL_NAME, MULTI_NAME, NULL_NAME = 0x2E, 0x2F, 0x00
 # What a compiler takes for an operator or a constant when it stands alone: every name of up to four letters was
 # given to iasl 20200925 and 20250404 as `Name (X, 0)`, and these at least one refused.
 ASL_WORDS = frozenset((
-    "ADD", "AND", "ARG0", "ARG1", "ARG2", "ARG3", "ARG4", "ARG5", "ARG6", "CASE", "EDGE", "ELSE", "HZ", "IF", "IPMI", "KHZ",
-    "LAND", "LNOT", "LOAD", "LOCK", "LOR", "MEQ", "MGE", "MGT", "MHZ", "MID", "MLE", "MLT", "MOD", "MTR", "NAME",
+    "ADD", "AND", "ARG0", "ARG1", "ARG2", "ARG3", "ARG4", "ARG5", "ARG6", "CASE", "EDGE", "ELSE", "HZ", "IF", "IPMI",
+    "KHZ", "LAND", "LNOT", "LOAD", "LOCK", "LOR", "MEQ", "MGE", "MGT", "MHZ", "MID", "MLE", "MLT", "MOD", "MTR", "NAME",
     "NAND", "NOOP", "NOR", "NOT", "ONE", "ONES", "OR", "PCC", "WAIT", "XOR", "ZERO",
 ))  # fmt: skip
 _SEGMENT = re.compile(r"[A-Z_][A-Z0-9_]{0,3}")
