@@ -10,7 +10,7 @@ from bench.measure import best_of
 from optimux.emit.domain_xml import domain_xml
 from optimux.files import read_toml
 from optimux.host.libvirt_schema import SCHEMA, violations
-from optimux.plan import plan_from
+from optimux.plan.resolve import plan_from
 
 
 def report(count: int) -> Iterator[str]:

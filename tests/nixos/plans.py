@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from optimux.emit.nixos import nixos_artifacts
-from optimux.plan import plan_from
+from optimux.plan.resolve import plan_from
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from optimux.plan import Plan
+    from optimux.plan.model import Plan
     from tests.golden_cases import Case
 
 CARD = [{"address": "0000:01:00.0", "id": "10de:249d"}, {"address": "0000:01:00.1", "id": "10de:228b"}]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from optimux.emit.artifact import HostEntry
-    from optimux.plan import Plan
+    from optimux.plan.model import Plan
     from tests.consumers.roots import Root
     from tests.golden_cases import Case
 

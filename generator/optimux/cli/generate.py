@@ -12,7 +12,8 @@ from optimux.emit.bundle import bundle
 from optimux.errors import InvalidInput, OptimuxError, Problem
 from optimux.facts import Facts, load_facts
 from optimux.options.load import read_config
-from optimux.plan import Plan, plan_from
+from optimux.plan.model import Plan
+from optimux.plan.resolve import plan_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
