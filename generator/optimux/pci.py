@@ -26,7 +26,7 @@ class Address(Record):
             raise ValueError("not of the form dddd:bb:ss.f, hexadecimal, function 0 to 7")
         domain, bus, slot, function = (int(part, 16) for part in match.groups())
         if slot > 0x1F:
-            raise ValueError(f"slot {slot:02x} is above 1f")
+            raise ValueError(f"in slot {slot:02x}, above 1f")
         return cls(domain, bus, slot, function)
 
     def __str__(self) -> str:

@@ -15,6 +15,10 @@ from optimux.errors import Problem
 T = TypeVar("T")
 D = TypeVar("D", bound=Declared)
 MAX_DEPTH_TEXT = 60
+# More entries than any host has devices or VMs: what is longer is a mistake, and would only take time.
+MOST = 10_000
+# Each suggestion compares with every known word; a file that is wrong this often is no misspelt configuration.
+MOST_SUGGESTIONS = 200
 
 
 class _Invalid:
@@ -194,18 +198,19 @@ class Scalar(Kind[str | int | bool]):
 class ListOf(Kind[tuple[T, ...]]):
     """A list of values of one kind."""
 
-    def __init__(self, item: Kind[T], least: int = 0, most: int = 100_000) -> None:
+    def __init__(self, item: Kind[T], least: int = 0, most: int = MOST) -> None:
         self.item = item
         self.least = least
         self.most = most
-        bounds = f" ({least} to {most} of them)" if most < 100_000 else ""
+        bounds = f" ({least} to {most} of them)" if most < MOST else ""
         self.allowed = f"a list{bounds} of {item.allowed}"
 
     def load(self, value: object, path: str, problems: Problems) -> tuple[T, ...]:
         if not isinstance(value, list | tuple):
             return self._refuse(value, path, problems, "Put it in brackets.")  # type: ignore[no-any-return]
         if not self.least <= len(value) <= self.most:
-            problems.append(Problem(path, f"{len(value)} entries", self.allowed, "Add or remove entries."))
+            allowed = f"{self.least} to {self.most} entries"
+            problems.append(Problem(path, f"{len(value)} entries", allowed, "Add or remove entries."))
             return INVALID  # type: ignore[no-any-return]
         items = [self.item.load(item, f"{path}[{index}]", problems) for index, item in enumerate(value)]
         usable = tuple(item for item in items if item is not INVALID)
@@ -215,7 +220,7 @@ class ListOf(Kind[tuple[T, ...]]):
         schema: dict[str, Any] = {"type": "array", "items": self.item.json_schema()}
         if self.least:
             schema["minItems"] = self.least
-        if self.most < 100_000:
+        if self.most < MOST:
             schema["maxItems"] = self.most
         return schema
 
@@ -234,6 +239,9 @@ class MapOf(Kind[Mapping[str, T]]):
     def load(self, value: object, path: str, problems: Problems) -> Mapping[str, T]:
         if not isinstance(value, Mapping):
             return self._refuse(value, path, problems, "Make it a table.")  # type: ignore[no-any-return]
+        if len(value) > MOST:
+            problems.append(Problem(path, f"{len(value)} entries", f"at most {MOST} entries", "Remove some."))
+            return INVALID  # type: ignore[no-any-return]
         loaded = {}
         for key, item in value.items():
             where = joined(path, key)
@@ -316,7 +324,7 @@ def _given(table: type[Declared], value: Mapping[str, Any], path: str, problems:
     for key, item in value.items():
         declared = table.by_key.get(key)
         if declared is None:
-            remedy = nearest(key, tuple(table.by_key))
+            remedy = nearest(key, tuple(table.by_key)) if len(problems) < MOST_SUGGESTIONS else "Remove it."
             allowed = "the keys " + ", ".join(sorted(table.by_key)) if len(table.by_key) <= 20 else "a known key"
             problems.append(Problem(joined(path, key), "an unknown key", allowed, remedy))
         elif item is None and declared.nullable:
@@ -349,10 +357,19 @@ def joined(path: str, key: object) -> str:
 
 def nearest(value: object, words: tuple[str, ...]) -> str:
     """A suggestion, or the sentence that there is none."""
-    if isinstance(value, str):
-        import difflib  # only bad input pays for it
-
-        lowered = {word.lower(): word for word in words}
-        if close := difflib.get_close_matches(value[:64].lower(), lowered, n=1, cutoff=0.6):
-            return f'Did you mean "{lowered[close[0]]}"?'
+    if isinstance(value, str) and (word := suggestion(value, words)):
+        return f'Did you mean "{word}"?'
     return "Use one of the allowed ones, or remove it."
+
+
+def suggestion(value: str, words: tuple[str, ...]) -> str | None:
+    """The word that ``value`` begins or resembles, or ``None``."""
+    import difflib  # only bad input pays for it
+
+    short = value[:64].lower()
+    lowered = {word.lower(): word for word in words}
+    begun = [word for word in lowered if short and word.startswith(short)]
+    if len(begun) == 1:
+        return lowered[begun[0]]
+    close = difflib.get_close_matches(short, lowered, n=1, cutoff=0.6)
+    return lowered[close[0]] if close else None

@@ -23,8 +23,7 @@ def resolve(options: Options, facts: Facts | None = None) -> Plan:
     """The plan for ``options`` on the host that ``facts`` describe. Raises ``InvalidInput`` with every problem."""
     findings = Findings()
     plan = _resolve(options, facts or Facts(), findings)
-    if findings.problems:
-        raise InvalidInput(findings.problems)
+    _refuse([], findings.problems)
     return plan
 
 
@@ -34,20 +33,15 @@ def plan_from(data: Any, facts: Facts | None = None) -> Plan:
     options = load_partial(data, shape)
     findings = Findings()
     plan = _resolve(options, facts or Facts(), findings)
-    known = {problem.path for problem in shape}
-    problems = [*shape, *(p for p in findings.problems if not _follows(p.path, known))]
-    if problems:
-        raise InvalidInput(problems)
+    _refuse(shape, findings.problems)
     return plan
 
 
-def _follows(path: str, known: set[str]) -> bool:
-    """Whether a problem may only be there because the place, or something in or around it, was unusable."""
-    return any(_inside(path, other) or _inside(other, path) for other in known)
+def _refuse(shape: list[Problem], meaning: list[Problem]) -> None:
+    if shape or meaning:
+        from optimux.plan.follow_ups import without_follow_ups
 
-
-def _inside(path: str, other: str) -> bool:
-    return path == other or path.startswith((f"{other}.", f"{other}["))
+        raise InvalidInput(without_follow_ups(shape, meaning))
 
 
 def _resolve(options: Options, facts: Facts, findings: Findings) -> Plan:
