@@ -13,6 +13,9 @@ from optimux.plan.model import DomainPlan, SharedMemory
 from optimux.plan.platform import Platform
 from optimux.rules import rules, since
 
+# libxml2 refuses documents of more than 256 levels (XML_PARSER_MAX_DEPTH); some are ours.
+MOST_NESTED = 200
+
 
 def check_domain(
     vm: Vm,
@@ -95,8 +98,10 @@ def _check_pinning(vm: Vm, facts: Facts, path: str, findings: Findings) -> None:
     for where, cpus in sets:
         _check_cpu_set(where, cpus, facts, findings)
     for number in tune.vcpu_pin:
-        if int(number) >= vcpus:
-            where = f"{path}.cpuTune.vcpuPin.{number}"
+        where = f"{path}.cpuTune.vcpuPin.{number}"
+        if number != str(int(number)):
+            findings.error(where, number, "a number without leading zeros", f'Write "{int(number)}", once.')
+        elif int(number) >= vcpus:
             findings.error(where, f"vCPU {number}", f"0 to {vcpus - 1}", f"The VM has {vcpus} vCPUs.")
     threads = [(f"cpuTune.iothreadPin.{number}", int(number)) for number in tune.iothread_pin]
     threads += [(f"disks[{index}].iothread", disk.iothread) for index, disk in enumerate(vm.disks) if disk.iothread]
@@ -213,12 +218,31 @@ def malformed(fragment: str) -> str | None:
     from xml.parsers import expat
 
     parser = expat.ParserCreate(namespace_separator=" ")
+    depth = deepest = 0
+    loose: list[int] = []
+
+    def started(name: str, attributes: object) -> None:
+        nonlocal depth, deepest
+        depth += 1
+        deepest = max(deepest, depth)
+
+    def ended(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def text(data: str) -> None:
+        if depth == 1 and data.strip():
+            loose.append(parser.CurrentLineNumber - 1)
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = started, ended, text
     head = "<x xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
     try:
         parser.Parse(f"{head}{fragment}\n</x>".encode(), True)
     except expat.ExpatError as error:
         return f"{expat.ErrorString(error.code)} (line {error.lineno - 1}, column {error.offset + 1})"
-    return None
+    if deepest > MOST_NESTED:
+        return f"elements nested {deepest} deep, where libxml2 reads {MOST_NESTED}"
+    return f"text outside of an element (line {loose[0]})" if loose else None
 
 
 def _advise_looking_glass(vm: Vm, table: LookingGlass, path: str, findings: Findings) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+
 from optimux.findings import Findings
 from optimux.options.vm.devices import Disk
 
@@ -12,11 +15,12 @@ PCI_BUSES = ("virtio", "nvme")
 def resolve_disks(disks: tuple[Disk, ...], path: str, findings: Findings) -> tuple[Disk, ...]:
     """The disks with bus, format, discard, readonly and target filled in."""
     taken = {disk.target for disk in disks if disk.target}
+    names = {prefix: _targets(prefix) for prefix in set(PREFIXES.values())}
     resolved = []
     for index, disk in enumerate(disks):
         cdrom = disk.device == "cdrom"
         bus = disk.bus or ("sata" if cdrom else "virtio")
-        target = disk.target or _next_target(PREFIXES[bus], taken)
+        target = disk.target or next(name for name in names[PREFIXES[bus]] if name not in taken)
         taken.add(target)
         resolved.append(
             disk.replace(
@@ -29,13 +33,13 @@ def resolve_disks(disks: tuple[Disk, ...], path: str, findings: Findings) -> tup
         )
         _check(resolved[-1], f"{path}.disks[{index}]", findings)
     _check_targets(resolved, path, findings)
+    _check_sources(resolved, path, findings)
     return tuple(resolved)
 
 
-def _next_target(prefix: str, taken: set[str]) -> str:
-    if prefix == "nvme":
-        return next(name for n in range(len(taken) + 1) if (name := f"nvme{n}n1") not in taken)
-    return next(name for n in range(len(taken) + 1) if (name := prefix + _letters(n)) not in taken)
+def _targets(prefix: str) -> Iterator[str]:
+    """Every target of a prefix, in order."""
+    return (f"nvme{n}n1" if prefix == "nvme" else prefix + _letters(n) for n in count())
 
 
 def _letters(number: int) -> str:
@@ -68,3 +72,12 @@ def _check_targets(disks: list[Disk], path: str, findings: Findings) -> None:
             where = f"{path}.disks[{index}].target"
             findings.error(where, disk.target, "each target once", f"It is disks[{first[disk.target]}]'s.")
         first.setdefault(disk.target, index)
+
+
+def _check_sources(disks: list[Disk], path: str, findings: Findings) -> None:
+    """Two writers of one image destroy it; QEMU's lock stops the second only for formats that have one."""
+    first: dict[str, int] = {}
+    for index, disk in enumerate(disks):
+        if disk.source and not disk.readonly and first.setdefault(disk.source, index) != index:
+            remedy = f"It is disks[{first[disk.source]}]'s; name another image, or set readonly on both."
+            findings.error(f"{path}.disks[{index}].source", disk.source, "each image once", remedy)

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from optimux.facts import Facts
 from optimux.findings import Findings
 from optimux.options.gpus import Function, Gpu
+from optimux.pci import Address
 from optimux.plan.model import GpuPlan, PlannedFunction
 
 
 def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> tuple[GpuPlan, ...]:
     """Every card of the options, in their order."""
     _check_shared_functions(gpus, findings)
+    given = {function.address for gpu in gpus.values() for _, function in functions_of(gpu)}
     for name, gpu in gpus.items():
         path = f"gpus.{name}"
         _check_power(gpu, path, findings)
@@ -21,7 +23,7 @@ def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> t
         if facts.devices:
             _check_present(gpu, path, facts, findings)
             _check_group(gpu, path, facts, findings)
-            _check_twins(gpus, gpu, path, facts, findings)
+            _check_twins(given, gpu, path, facts, findings)
     return tuple(_planned(name, gpu) for name, gpu in gpus.items())
 
 
@@ -92,11 +94,10 @@ def _check_group(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
             findings.error(f"{path}.{where}", found, "every member of the group", remedy)
 
 
-def _check_twins(gpus: Mapping[str, Gpu], gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
+def _check_twins(given: set[Address], gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
     """``ids=`` takes every device with the id, also one that the host needs."""
     if gpu.bind != "id":
         return
-    given = {function.address for other in gpus.values() for _, function in functions_of(other)}
     for key, function in functions_of(gpu):
         twins = [d for d in facts.devices if d.id == function.id and d.address not in given]
         if twins:
