@@ -19,6 +19,16 @@ VERBS = {
 }
 
 
+EPILOG = """\b
+Examples:
+  optimux generate optimux.toml -o out/
+  optimux schema --format markdown
+  optimux VERB --help
+
+Exit codes: 0 done, 1 failed, 2 invalid input, 130 interrupted.
+"""
+
+
 class _Verbs(click.Group):
     """Verbs by name; a verb's module is imported only when it runs or shows its own help."""
 
@@ -36,10 +46,11 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """An unknown verb gets the nearest known one."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from optimux.declare.kinds import nearest
+            from optimux.declare.kinds import suggestion
 
-            hint = nearest(args[0], tuple(VERBS))
-            ctx.fail(f"No verb {args[0]!r}. {hint} Verbs: {', '.join(VERBS)}.")
+            close = suggestion(args[0], tuple(VERBS))
+            hint = f' Did you mean "{close}"?' if close else ""
+            ctx.fail(f"No verb {args[0]!r}.{hint} Verbs: {', '.join(VERBS)}.")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -50,7 +61,7 @@ class _Verbs(click.Group):
 @click.command(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 invalid input, 130 interrupted.",
+    epilog=EPILOG,
 )
 @click.version_option(__version__, prog_name="optimux")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -71,7 +82,8 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments[:1]
     try:
         result: Any = group.main(arguments, prog_name="optimux", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # python leaves it out where descriptor 1 is closed
+            sys.stdout.flush()
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
             import traceback

@@ -25,6 +25,7 @@ Examples:
   optimux generate optimux.toml -o out/
   optimux generate optimux.toml -o out/ --facts facts.json
   optimux generate optimux.toml -o out/ --check
+  optimux generate - -o out/ < optimux.toml
 """
 
 
@@ -37,6 +38,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(config: str, output: str, facts: str | None, check: bool, force: bool, as_json: bool) -> int:
     """Write everything that CONFIG (TOML, JSON, or - for TOML on standard input) asks for."""
+    _check_output(output)
     plan = plan_from(read_config(config), load_facts(facts) if facts else Facts())
     artifacts = bundle(plan)
     _check_against_schema(plan, artifacts)
@@ -47,6 +49,12 @@ def command(config: str, output: str, facts: str | None, check: bool, force: boo
         return print_difference(artifacts, Path(output))
     _write(plan, artifacts, Path(output), force, as_json)
     return 0
+
+
+def _check_output(output: str) -> None:
+    if not output or "\0" in output:
+        found = "a null byte" if output else "an empty path"
+        raise InvalidInput([Problem("--output", found, "a folder", "Name one; a dot is the current folder.")])
 
 
 def _write(plan: Plan, artifacts: Sequence[Artifact], folder: Path, force: bool, as_json: bool) -> None:

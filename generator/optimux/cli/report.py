@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -9,6 +10,8 @@ import click
 
 from optimux.errors import InvalidInput, OptimuxError, Problem
 
+# What is wrong more often than this is not the configuration that was meant.
+MOST_SHOWN = 100
 DONE, FAILED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -17,8 +20,10 @@ def report_error(error: BaseException) -> int:
     if isinstance(error, InvalidInput):
         count = len(error.problems)
         say(f"{_red('error')}: invalid input, {count} problem{'s' if count != 1 else ''}; nothing was written")
-        for problem in error.problems:
+        for problem in error.problems[:MOST_SHOWN]:
             say(_paragraph(problem))
+        if count > MOST_SHOWN:
+            say(f"  and {count - MOST_SHOWN} more problems")
         return INVALID
     if isinstance(error, OptimuxError):
         say(f"{_red('error')}: {error}")
@@ -41,16 +46,22 @@ def _report_other(error: BaseException) -> int:
         say("interrupted")
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
-        # The reader has gone; keep the interpreter from failing again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return FAILED
     if isinstance(error, OSError):
-        say(f"{_red('error')}: {error.strerror}: {error.filename}")
+        where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        say(f"{_red('error')}: {error.strerror or error}{where}")
+        if error.filename is None:
+            _discard_output()
         return FAILED
-    say(
-        f"{_red('error')}: {type(error).__name__}: {error}. This is a defect of Optimux; see `optimux --debug …`."
-    )
+    say(f"{_red('error')}: {type(error).__name__}: {error}. This is a defect of Optimux; see `optimux --debug …`.")
     return FAILED
+
+
+def _discard_output() -> None:
+    """The reader has gone, or the disk is full: keep the interpreter from failing again when it flushes at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def report_warnings(warnings: tuple[Problem, ...]) -> None:
@@ -65,8 +76,10 @@ def _paragraph(problem: Problem) -> str:
 
 
 def say(text: str) -> None:
-    """One message on standard error."""
-    print(text, file=sys.stderr)
+    """One message on standard error, if anybody listens."""
+    with contextlib.suppress(OSError):
+        if sys.stderr is not None:
+            print(text, file=sys.stderr, flush=True)
 
 
 def _red(text: str) -> str:
@@ -78,4 +91,5 @@ def _yellow(text: str) -> str:
 
 
 def _coloured(text: str, code: str) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else text
+    drawn = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return f"\x1b[{code}m{text}\x1b[0m" if drawn else text
