@@ -26,9 +26,14 @@ def _kvmfr_file(plan: Plan) -> list[HostEntry]:
 
 
 def _kvmfr_rule(memory: SharedMemory) -> str:
-    owner = f'OWNER="{memory.user}", ' if memory.user else ""
-    device = memory.path.rsplit("/", 1)[-1]
-    return f'SUBSYSTEM=="kvmfr", KERNEL=="{device}", {owner}GROUP="{memory.group}", MODE="0660", TAG+="uaccess"'
+    owner = f'OWNER="{_literal(memory.user)}", ' if memory.user else ""
+    access = f'{owner}GROUP="{_literal(memory.group)}", MODE="0660", TAG+="uaccess"'
+    return f'SUBSYSTEM=="kvmfr", KERNEL=="{memory.path.rsplit("/", 1)[-1]}", {access}'
+
+
+def _literal(text: str) -> str:
+    """Text that udev substitutes nothing in."""
+    return text.replace("$", "$$").replace("%", "%%")
 
 
 def _idle_power_file(plan: Plan) -> list[HostEntry]:

@@ -17,7 +17,8 @@ build() {
     local unit=/usr/lib/systemd/system/optimux-driver-override.service
     add_runscript
     add_binary /usr/lib/initcpio/busybox /usr/bin/busybox
-    install -Dm644 /dev/stdin "$BUILDROOT$unit" <<'UNIT'
+    mkdir -p "$BUILDROOT${unit%/*}"
+    cat >"$BUILDROOT$unit" <<'UNIT'
 [Unit]
 Description=Reserve PCI functions for vfio-pci
 DefaultDependencies=no

@@ -1,0 +1,49 @@
+"""The AppArmor rules, compiled with libvirt's own abstraction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from optimux.emit import apparmor
+from tests.consumers.apparmor import apparmor_parser
+from tests.consumers.errors import Refused
+from tests.host.plans import files, merged_into, plan
+
+if TYPE_CHECKING:
+    from tests.consumers.roots import Root
+
+BOOKWORM = {"libvirtVersion": "9.0", "qemuVersion": "7.2"}
+ROM = {"rom": {"file": "/var/lib/libvirt/vbios/a b$(x);[1]{2}.rom"}}
+RULE = "/dev/kvmfr0 rw,"
+
+
+def test_new_libvirt_reads_our_own_file(trixie: Root) -> None:
+    written = files(plan(gpu=ROM))
+    profile = apparmor_parser(trixie, {apparmor.DROP_IN: written[apparmor.DROP_IN]})
+    assert RULE in profile
+    assert "a b$(x);" in profile
+
+
+def test_old_libvirt_reads_the_local_file(bookworm: Root) -> None:
+    text = merged_into(plan(host=BOOKWORM, gpu=ROM), apparmor.LOCAL, "# mine\n/srv/mine r,\n")
+    profile = apparmor_parser(bookworm, {apparmor.LOCAL: text})
+    assert RULE in profile
+    assert "/srv/mine r," in profile
+
+
+def test_old_libvirt_does_not_read_our_own_file(bookworm: Root) -> None:
+    text = files(plan())[apparmor.DROP_IN]
+    assert RULE not in apparmor_parser(bookworm, {apparmor.DROP_IN: text})
+
+
+def test_a_rule_without_its_comma_is_refused(trixie: Root) -> None:
+    text = files(plan())[apparmor.DROP_IN].replace(",", "")
+    with pytest.raises(Refused):
+        apparmor_parser(trixie, {apparmor.DROP_IN: text})
+
+
+@pytest.mark.parametrize("module", ["none", "selinux"])
+def test_nothing_where_apparmor_is_not_on(module: str) -> None:
+    assert apparmor.DROP_IN not in files(plan(host={"securityModule": module}))

@@ -1,0 +1,172 @@
+"""The manifest, the tree beside it and INSTALL.md, followed to the letter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optimux.acpi.battery import battery_table
+from optimux.emit.artifact import HostCommand, HostFile, HostLines
+from optimux.emit.host import host_entries
+from optimux.emit.manifest import MANIFEST, host_artifacts, source
+from tests.host.plans import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from optimux.plan.model import Plan
+    from tests.consumers.roots import Root
+
+OURS = re.compile(r"/etc/|/usr/lib/dracut/modules\.d/90optimux/|/var/lib/libvirt/acpi/")
+HOSTS: list[dict[str, Any]] = [
+    {"distribution": "debian"},
+    {"distribution": "debian", "initramfs": "dracut", "bootLoader": "systemd-boot"},
+    {"distribution": "debian", "libvirtVersion": "9.0", "qemuVersion": "7.2"},
+    {"distribution": "arch"},
+    {"distribution": "arch", "initramfs": "booster", "bootLoader": "systemd-boot"},
+    {"distribution": "fedora"},
+]
+EVERYTHING = {"user": "alice", "scream": {"enable": True}}
+
+
+def _plans() -> Iterator[Plan]:
+    for host in HOSTS:
+        for bind in ("id", "address", "libvirt"):
+            for memory in ("kvmfr", "shm"):
+                if (bind, host.get("initramfs")) != ("address", "booster"):
+                    yield plan(host=host, gpu={"bind": bind}, lookingGlass={**EVERYTHING, "memory": memory})
+
+
+PLANS = list(_plans())
+
+
+def _bundle(planned: Plan) -> dict[str, bytes]:
+    return {artifact.path: artifact.content for artifact in host_artifacts(planned, host_entries(planned))}
+
+
+def _entries(planned: Plan) -> list[dict[str, Any]]:
+    manifest = json.loads(_bundle(planned)[MANIFEST])
+    assert manifest["version"] == 1
+    entries: list[dict[str, Any]] = manifest["entries"]
+    return entries
+
+
+@pytest.mark.parametrize("planned", PLANS)
+def test_the_manifest_describes_the_tree(planned: Plan) -> None:
+    bundle, entries = _bundle(planned), _entries(planned)
+    sources = {entry["source"]: entry for entry in entries if entry["kind"] == "file"}
+    assert set(bundle) == {*sources, MANIFEST, "INSTALL.md"}
+    for path, entry in sources.items():
+        assert entry["sha256"] == hashlib.sha256(bundle[path]).hexdigest()
+        assert f"host{entry['path']}" == path
+    for entry in entries:
+        assert entry["purpose"]
+        assert entry["kind"] == "command" or (
+            entry["mode"] in ("0600", "0644", "0755") and entry["owner"] == "root:root"
+        )
+    assert [entry["kind"] for entry in entries].count("lines") == sum(
+        isinstance(e, HostLines) for e in host_entries(planned)
+    )
+
+
+@pytest.mark.parametrize("planned", PLANS)
+def test_every_file_is_ours_and_says_so(planned: Plan) -> None:
+    written = [entry for entry in host_entries(planned) if isinstance(entry, HostFile)]
+    assert len({entry.path for entry in written}) == len(written)
+    users = {entry.path for entry in host_entries(planned) if isinstance(entry, HostLines)}
+    for entry in written:
+        assert OURS.match(entry.path)
+        assert re.search(r"optimux|kvmfr|looking-glass-client", entry.path)
+        assert entry.path not in users
+        assert isinstance(entry.content, bytes) or "Written by Optimux" in "".join(entry.content.splitlines()[:2])
+        assert (entry.mode == 0o755) == (entry.data.startswith(b"#!") and "/initcpio/" not in entry.path)
+
+
+@pytest.mark.parametrize("planned", PLANS)
+def test_commands_come_once_and_after_what_they_read(planned: Plan) -> None:
+    entries = host_entries(planned)
+    commands = [entry for entry in entries if isinstance(entry, HostCommand)]
+    assert len({command.command for command in commands}) == len(commands)
+    rebuild = next((c for c in commands if c.purpose.startswith("rebuilds")), None)
+    if planned.host.early_modules:
+        assert rebuild is entries[-1]
+    first = [isinstance(entry, HostCommand) and entry.first for entry in entries]
+    assert first == sorted(first, reverse=True)
+
+
+def test_the_same_plan_gives_the_same_bytes() -> None:
+    assert _bundle(plan(host=HOSTS[0])) == _bundle(plan(host=HOSTS[0]))
+
+
+def test_nixos_takes_it_from_its_module() -> None:
+    assert host_entries(plan(host={"distribution": "nixos"})) == []
+
+
+def test_batteries_lie_where_the_domains_look() -> None:
+    path = "/var/lib/libvirt/acpi/shared.aml"
+    vm = {"gpu": "card", "memory": "8GiB", "battery": {"path": path}}
+    planned = plan(vms={"a": vm, "b": vm, "c": {"memory": "1GiB", "battery": {"enable": False}}})
+    (entry,) = (entry for entry in host_entries(planned) if isinstance(entry, HostFile) and entry.path == path)
+    battery = planned.domains[0].battery
+    assert battery is not None
+    assert entry.content == battery_table(battery)
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/./a", "a", "//a", "/a/"])
+def test_no_entry_leaves_the_tree(path: str) -> None:
+    with pytest.raises(ValueError, match="no plain absolute path"):
+        source(HostFile(path, "", "test"))
+
+
+PATHS = st.text(
+    st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="\"'/,:"), min_size=1, max_size=20
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PATHS.filter(lambda name: name.strip(".")))
+def test_names_stay_names_in_install_md(name: str) -> None:
+    path = f"/srv/{name}/x"
+    vm = {"gpu": "card", "memory": "8GiB", "battery": {"path": path}}
+    text = _bundle(plan(host={"securityModule": "none"}, vms={"a": vm}))["INSTALL.md"].decode()
+    (line,) = (line for line in text.splitlines() if line.startswith("install ") and "/srv/" in line)
+    assert shlex.split(line)[-2:] == [f"host{path}", path]
+
+
+def _section(text: str, title: str) -> str:
+    """The commands below a heading."""
+    block = text.split(f"\n## {title}\n")[1].split("```sh\n")[1]
+    return block.split("```")[0]
+
+
+def test_install_md_installs(trixie: Root) -> None:
+    """Its own words, run by root in a real Debian."""
+    odd = {"gpu": "card", "memory": "8GiB", "battery": {"path": "/var/lib/libvirt/acpi/a $(touch pwned);b.aml"}}
+    planned = plan(gpu={"bind": "address"}, lookingGlass={"user": "games"}, vms={"odd": odd})
+    bundle = _bundle(planned)
+    text = bundle["INSTALL.md"].decode()
+    with trixie.session() as session:
+        for path, content in bundle.items():
+            session.put(f"/bundle/{path}", content)
+        session.run(["sh", "-eu"], input=f"cd /bundle\n{_section(text, 'Copy')}")
+        for entry in _entries(planned):
+            if entry["kind"] == "file":
+                assert hashlib.sha256(session.read(entry["path"])).hexdigest() == entry["sha256"]
+                shown = session.run(["stat", "-c", "0%a %U:%G", entry["path"]]).stdout.strip()
+                assert shown == f"{entry['mode']} {entry['owner']}"
+        assert session.run(["find", "/bundle", "-name", "pwned"]).stdout == ""
+        assert "update-initramfs -u -k all" in _section(text, "Run")
+
+
+def test_install_md_says_what_selinux_needs() -> None:
+    fedora = {"distribution": "fedora"}
+    assert "ausearch" in _bundle(plan(host=fedora))["INSTALL.md"].decode()
+    assert "ausearch" not in _bundle(plan(host=fedora, lookingGlass={"memory": "shm"}))["INSTALL.md"].decode()
+    assert "ausearch" not in _bundle(plan())["INSTALL.md"].decode()

@@ -1,0 +1,94 @@
+"""The udev rules, as udev takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from optimux.emit import udev
+from tests.consumers.errors import Refused
+from tests.consumers.host_files import udevadm_verify
+from tests.host.plans import GPU, commands, files, plan
+
+if TYPE_CHECKING:
+    from tests.consumers.roots import Root
+
+USER = {"lookingGlass": {"user": "libvirt-qemu", "group": "kvm"}}
+
+
+def _rules(**changes: object) -> dict[str, str]:
+    written = files(plan(**changes))
+    return {Path(path).name: text for path, text in written.items() if path.startswith("/etc/udev/")}
+
+
+def test_udev_takes_the_rules(trixie: Root) -> None:
+    rules = _rules(**USER)
+    assert set(rules) == {"70-kvmfr.rules", "72-optimux-idle-power.rules"}
+    udevadm_verify(trixie, rules)
+
+
+def test_udev_refuses_a_broken_rule(trixie: Root) -> None:
+    rules = {name: text.replace('MODE="0660"', 'MODE="0660') for name, text in _rules(**USER).items()}
+    with pytest.raises(Refused):
+        udevadm_verify(trixie, rules)
+
+
+@pytest.mark.parametrize("user", ["alice", "alice$"])
+def test_the_user_owns_its_device(user: str) -> None:
+    rule = _rules(lookingGlass={"user": user})["70-kvmfr.rules"].splitlines()[1]
+    owner = user.replace("$", "$$")  # a single one would begin a substitution
+    assert rule == (f'SUBSYSTEM=="kvmfr", KERNEL=="kvmfr0", OWNER="{owner}", GROUP="kvm", MODE="0660", TAG+="uaccess"')
+
+
+def test_no_owner_without_a_user() -> None:
+    assert "OWNER" not in _rules()["70-kvmfr.rules"]
+
+
+def test_no_rules_no_reload() -> None:
+    assert "udevadm control --reload" in commands(plan())
+    nothing = plan(gpus={}, vms={})
+    assert not any(path.startswith("/etc/udev") for path in files(nothing))
+    assert "udevadm control --reload" not in commands(nothing)
+
+
+def _power(**gpu: object) -> str:
+    return _rules(gpu=gpu)["72-optimux-idle-power.rules"]
+
+
+def test_idle_cards_may_sleep_with_their_port() -> None:
+    assert _power().count('ATTR{d3cold_allowed}="1", ATTR{power/control}="auto"') == 2
+    assert _power().count('ATTR{../d3cold_allowed}="1", ATTR{../power/control}="auto"') == 2
+
+
+def test_no_d3cold_leaves_the_port_alone() -> None:
+    text = _power(d3coldAllowed=False)
+    assert 'ATTR{d3cold_allowed}="0", ATTR{power/control}="auto"' in text
+    assert "../" not in text
+
+
+def test_cards_that_do_not_come_back_stay_awake() -> None:
+    text = _power(d3coldAllowed=False, disableIdleD3=True)
+    assert 'ATTR{d3cold_allowed}="0", ATTR{power/control}="on"' in text
+
+
+def _bound_device() -> tuple[Path, str]:
+    for device in sorted(Path("/sys/bus/pci/devices").glob("*")):
+        if (device / "driver").exists():
+            return device.resolve(), (device / "driver").resolve().name
+    pytest.skip("no PCI device with a driver in /sys/bus/pci")
+
+
+@pytest.mark.parametrize("action", ["add", "bind"])
+def test_udev_would_write_to_the_card_and_its_parent(trixie: Root, action: str) -> None:
+    """On a device of this machine, in udev's test mode, which writes nothing."""
+    device, driver = _bound_device()
+    for named, expected in ((driver, True), ("another-driver", False)):
+        text = _power().replace(GPU, device.name).replace("vfio-pci", named)
+        with trixie.session() as session:
+            session.put(udev.IDLE_POWER, text)
+            words = session.run(["udevadm", "test", f"--action={action}", str(device)])
+        said = words.stdout + words.stderr
+        for attribute in ("d3cold_allowed", "power/control", "../d3cold_allowed", "../power/control"):
+            assert (f"skipping writing ATTR{{{device}/{attribute}}}" in said) == expected
