@@ -128,3 +128,15 @@ def test_unified_images_are_rebuilt_with_the_command_line() -> None:
     assert commands(plan(host=host, gpu={"bind": "libvirt"}))[-1] == "mkinitcpio -P"
     assert "kernel-install add-all" in commands(plan(host=SYSTEMD_BOOT))
     assert lines_of(plan(host=host), boot_loader.CMDLINE).lines == (" ".join(PARAMS),)
+
+
+def test_grub_parses_the_menu(trixie: Root) -> None:
+    """The line as grub-mkconfig writes it, words as they stand."""
+    odd = ["a=$(reboot);b", 'x="y;{z"', "d=`q`\\n|&{}#*"]
+    line = _grub_default(files(_debian(*odd))[boot_loader.GRUB_DROP_IN])
+    with trixie.session() as session:
+        if session.run(["sh", "-c", "command -v grub-script-check"], check=False).returncode:
+            pytest.skip("grub-script-check is not in the root (Debian package grub-common)")
+        for words, status in ((line, 0), (line.replace("'", ""), 1)):
+            menu = f"menuentry optimux {{\n  linux /vmlinuz root=UUID=1 {words}\n}}\n"
+            assert session.run(["grub-script-check"], input=menu, check=False).returncode == status

@@ -63,8 +63,8 @@ def test_the_image_gets_a_script_and_a_unit(trixie: Root) -> None:
         broken = session.run(["systemd-analyze", "verify", "--man=no", unit], check=False)
         assert "Type" in broken.stderr
     assert called == [
-        "runscript",
         "binary /usr/lib/initcpio/busybox /usr/bin/busybox",
+        "runscript",
         f"symlink {unit.replace('system/', 'system/sysinit.target.wants/')} ../{unit.rsplit('/', 1)[-1]}",
     ]
 

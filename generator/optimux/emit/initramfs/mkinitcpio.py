@@ -15,8 +15,8 @@ HOOK = "/etc/initcpio/hooks/optimux"
 _INSTALL = r"""
 build() {
     local unit=/usr/lib/systemd/system/optimux-driver-override.service
-    add_runscript
     add_binary /usr/lib/initcpio/busybox /usr/bin/busybox
+    add_runscript
     mkdir -p "$BUILDROOT${unit%/*}"
     cat >"$BUILDROOT$unit" <<'UNIT'
 [Unit]
@@ -52,7 +52,7 @@ def entries(plan: Plan) -> list[HostEntry]:
 def _hook(plan: Plan) -> list[HostEntry]:
     install = commented("the hook that runs before udev.", _INSTALL.split("\n"), "#!/bin/bash")
     body = ["run_earlyhook() {", *(f"    {line}" for line in override_lines(plan)), "}"]
-    hook = commented(PURPOSE, body, "#!/usr/bin/ash")
+    hook = commented(PURPOSE, body, "#!/usr/bin/busybox ash")
     return [
         HostFile(INSTALL, install, "takes the hook into the image"),
         HostFile(HOOK, hook, "reserves the functions for vfio-pci before udev starts"),
