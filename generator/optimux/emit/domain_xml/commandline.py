@@ -9,11 +9,12 @@ from optimux.plan.model import DomainPlan, SharedMemory
 
 def commandline(domain: DomainPlan) -> Element | None:
     """The arguments, or nothing where there are none."""
-    arguments = [*_kvmfr(domain), *_battery(domain), *domain.vm.extra_xml.qemu_args]
+    arguments = [*kvmfr_arguments(domain), *battery_arguments(domain), *domain.vm.extra_xml.qemu_args]
     return element("qemu:commandline", *(element("qemu:arg", value=a) for a in arguments)) if arguments else None
 
 
-def _kvmfr(domain: DomainPlan) -> list[str]:
+def kvmfr_arguments(domain: DomainPlan) -> list[str]:
+    """The shared memory of the kvmfr module, which libvirt has no element for."""
     if domain.memory is None or domain.memory.kind != "kvmfr":
         return []
     return ["-device", _ivshmem(domain.memory, domain.ivshmem), "-object", _backend(domain.memory)]
@@ -46,7 +47,8 @@ def _json(values: dict[str, object]) -> str:
     return json.dumps(values, separators=(",", ":"))
 
 
-def _battery(domain: DomainPlan) -> list[str]:
+def battery_arguments(domain: DomainPlan) -> list[str]:
+    """The battery table, for a libvirt that has no element for it."""
     if domain.battery is None or domain.battery_in_acpi:
         return []
     return ["-acpitable", f"file={domain.battery_path}"]

@@ -19,7 +19,7 @@ def controllers(domain: DomainPlan) -> Iterator[Element]:
     vm = domain.vm
     yield _usb(vm.usb)
     yield _pcie_root(vm.pci.hole64)
-    yield from map(_root_port, domain.root_ports)
+    yield from map(root_port, domain.root_ports)
     if any(disk.bus == "sata" for disk in domain.disks):
         yield element("controller", pci_address(SATA_ADDRESS), type_="sata", index="0")
     if vm.channels:
@@ -37,8 +37,8 @@ def _pcie_root(hole: Size | None) -> Element:
     return element("controller", child, type_="pci", index="0", model="pcie-root")
 
 
-def _root_port(port: RootPort) -> Element:
-    """The port number is slot and function in one byte, as libvirt numbers its own."""
+def root_port(port: RootPort) -> Element:
+    """A pcie-root-port. The port number is slot and function in one byte, as libvirt numbers its own."""
     number = port.address.slot << 3 | port.address.function
     return element(
         "controller",

@@ -41,20 +41,20 @@ def _devices(domain: DomainPlan) -> Iterator[Element]:
     yield from map(_network, vm.networks)
     yield from map(_serial, vm.serials)
     yield from (_console(serial) for serial in vm.serials if serial.console)
-    yield from map(_channel, vm.channels)
-    yield from map(_input, vm.inputs)
-    yield from map(_evdev, vm.evdev)
-    yield from _tpm(vm.tpm)
-    yield from _graphics(vm.spice)
-    yield from _sound(vm.sound)
-    yield _video(domain)
-    yield from map(_hostdev, domain.host_devices)
+    yield from map(channel, vm.channels)
+    yield from map(input_, vm.inputs)
+    yield from map(evdev, vm.evdev)
+    yield from tpm(vm.tpm)
+    yield from graphics(vm.spice)
+    yield from sound(vm.sound)
+    yield video(domain)
+    yield from map(hostdev, domain.host_devices)
     yield from map(_usb_hostdev, vm.usb.host_devices)
     yield from _redirections(vm)
     yield from _watchdog(vm.watchdog)
     yield element("memballoon", model="virtio" if vm.memballoon else "none")
     if domain.memory and domain.memory.kind == "shm":
-        yield _shmem(domain, domain.memory)
+        yield shmem(domain, domain.memory)
 
 
 def _disk(disk: Disk) -> Element:
@@ -110,21 +110,24 @@ def _console(serial: Serial) -> Element:
     return element("console", _serial_source(serial), target, type_=serial.type)
 
 
-def _channel(channel: Channel) -> Element:
-    port = channel.port
+def channel(item: Channel) -> Element:
+    """``<channel>``."""
+    port = item.port
     return element(
         "channel",
-        element("target", type_="virtio", name=channel.name),
+        element("target", type_="virtio", name=item.name),
         element("address", type_="virtio-serial", controller="0", bus="0", port=port) if port else None,
-        type_=channel.type,
+        type_=item.type,
     )
 
 
-def _input(item: Input) -> Element:
+def input_(item: Input) -> Element:
+    """``<input>`` of an emulated device."""
     return element("input", pci_address_of(item.address), type_=item.type, bus=item.bus)
 
 
-def _evdev(item: Evdev) -> Element:
+def evdev(item: Evdev) -> Element:
+    """``<input type='evdev'>``."""
     source = element(
         "source",
         dev=item.dev,
@@ -135,14 +138,17 @@ def _evdev(item: Evdev) -> Element:
     return element("input", source, type_="evdev")
 
 
-def _tpm(tpm: Tpm) -> Iterator[Element]:
-    if tpm.backend == "passthrough":
-        yield element("tpm", element("backend", element("device", path=tpm.device), type_=tpm.backend), model=tpm.model)
-    elif tpm.backend == "emulator":
-        yield element("tpm", element("backend", type_=tpm.backend, version=tpm.version), model=tpm.model)
+def tpm(options: Tpm) -> Iterator[Element]:
+    """``<tpm>``, where there is one."""
+    if options.backend == "passthrough":
+        device = element("device", path=options.device)
+        yield element("tpm", element("backend", device, type_=options.backend), model=options.model)
+    elif options.backend == "emulator":
+        yield element("tpm", element("backend", type_=options.backend, version=options.version), model=options.model)
 
 
-def _graphics(spice: Spice) -> Iterator[Element]:
+def graphics(spice: Spice) -> Iterator[Element]:
+    """``<graphics type='spice'>``, where it is on."""
     if spice.enable:
         compression = spice.image_compression
         yield element(
@@ -155,35 +161,38 @@ def _graphics(spice: Spice) -> Iterator[Element]:
         )
 
 
-def _sound(sound: Sound) -> Iterator[Element]:
-    if sound.model != "none":
+def sound(options: Sound) -> Iterator[Element]:
+    """``<sound>``, where there is a card, and the ``<audio>`` that it plays to."""
+    if options.model != "none":
         yield element(
             "sound",
-            element("codec", type_=sound.codec) if sound.codec else None,
+            element("codec", type_=options.codec) if options.codec else None,
             element("audio", id="1"),
-            pci_address_of(sound.address),
-            model=sound.model,
+            pci_address_of(options.address),
+            model=options.model,
         )
-    yield element("audio", id="1", type_=sound.backend)
+    yield element("audio", id="1", type_=options.backend)
 
 
-def _video(domain: DomainPlan) -> Element:
-    video = domain.vm.video
-    if video.model == "none":
+def video(domain: DomainPlan) -> Element:
+    """``<video>``."""
+    options = domain.vm.video
+    if options.model == "none":
         return element("video", element("model", type_="none"))
     model = element(
         "model",
-        type_=video.model,
-        ram=video.ram,
-        vram=video.vram,
-        vgamem=video.vgamem,
-        heads=video.heads,
+        type_=options.model,
+        ram=options.ram,
+        vram=options.vram,
+        vgamem=options.vgamem,
+        heads=options.heads,
         primary="yes",
     )
     return element("video", model, pci_address_of(domain.video_address))
 
 
-def _hostdev(device: HostDevice) -> Element:
+def hostdev(device: HostDevice) -> Element:
+    """``<hostdev>`` of a PCI function."""
     rom = device.rom
     return element(
         "hostdev",
@@ -219,7 +228,8 @@ def _watchdog(watchdog: Watchdog | None) -> Iterator[Element]:
         yield element("watchdog", model=watchdog.model, action=watchdog.action)
 
 
-def _shmem(domain: DomainPlan, memory: SharedMemory) -> Element:
+def shmem(domain: DomainPlan, memory: SharedMemory) -> Element:
+    """``<shmem>``."""
     return element(
         "shmem",
         element("model", type_="ivshmem-plain"),

@@ -67,7 +67,7 @@ def features(domain: DomainPlan) -> Element:
         "features",
         element("acpi"),
         element("apic"),
-        element("hyperv", *(_enlightenment(e) for e in domain.hyperv), mode="custom") if domain.hyperv else None,
+        element("hyperv", *(enlightenment(e) for e in domain.hyperv), mode="custom") if domain.hyperv else None,
         element("kvm", element("hidden", state="on")) if options.kvm_hidden else None,
         element("pmu", state=on_off(options.pmu)) if options.pmu is not None else None,
         element("vmport", state=on_off(options.vmport)),
@@ -78,9 +78,10 @@ def features(domain: DomainPlan) -> Element:
     )
 
 
-def _enlightenment(enlightenment: Enlightenment) -> Element:
-    children = (element(name, state="on") for name in enlightenment.children)
-    return element(enlightenment.name, *children, state="on", **dict(enlightenment.attributes))
+def enlightenment(item: Enlightenment) -> Element:
+    """A child of ``<hyperv>``."""
+    children = (element(name, state="on") for name in item.children)
+    return element(item.name, *children, state="on", **dict(item.attributes))
 
 
 def clock(vm: Vm) -> Element:
