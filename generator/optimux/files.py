@@ -88,7 +88,8 @@ def _endless_key(text: str) -> int | None:
             import re
 
             # From the start of a part, and without giving back: linear in the line.
-            if re.search(rf"(?<![\w'\"-])(?:[\w'\"-]++[ \t]*+\.[ \t]*+){{{MOST_KEY_PARTS}}}", line):
+            found = re.search(rf"(?<![\w'\"-])(?:[\w'\"-]++[ \t]*+\.[ \t]*+){{{MOST_KEY_PARTS}}}", line)
+            if found and "#" not in line[: found.start()]:
                 return number
     return None
 

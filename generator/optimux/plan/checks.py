@@ -264,9 +264,10 @@ def _advise_passthrough(vm: Vm, path: str, findings: Findings) -> None:
 
 def check_together(domains: list[DomainPlan], findings: Findings) -> None:
     """Names, UUIDs, MAC addresses and table files that two VMs share."""
-    for key in ("name", "uuid"):
-        values = [(f"vms.{domain.key}.{key}", getattr(domain, key)) for domain in domains]
-        _check_once(values, f"each {key} once", findings)
+    _check_once([(f"vms.{domain.key}.name", domain.name) for domain in domains], "each name once", findings)
+    # Those that nobody stated follow from the names.
+    stated = [(f"vms.{domain.key}.uuid", domain.uuid) for domain in domains if domain.vm.uuid]
+    _check_once(stated, "each uuid once", findings)
     macs = [
         (f"vms.{domain.key}.networks[{index}].mac", network.mac.lower())
         for domain in domains
