@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from optimux.emit.nix_text import string
+from optimux.nix_text import string
 from tests.consumers.errors import Refused
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from optimux.acpi.battery import battery_table
 from optimux.emit.artifact import HostFile
 from optimux.emit.looking_glass_client import client_entries
 from optimux.emit.modprobe import modprobe_entries
-from optimux.emit.nix_text import string
+from optimux.nix_text import string
 from optimux.emit.nixos import nixos_artifacts, nixos_module
 from optimux.emit.udev import udev_entries
 from tests.consumers.errors import Refused

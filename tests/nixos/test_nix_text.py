@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from optimux.emit.nix_text import (
+from optimux.nix_text import (
     KEYWORDS,
     Attributes,
     Binding,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from optimux.acpi.battery import battery_table
 from optimux.emit.artifact import Artifact, HostFile
 from optimux.emit.looking_glass_client import client_entries
-from optimux.emit.nix_text import (
+from optimux.nix_text import (
     Attributes,
     Binding,
     Call,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import HostFile
 from optimux.emit.modprobe import modprobe_entries
-from optimux.emit.nix_text import Attributes, Binding, Expression, attributes, bind
+from optimux.nix_text import Attributes, Binding, Expression, attributes, bind
 
 if TYPE_CHECKING:
     from optimux.plan.model import Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optimux.emit.nix_text import Attributes, Binding, Expression, Template, attributes, bind
+from optimux.nix_text import Attributes, Binding, Expression, Template, attributes, bind
 
 if TYPE_CHECKING:
     from optimux.options.looking_glass import Scream
