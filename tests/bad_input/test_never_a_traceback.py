@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -50,7 +51,10 @@ KEYS = st.sampled_from(["", "memory", "gpu", "functions", "a.b", "../a", "\ud800
     max_size=8
 )
 SCALARS = st.sampled_from(TRAPS) | st.text(max_size=20) | st.integers() | st.floats() | st.dates() | st.booleans()
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3))
+# Copies, because what is put into a configuration may be changed there.
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+).map(deepcopy)
 
 
 def _places(data: Any) -> list[tuple[Any, Any]]:
