@@ -1,0 +1,32 @@
+"""One concern a module: each a function that changes a draft as the plan asks, and says what and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from optimux.patch.concerns.audio import audio
+from optimux.patch.concerns.battery import battery
+from optimux.patch.concerns.cpu import cpu
+from optimux.patch.concerns.gpu import gpu
+from optimux.patch.concerns.hyperv import hyperv
+from optimux.patch.concerns.input import input_devices
+from optimux.patch.concerns.memballoon import memballoon
+from optimux.patch.concerns.memory import memory
+from optimux.patch.concerns.pci import pci
+from optimux.patch.concerns.tpm import tpm
+from optimux.patch.concerns.video import video
+from optimux.patch.draft import Draft
+
+CONCERNS: dict[str, Callable[[Draft], None]] = {
+    "hyperv": hyperv,
+    "gpu": gpu,
+    "pci": pci,
+    "memory": memory,
+    "battery": battery,
+    "memballoon": memballoon,
+    "video": video,
+    "input": input_devices,
+    "audio": audio,
+    "tpm": tpm,
+    "cpu": cpu,
+}

@@ -1,0 +1,53 @@
+"""Sound: a card, and where it plays."""
+
+from __future__ import annotations
+
+from optimux.emit.domain_xml.devices import sound
+from optimux.patch.concerns.input import ensure_spice
+from optimux.patch.draft import Draft, describe
+from optimux.patch.node import Node, new_node
+from optimux.patch.order import place
+
+_WHY = "Looking Glass plays the guest's sound from there"
+
+
+def audio(draft: Draft) -> None:
+    """A sound card is there and plays to the planned backend; a card that is there stays."""
+    options = draft.plan.vm.sound
+    *card, backend = sound(options)
+    backend_node = _backend(draft)
+    if backend_node is None:
+        backend_node = draft.insert(draft.devices, backend, _WHY)
+    elif backend_node.get("type") != options.backend:
+        _switch(draft, backend_node, options.backend)
+    present = list(draft.devices.all("sound"))
+    if not present and card:
+        node = new_node(card[0])
+        link = node.child("audio")
+        if link is not None:
+            link.set("id", backend_node.get("id", "1"))
+        place(draft.devices, node)
+        draft.did(f"added {describe(node)}", "the guest needs a sound card")
+    for node in present:
+        draft.leave(describe(node), "any sound card will do")
+    if options.backend == "spice":
+        ensure_spice(draft)
+
+
+def _backend(draft: Draft) -> Node | None:
+    """The ``<audio>`` that the first card plays to, else the first one."""
+    backends = list(draft.devices.all("audio"))
+    first = draft.devices.child("sound")
+    link = first.child("audio") if first is not None else None
+    wanted = link.get("id") if link is not None else None
+    named = (node for node in backends if node.get("id") == wanted)
+    return next(named, backends[0] if backends and wanted is None else None)
+
+
+def _switch(draft: Draft, node: Node, backend: str) -> None:
+    """Another backend: settings of the old one mean nothing to it."""
+    draft.set(node, "type", backend, _WHY)
+    for name in [name for name in node.attributes if name not in ("id", "type", "timerPeriod")]:
+        draft.unset(node, name, f"{backend} has no such setting")
+    for child in tuple(node.children):
+        draft.remove(child, f"{backend} has no such setting")

@@ -1,0 +1,72 @@
+"""Hidden hypervisor and the Hyper-V set."""
+
+from __future__ import annotations
+
+from optimux.emit.domain_xml.platform import enlightenment
+from optimux.emit.xml import element
+from optimux.patch.draft import Draft
+from optimux.patch.node import Node
+from optimux.plan.model import Enlightenment
+
+_FAST = "Windows runs faster under KVM with it"
+_HIDDEN = "drivers that refuse to run in a VM look for it"
+
+
+def hyperv(draft: Draft) -> None:
+    """``<hyperv>``, ``<kvm><hidden>``, ``<vmport>`` and the timer that the synthetic timers need."""
+    if draft.plan.hyperv:
+        _enlightenments(draft)
+    options = draft.plan.vm.features
+    if options.kvm_hidden:
+        _state(draft, draft.ensure(draft.ensure(draft.root, "features"), "kvm"), "hidden", "on", _HIDDEN)
+    if not options.vmport:
+        _state(draft, draft.ensure(draft.root, "features"), "vmport", "off", _HIDDEN)
+    if draft.plan.hyperv and draft.plan.vm.clock.timers.hypervclock:
+        _timer(draft)
+
+
+def _enlightenments(draft: Draft) -> None:
+    block = draft.ensure(draft.ensure(draft.root, "features"), "hyperv")
+    if block.get("mode") == "passthrough":
+        draft.set(block, "mode", "custom", "passthrough takes what the host has, not what is planned")
+    elif block.span is None:
+        block.set("mode", "custom")
+    for planned in draft.plan.hyperv:
+        _enlightenment(draft, block, planned)
+    names = {planned.name for planned in draft.plan.hyperv}
+    for child in block.children:
+        if child.local not in names and child.get("state") == "on":
+            draft.leave(f"Hyper-V's {child.local}", "the configuration does not ask for it, nor is it in the way")
+
+
+def _enlightenment(draft: Draft, block: Node, planned: Enlightenment) -> None:
+    node = block.child(planned.name)
+    if node is None:
+        draft.insert(block, enlightenment(planned), _FAST)
+        return
+    draft.set(node, "state", "on", _FAST)
+    for name, value in planned.attributes:
+        draft.set(node, name, value, _FAST)
+    for name in planned.children:
+        _state(draft, node, name, "on", _FAST)
+
+
+def _state(draft: Draft, parent: Node, name: str, state: str, why: str) -> None:
+    node = parent.child(name)
+    if node is None:
+        draft.insert(parent, element(name, state=state), why)
+    else:
+        draft.set(node, "state", state, why)
+
+
+def _timer(draft: Draft) -> None:
+    clock = draft.root.child("clock")
+    if clock is None:
+        # libvirt's own default, so that adding the timer does not change the guest's time.
+        clock = draft.insert(draft.root, element("clock", offset="utc"), "the Hyper-V clock needs it")
+    timer = clock.child("timer", name="hypervclock")
+    why = "the synthetic timers need Hyper-V's clock"
+    if timer is None:
+        draft.insert(clock, element("timer", name="hypervclock", present="yes"), why)
+    else:
+        draft.set(timer, "present", "yes", why)

@@ -1,0 +1,109 @@
+"""An element that may be changed, and that knows what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from optimux.emit.xml import Element
+
+QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
+
+
+class Span(NamedTuple):
+    """Offsets into the UTF-8 text: start tag from ``start`` to ``tag_end``, end tag from ``close`` to ``end``.
+
+    ``close``, ``end`` and ``tag_end`` are one for ``<a/>``.
+    """
+
+    start: int
+    tag_end: int
+    close: int
+    end: int
+
+
+class Node:
+    """One element. ``text`` is its direct character data, ``uri`` the namespace of its prefix.
+
+    ``span`` is ``None`` for an element that no document has yet.
+    """
+
+    __slots__ = ("attributes", "children", "local", "name", "parent", "span", "text", "uri", "was_attributes",
+                 "was_children", "was_text")  # fmt: skip
+
+    def __init__(self, name: str, local: str, uri: str, attributes: dict[str, str]) -> None:
+        self.name, self.local, self.uri = name, local, uri
+        self.attributes = attributes
+        self.children: list[Node] = []
+        self.text = ""
+        self.parent: Node | None = None
+        self.span: Span | None = None
+        self.was_attributes: dict[str, str] = {}
+        self.was_children: tuple[Node, ...] = ()
+        self.was_text = ""
+
+    def remember(self) -> None:
+        """Take the present state as what the document says."""
+        self.was_attributes = dict(self.attributes)
+        self.was_children = tuple(self.children)
+        self.was_text = self.text
+
+    @property
+    def words(self) -> str:
+        """The text without the white space around it."""
+        return self.text.strip()
+
+    def get(self, name: str, default: str = "") -> str:
+        """An attribute's value."""
+        return self.attributes.get(name, default)
+
+    def all(self, local: str, uri: str = "", **attributes: str) -> Iterator[Node]:
+        """The children of a name that have all these attribute values (``type_`` for ``type``)."""
+        wanted = {key.rstrip("_"): value for key, value in attributes.items()}.items()
+        for child in self.children:
+            if child.local == local and child.uri == uri and wanted <= child.attributes.items():
+                yield child
+
+    def child(self, local: str, uri: str = "", **attributes: str) -> Node | None:
+        """The first of ``all``."""
+        return next(self.all(local, uri, **attributes), None)
+
+    def set(self, name: str, value: object) -> bool:
+        """Give an attribute a value; whether that changed something."""
+        if self.attributes.get(name) == str(value):
+            return False
+        self.attributes[name] = str(value)
+        return True
+
+    def unset(self, name: str) -> bool:
+        """Remove an attribute; whether it was there."""
+        return self.attributes.pop(name, None) is not None
+
+    def set_text(self, text: str) -> bool:
+        """Give a childless element its text; whether that changed something."""
+        if self.words == text:
+            return False
+        self.text = text
+        return True
+
+    def remove(self) -> None:
+        """Take the element out of its parent."""
+        assert self.parent is not None
+        self.parent.children.remove(self)
+
+    def add(self, child: Node, index: int | None = None) -> Node:
+        """Put an element among the children: by number, or last."""
+        child.parent = self
+        self.children.insert(len(self.children) if index is None else index, child)
+        return child
+
+
+def new_node(element: Element, prefix: str = "qemu") -> Node:
+    """A node from what the emitter builds; ``raw`` is not taken over. ``prefix`` is the document's for QEMU's names."""
+    head, _, local = element.name.rpartition(":")
+    name = f"{prefix}:{local}" if head == "qemu" else element.name
+    node = Node(name, local, QEMU if head == "qemu" else "", dict(element.attributes))
+    node.text = element.text or ""
+    for child in element.children:
+        node.add(new_node(child, prefix))
+    return node
