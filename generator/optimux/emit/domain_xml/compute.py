@@ -52,7 +52,7 @@ def cpu(domain: DomainPlan) -> Element:
     return element(
         "cpu",
         _topology(options.topology),
-        element("cache", mode=options.cache) if options.cache != "none" else None,
+        _cache(options.cache),
         _max_phys_addr(options.max_phys_addr),
         *(element("feature", policy=policy, name=name) for name, policy in domain.cpu_features),
         raw=domain.vm.extra_xml.cpu,
@@ -60,6 +60,11 @@ def cpu(domain: DomainPlan) -> Element:
         check=options.check,
         migratable=on_off(options.migratable) if options.mode != "host-model" else None,
     )
+
+
+def _cache(mode: str | None) -> Element | None:
+    """QEMU emulates the third level alone, and libvirt wants to read that."""
+    return element("cache", level="3" if mode == "emulate" else None, mode=mode) if mode != "none" else None
 
 
 def _topology(topology: Topology | None) -> Element | None:

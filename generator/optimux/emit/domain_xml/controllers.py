@@ -22,6 +22,8 @@ def controllers(domain: DomainPlan) -> Iterator[Element]:
     yield from map(root_port, domain.root_ports)
     if any(disk.bus == "sata" for disk in domain.disks):
         yield element("controller", pci_address(SATA_ADDRESS), type_="sata", index="0")
+    if any(disk.bus == "scsi" for disk in domain.disks):
+        yield element("controller", type_="scsi", index="0", model="virtio-scsi")
     if vm.channels:
         yield element("controller", pci_address_of(vm.virtio_serial_address), type_="virtio-serial", index="0")
 
