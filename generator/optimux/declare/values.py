@@ -36,8 +36,21 @@ MODULE = Text(r"[A-Za-z0-9_-]+", "the name of a kernel module", 64)
 UUID = Text(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "a UUID of the form 8-4-4-4-12", 36)
 MAC = Text(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}", "a unicast MAC address such as 52:54:00:12:34:56", 17)
 CPU_SET = Text(r"\^?[0-9]{1,4}(-[0-9]{1,4})?(,\^?[0-9]{1,4}(-[0-9]{1,4})?)*", 'host CPUs such as "0-3,8"', 256)
+
+
+def _ip_address(text: str) -> str:
+    from ipaddress import ip_address
+
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError("neither four numbers up to 255 nor eight groups of hexadecimal digits") from None
+    return text
+
+
+IP_ADDRESS = Parsed(_ip_address, "an IPv4 or IPv6 address", "[0-9a-fA-F.:]{2,45}", "ipAddress")
 PORT = Int(1, 65535)
-XML = Text(r"(?s:.*)", "well-formed XML elements", 65536)
+XML = Text(r"[\s\S]*", "well-formed XML elements", 65536)
 TEXT = Text()
 USER = Text(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?", "the name of a user or a group", 33)
 SETTING = Text(r"[A-Za-z][A-Za-z0-9]{0,63}", "a name of letters and digits", 64)

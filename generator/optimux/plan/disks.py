@@ -13,7 +13,7 @@ PCI_BUSES = ("virtio", "nvme")
 
 
 def resolve_disks(disks: tuple[Disk, ...], path: str, findings: Findings) -> tuple[Disk, ...]:
-    """The disks with bus, format, discard, readonly and target filled in."""
+    """The disks with bus, format, discard, readonly and target filled in, in the order in which libvirt keeps them."""
     taken = {disk.target for disk in disks if disk.target}
     names = {prefix: _targets(prefix) for prefix in set(PREFIXES.values())}
     resolved = []
@@ -34,7 +34,13 @@ def resolve_disks(disks: tuple[Disk, ...], path: str, findings: Findings) -> tup
         _check(resolved[-1], f"{path}.disks[{index}]", findings)
     _check_targets(resolved, path, findings)
     _check_sources(resolved, path, findings)
-    return tuple(resolved)
+    return _in_libvirts_order(resolved)
+
+
+def _in_libvirts_order(disks: list[Disk]) -> tuple[Disk, ...]:
+    """Those of one bus together, by target (virDomainDiskInsert in src/conf/domain_conf.c)."""
+    buses = [disk.bus for disk in disks]
+    return tuple(sorted(disks, key=lambda disk: (buses.index(disk.bus), len(disk.target or ""), disk.target or "")))
 
 
 def _targets(prefix: str) -> Iterator[str]:
@@ -57,12 +63,22 @@ def _check(disk: Disk, path: str, findings: Findings) -> None:
         findings.error(f"{path}.source", "nothing", "a path", "Only a CD-ROM drive may be empty.")
     if disk.address and disk.bus not in PCI_BUSES:
         findings.error(f"{path}.address", disk.address, "virtio or nvme disks only", "Use driveAddress.")
-    if disk.drive_address and disk.bus in PCI_BUSES:
-        findings.error(f"{path}.driveAddress", disk.drive_address, "sata, scsi or usb disks only", "Use address.")
+    if disk.drive_address:
+        _check_drive_address(disk, disk.drive_address, f"{path}.driveAddress", findings)
     if disk.device == "cdrom" and disk.bus in PCI_BUSES:
         findings.error(f"{path}.bus", disk.bus, "sata, scsi or usb for a CD-ROM", 'Use "sata".')
     if disk.target and not disk.target.startswith(PREFIXES[disk.bus or "virtio"]):
         findings.error(f"{path}.target", disk.target, f"{PREFIXES[disk.bus or 'virtio']}…", "Or leave it out.")
+
+
+def _check_drive_address(disk: Disk, address: str, path: str, findings: Findings) -> None:
+    """Both controllers have one bus; ICH9's has six ports, virtio-scsi 256 targets."""
+    _, bus, target, unit = (int(part) for part in address.split(":"))
+    if disk.bus not in ("sata", "scsi"):
+        findings.error(path, address, "sata or scsi disks only", "Leave it out.")
+    elif bus or (disk.bus == "sata" and (target or unit > 5)):
+        allowed = "N:0:0:0 to N:0:0:5 for sata, N:0:target:unit for scsi"
+        findings.error(path, address, allowed, "Correct it, or leave it out.")
 
 
 def _check_targets(disks: list[Disk], path: str, findings: Findings) -> None:

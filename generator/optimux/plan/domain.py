@@ -11,9 +11,12 @@ from optimux.options.gpus import Function, Gpu
 from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
 from optimux.options.vm import Vm
+from optimux.options.vm.compute import CpuTune
 from optimux.pci import Address
 from optimux.plan.checks import check_domain, check_together
+from optimux.plan.cpus import canonical_cpus
 from optimux.plan.disks import resolve_disks
+from optimux.plan.driver import check_driver
 from optimux.plan.hyperv import resolve_hyperv
 from optimux.plan.model import DomainPlan, HostDevice, SharedMemory
 from optimux.plan.placement import Layout, explicit_addresses, root_ports
@@ -77,14 +80,17 @@ def _resolve(
     ports = root_ports(vm, path, layout, findings)
     battery = resolve_battery(vm.battery) if vm.battery.enable else None
     name = vm.name or key
+    disks = resolve_disks(vm.disks, path, findings)
+    vcpus = vm.vcpus or (vm.cpu.topology.vcpus if vm.cpu.topology else 4)
+    check_driver(vm, vcpus, disks, platform.libvirt, path, findings)
     return DomainPlan(
         key=key,
         name=name,
         uuid=(vm.uuid or _uuid_of(name)).lower(),
         machine=_machine(vm, platform, path, findings),
-        vcpus=vm.vcpus or (vm.cpu.topology.vcpus if vm.cpu.topology else 4),
-        vm=vm,
-        disks=resolve_disks(vm.disks, path, findings),
+        vcpus=vcpus,
+        vm=_settled(vm),
+        disks=disks,
         hyperv=resolve_hyperv(vm.hyperv, vm.clock.timers.hypervclock, platform, f"{path}.hyperv", findings),
         cpu_features=_cpu_features(vm, platform),
         root_ports=ports,
@@ -97,6 +103,27 @@ def _resolve(
         battery_in_acpi=_in_acpi(vm.battery.attach, platform, path, findings),
         subsystem=_subsystem(gpu),
         looking_glass=looking_glass,
+    )
+
+
+def _settled(vm: Vm) -> Vm:
+    """The options with the nulls resolved that no other field of the plan holds, and in libvirt's own spelling."""
+    cache = vm.cpu.cache or ("none" if vm.cpu.mode == "host-model" else "passthrough")
+    serials = tuple(
+        serial.replace(console=index == 0 if serial.console is None else serial.console)
+        for index, serial in enumerate(vm.serials)
+    )
+    networks = tuple(network.replace(mac=network.mac and network.mac.lower()) for network in vm.networks)
+    return vm.replace(
+        cpu=vm.cpu.replace(cache=cache), serials=serials, networks=networks, cpu_tune=_canonical_pins(vm.cpu_tune)
+    )
+
+
+def _canonical_pins(tune: CpuTune) -> CpuTune:
+    return tune.replace(
+        vcpu_pin={number: canonical_cpus(cpus) for number, cpus in tune.vcpu_pin.items()},
+        emulator_pin=tune.emulator_pin and canonical_cpus(tune.emulator_pin),
+        iothread_pin={number: canonical_cpus(cpus) for number, cpus in tune.iothread_pin.items()},
     )
 
 

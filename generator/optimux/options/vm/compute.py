@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, MapOf, Table, Text, option
-from optimux.declare.values import CPU_SET, SIZE, WORD
+from optimux.declare.values import CPU_SET, SIZE
 
 
 class MemoryBacking(Declared):
@@ -57,6 +57,9 @@ class MaxPhysAddr(Declared):
     )
 
 
+FEATURE = Text(r"[A-Za-z0-9_.-]+", "the name of a CPU feature", 64)
+
+
 class Cpu(Declared):
     mode = option(
         "mode", Choice("host-passthrough", "host-model", "maximum"), "host-passthrough", doc="What CPU the guest sees."
@@ -66,15 +69,18 @@ class Cpu(Declared):
     cache = option(
         "cache",
         Choice("passthrough", "emulate", "disable", "none"),
-        "passthrough",
-        doc='The caches that the guest sees; "none" writes no element.',
+        None,
+        doc='The caches that the guest sees; "none" writes no element. Null is passthrough, and none with host-model.',
+        example="emulate",
     )
     topology = option(
         "topology", Table(Topology), None, doc="Sockets, dies, cores, threads. Null leaves it to libvirt."
     )
     max_phys_addr = option("maxPhysAddr", Table(MaxPhysAddr), None, doc="Width of guest physical addresses.")
-    require = option("require", ListOf(WORD), (), doc="CPU features the guest must have.", example=["invtsc"])
-    disable = option("disable", ListOf(WORD), (), doc="CPU features the guest must not have.", example=["hypervisor"])
+    require = option("require", ListOf(FEATURE), (), doc="CPU features the guest must have.", example=["invtsc"])
+    disable = option(
+        "disable", ListOf(FEATURE), (), doc="CPU features the guest must not have.", example=["hypervisor"]
+    )
 
 
 VCPU = Text(r"[0-9]{1,4}", "the number of a vCPU or an iothread", 4)
@@ -89,6 +95,10 @@ class CpuTune(Declared):
     )
 
 
+# libvirt drops an empty entry.
+ENTRY = Text(r"[^\n\r]+", "one line of text that is not empty")
+
+
 class Smbios(Declared):
     mode = option(
         "mode",
@@ -98,20 +108,20 @@ class Smbios(Declared):
     )
     bios = option(
         "bios",
-        MapOf(Text(), Choice("vendor", "version", "date", "release")),
+        MapOf(ENTRY, Choice("vendor", "version", "date", "release")),
         {},
         doc="BIOS strings: vendor, version, date, release.",
     )
     system = option(
         "system",
-        MapOf(Text(), Choice("manufacturer", "product", "version", "serial", "uuid", "sku", "family")),
+        MapOf(ENTRY, Choice("manufacturer", "product", "version", "serial", "uuid", "sku", "family")),
         {},
         doc="System strings: manufacturer, product, version, serial, uuid, sku, family.",
         example={"manufacturer": "HP", "product": "OMEN by HP Laptop 17"},
     )
     base_board = option(
         "baseBoard",
-        MapOf(Text(), Choice("manufacturer", "product", "version", "serial", "asset", "location")),
+        MapOf(ENTRY, Choice("manufacturer", "product", "version", "serial", "asset", "location")),
         {},
         doc="Board strings: manufacturer, product, version, serial, asset, location.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, Table, Text, option
-from optimux.declare.values import ADDRESS, MAC, PATH, PCI_ID, PORT, WORD
+from optimux.declare.values import ADDRESS, IP_ADDRESS, MAC, PATH, PCI_ID, PORT, WORD
 
 GUEST_ADDRESS = "Its PCI address in the guest. Null leaves it to the plan or to libvirt."
 
@@ -13,9 +13,17 @@ class Disk(Declared):
     type = option("type", Choice("file", "block"), "file", doc="Whether the source is an image or a block device.")
     device = option("device", Choice("disk", "cdrom"), "disk", doc="What the guest sees.")
     format = option("format", Choice("qcow2", "raw"), None, doc="Null is qcow2 for image files of disks, else raw.")
-    bus = option("bus", Choice("virtio", "sata", "scsi", "usb", "nvme"), None, doc="Null is virtio, sata for CD-ROMs.")
+    bus = option(
+        "bus",
+        Choice("virtio", "sata", "scsi", "usb", "nvme"),
+        None,
+        doc="Null is virtio, sata for CD-ROMs. nvme needs libvirt 11.5.",
+    )
     target = option(
-        "target", Text(r"(vd|sd|hd|nvme)[a-z0-9]{1,4}", "a target such as vda or sdb", 12), None, doc="Null counts up."
+        "target",
+        Text(r"[vs]d[a-z]{1,2}|nvme[0-9]{1,2}n[0-9]{1,2}", "a target such as vda or sdb", 12),
+        None,
+        doc="Null counts up.",
     )
     cache = option(
         "cache",
@@ -38,9 +46,9 @@ class Disk(Declared):
     address = option("address", ADDRESS, None, doc=GUEST_ADDRESS + " virtio and nvme only.")
     drive_address = option(
         "driveAddress",
-        Text(r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}", "controller:bus:target:unit"),
+        Text(r"(0|[1-9][0-9]?)(:(0|[1-9][0-9]?)){3}", "controller:bus:target:unit"),
         None,
-        doc="Its address on a SATA, SCSI or USB drive controller, controller:bus:target:unit.",
+        doc="Its address on a SATA or SCSI controller, controller:bus:target:unit.",
         example="0:0:0:1",
     )
 
@@ -112,7 +120,7 @@ class Spice(Declared):
     )
     address = option(
         "address",
-        Text(r"[0-9a-fA-F.:]{2,45}", "an IP address"),
+        IP_ADDRESS,
         None,
         doc="The address it listens on. Null is libvirt's (127.0.0.1).",
         example="127.0.0.1",
@@ -130,11 +138,16 @@ class Channel(Declared):
     name = option(
         "name", Text(r"[a-z0-9_.-]{1,64}", "a dotted name"), "com.redhat.spice.0", doc="The port's name in the guest."
     )
-    port = option("port", Int(1, 31), None, doc="Its port on the virtio-serial controller. Null leaves it to libvirt.")
+    port = option("port", Int(1, 30), None, doc="Its port on the virtio-serial controller. Null leaves it to libvirt.")
 
 
 class Sound(Declared):
-    model = option("model", Choice("ich9", "ich6", "ac97", "usb", "virtio", "none"), "ich9", doc="The sound card.")
+    model = option(
+        "model",
+        Choice("ich9", "ich6", "ac97", "usb", "virtio", "none"),
+        "ich9",
+        doc="The sound card; virtio needs libvirt 10.4.",
+    )
     backend = option(
         "backend",
         Choice("spice", "pulseaudio", "pipewire", "alsa", "none"),
@@ -147,9 +160,13 @@ class Sound(Declared):
 
 class Video(Declared):
     model = option("model", Choice("vga", "qxl", "virtio", "bochs", "none"), "vga", doc="The emulated display.")
-    ram = option("ram", Int(1024, 1 << 30), None, doc="QXL's primary memory.", unit="KiB", example=65536)
-    vram = option("vram", Int(256, 1 << 30), None, doc="Video memory.", unit="KiB", example=16384)
-    vgamem = option("vgamem", Int(1024, 1 << 30), None, doc="QXL's VGA memory.", unit="KiB", example=16384)
+    ram = option(
+        "ram", Int(1024, 1 << 30), None, doc="QXL's primary memory, a power of two.", unit="KiB", example=65536
+    )
+    vram = option("vram", Int(1024, 1 << 30), None, doc="Video memory, a power of two.", unit="KiB", example=16384)
+    vgamem = option(
+        "vgamem", Int(1024, 1 << 30), None, doc="QXL's VGA memory, a power of two.", unit="KiB", example=16384
+    )
     heads = option("heads", Int(1, 16), 1, doc="How many monitors it drives.")
     address = option("address", ADDRESS, None, doc="Its PCI address in the guest. Null is 00:02.0, if free.")
 
@@ -167,9 +184,7 @@ class Tpm(Declared):
 
 
 class Watchdog(Declared):
-    model = option(
-        "model", Choice("itco", "i6300esb", "ib700"), doc="The watchdog; itco needs libvirt 9.1.", example="itco"
-    )
+    model = option("model", Choice("itco", "i6300esb"), doc="The watchdog; itco needs libvirt 9.1.", example="itco")
     action = option(
         "action", Choice("reset", "shutdown", "poweroff", "pause", "none"), "reset", doc="What its expiry does."
     )
@@ -179,4 +194,9 @@ class Serial(Declared):
     type = option("type", Choice("pty", "file", "unix"), "pty", doc="The host's end.")
     path = option("path", PATH, None, doc="The file or socket, where the type has one.")
     port = option("port", Int(0, 3), 0, doc="The guest's serial port.")
-    console = option("console", Bool(), True, doc="Whether it is also the domain's console.")
+    console = option(
+        "console",
+        Bool(),
+        None,
+        doc="Whether <console> names it too: the first alone, where null is true. Left out, libvirt adds it.",
+    )

@@ -59,7 +59,7 @@ class Hyperv(Declared):
     reset = option("reset", Bool(), False, doc="Reset by hypercall. Discouraged by QEMU.")
     vendor_id = option(
         "vendorId",
-        Text(r"[^\n\r,]{1,12}", "1 to 12 characters without a comma", 4096),
+        Text(r"[ -+./0-~-]{1,12}", "1 to 12 ASCII characters without a comma", 4096),
         None,
         doc="Vendor id in place of Microsoft's. Unneeded with today's drivers.",
         example="GenuineIntel",
@@ -107,8 +107,8 @@ class Clock(Declared):
 
 
 class Lifecycle(Declared):
-    on_poweroff = option("onPoweroff", Choice("destroy", "restart", "preserve"), "destroy", doc="After power off.")
-    on_reboot = option("onReboot", Choice("restart", "destroy", "preserve"), "restart", doc="After a reboot.")
+    on_poweroff = option("onPoweroff", Choice("destroy", "restart"), "destroy", doc="After power off.")
+    on_reboot = option("onReboot", Choice("restart", "destroy"), "restart", doc="After a reboot.")
     on_crash = option("onCrash", Choice("destroy", "restart", "preserve"), "destroy", doc="After a crash.")
 
 
