@@ -14,6 +14,7 @@ from optimux.cli.report import report_error
 
 VERBS = {
     "generate": "Write the bundle: host files, domain XML, battery table, client and guest files.",
+    "patch": "Edit a domain that exists, and keep every byte that need not change.",
     "schema": "Print what the options are: JSON Schema or Markdown.",
     "ssdt": "Write or read the battery table alone.",
 }

@@ -27,11 +27,16 @@ def is_oracle_for(planned: Version) -> bool:
     return seen is not None and SCHEMA.exists() and (seen.major, seen.minor) == (planned.major, planned.minor)
 
 
-def violations(document: str, schema: Path = SCHEMA) -> list[str]:
+def violations(document: str | bytes, schema: Path = SCHEMA) -> list[str]:
     """What the schema says against a domain, one line each; empty when it is valid."""
     from lxml import etree
 
+    data = document.encode() if isinstance(document, str) else document
     validator = etree.RelaxNG(file=str(schema))
-    if validator.validate(etree.fromstring(document.encode())):
+    try:
+        tree = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
+    except etree.XMLSyntaxError as error:
+        return [f"line {error.lineno}: {error.msg}"]
+    if validator.validate(tree):
         return []
     return [f"line {error.line}: {error.message}" for error in validator.error_log]

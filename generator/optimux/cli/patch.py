@@ -1,0 +1,156 @@
+"""``optimux patch``: a domain that exists, brought to what the plan needs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from optimux.cli.report import FAILED, report_warnings, say
+from optimux.errors import InvalidInput, Problem
+from optimux.facts import Facts, load_facts
+from optimux.options.load import read_config
+from optimux.patch import CONCERNS, Patched, domain_name, patch_domain
+from optimux.plan.resolve import plan_from
+
+if TYPE_CHECKING:
+    from optimux.plan.model import DomainPlan, Plan
+
+EXAMPLES = """\b
+Examples:
+  virsh dumpxml --inactive Windows11 | optimux patch optimux.toml --diff
+  optimux patch optimux.toml windows.xml --in-place
+  optimux patch optimux.toml windows.xml -o patched.xml --except tpm,cpu
+  optimux patch optimux.toml windows.xml --check
+
+\b
+Concerns: """ + ", ".join(CONCERNS) + "."
+
+
+@click.command("patch", epilog=EXAMPLES)
+@click.argument("config")
+@click.argument("domain", default="-", metavar="[DOMAIN.xml]")
+@click.option("--vm", metavar="NAME", help="The VM of CONFIG to patch for; by default the only one, or by name.")
+@click.option("--only", multiple=True, metavar="CONCERN,..", help="Only these concerns.")
+@click.option("--except", "except_", multiple=True, metavar="CONCERN,..", help="All concerns but these.")
+@click.option("--diff", is_flag=True, help="Print the difference, which patch(1) can apply, not the domain.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when something would change.")
+@click.option("-o", "--output", metavar="OUT", help="Write there, not to standard output.")
+@click.option("--in-place", is_flag=True, help="Write to DOMAIN.xml itself, with a backup beside it.")
+@click.option("--facts", metavar="FILE", help="What is known of the host, as `optimux detect --json` prints it.")
+def command(
+    config: str,
+    domain: str,
+    vm: str | None,
+    only: tuple[str, ...],
+    except_: tuple[str, ...],
+    diff: bool,
+    check: bool,
+    output: str | None,
+    in_place: bool,
+    facts: str | None,
+) -> int:
+    """Edit DOMAIN.xml (standard input by default) as CONFIG asks, and keep every byte that need not change."""
+    _check_usage(config, domain, output, in_place)
+    plan = plan_from(read_config(config), load_facts(facts) if facts else Facts())
+    document = _read(domain)
+    patched = patch_domain(document, _choose(plan, vm, document), _words(only), _words(except_))
+    _judge(plan, document, patched.document)
+    report_warnings(plan.warnings)
+    _summarise(patched)
+    if diff:
+        from optimux.cli.xml_diff import write_difference
+
+        write_difference(document, patched.document, "domain.xml" if domain == "-" else domain)
+    changed = patched.document != document
+    if check:
+        return FAILED if changed else 0
+    _write(domain, document, patched.document, output, in_place, diff)
+    return 0
+
+
+def _check_usage(config: str, domain: str, output: str | None, in_place: bool) -> None:
+    if in_place and domain == "-":
+        raise click.UsageError("--in-place needs DOMAIN.xml.")
+    if in_place and output:
+        raise click.UsageError("--in-place and --output exclude each other.")
+    if config == "-" and domain == "-":
+        raise click.UsageError("Only one of CONFIG and DOMAIN.xml can be standard input.")
+
+
+def _words(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
+
+
+def _read(path: str) -> bytes:
+    from optimux.patch.source import MAX_BYTES
+
+    if path == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InvalidInput([Problem(path, reason, "a readable file", "Check the path.")]) from None
+
+
+def _choose(plan: Plan, vm: str | None, document: bytes) -> DomainPlan:
+    """The VM that is named, the only one, or the one with the domain's name."""
+    names = ", ".join(f'"{domain.key}"' for domain in plan.domains) or "none: the configuration has no VM"
+    if vm is not None:
+        found = [domain for domain in plan.domains if vm == domain.key] or [d for d in plan.domains if vm == d.name]
+        if not found:
+            raise InvalidInput([Problem("--vm", f'"{vm}"', names, "Name a VM of the configuration.")])
+        return found[0]
+    if len(plan.domains) == 1:
+        return plan.domains[0]
+    name = domain_name(document)
+    found = [domain for domain in plan.domains if name == domain.name]
+    if not found:
+        raise InvalidInput([Problem("domain", f'the name "{name}"', names, "Say which VM it is with --vm.")])
+    return found[0]
+
+
+def _judge(plan: Plan, before: bytes, after: bytes) -> None:
+    """Let libvirt's schema compare both, where the machine has the planned version of it."""
+    from optimux.host.libvirt_schema import is_oracle_for, violations
+
+    if before == after or not is_oracle_for(plan.host.libvirt):
+        return
+    lines = violations(after)
+    if not lines:
+        return
+    allowed = f"what the schema of libvirt {plan.host.libvirt} allows"
+    if old := violations(before):
+        report_warnings((Problem("domain", old[0], allowed, "It was so before the patch; libvirt may refuse it."),))
+        return
+    remedy = "This is a defect of Optimux; leave the concern out with --except until it is mended."
+    raise InvalidInput([Problem("domain", f"after the patch {lines[0]}", allowed, remedy)])
+
+
+def _summarise(patched: Patched) -> None:
+    for change in patched.changes:
+        say(f"  {change}")
+    for left in patched.left:
+        say(f"  left as it is: {left}")
+    count = len(patched.changes)
+    say(f"{count} change{'s' if count != 1 else ''}" if count else "nothing to change")
+
+
+def _write(domain: str, before: bytes, after: bytes, output: str | None, in_place: bool, diff: bool) -> None:
+    from optimux.host.replace_file import backed_up, replace_file
+
+    if in_place:
+        if before != after:
+            backup = backed_up(Path(domain), before)
+            replace_file(Path(domain), after)
+            say(f"wrote {domain}; what it was is in {backup}")
+    elif output and output != "-":
+        replace_file(Path(output), after)
+        say(f"wrote {output}")
+    elif not diff:
+        sys.stdout.buffer.write(after)
+        sys.stdout.buffer.flush()

@@ -1,0 +1,45 @@
+"""A unified difference of two documents, byte for byte, coloured where a person reads it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+
+_COLOURS = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
+_PLAIN = b"\x1b[0m"
+
+
+def write_difference(before: bytes, after: bytes, name: str) -> None:
+    """Print it to standard output."""
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for line in difference(before, after, name):
+        sys.stdout.buffer.write(_coloured(line) if coloured else line)
+    sys.stdout.buffer.flush()
+
+
+def difference(before: bytes, after: bytes, name: str) -> Iterator[bytes]:
+    """The lines of the difference, as patch(1) reads them; what has no lines of bytes is named alone."""
+    if before == after:
+        return
+    if b"\0" in before:
+        yield f"Binary file {name} differs: {len(before)} and {len(after)} bytes\n".encode()
+        return
+    label = os.fsencode(name)
+    for line in difflib.diff_bytes(difflib.unified_diff, _lines(before), _lines(after), label, label):
+        yield line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
+
+
+def _lines(document: bytes) -> list[bytes]:
+    """Lines that end in LF: a lone CR ends no line for patch(1)."""
+    parts = document.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def _coloured(line: bytes) -> bytes:
+    colour = _COLOURS.get(line[:1])
+    if colour is None:
+        return line
+    end = b"\r\n" if line.endswith(b"\r\n") else b"\n"
+    return colour + line.removesuffix(end) + _PLAIN + end
