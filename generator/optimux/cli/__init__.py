@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from optimux import __version__
 from optimux.cli.report import report_error
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 VERBS = {
     "generate": "Write the bundle: host files, domain XML, battery table, client and guest files.",
@@ -54,6 +58,13 @@ class _Verbs(click.Group):
             ctx.fail(f"No verb {args[0]!r}.{hint} Verbs: {', '.join(VERBS)}.")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs from the table: click would import each one's module for its help."""
+        from click.shell_completion import CompletionItem
+
+        verbs = [CompletionItem(verb, help=says) for verb, says in VERBS.items() if verb.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -75,7 +86,15 @@ def main(arguments: list[str] | None = None) -> None:
     # A run makes trees without cycles and ends: collecting them costs a third of a large configuration's time.
     gc.disable()
     given = sys.argv[1:] if arguments is None else arguments
+    _open_streams()
     sys.exit(run(given))
+
+
+def _open_streams() -> None:
+    """Where descriptor 1 or 2 is closed Python leaves the stream out; then what is written there goes nowhere."""
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the life of the process
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
 
 
 def run(arguments: list[str]) -> int:
@@ -83,8 +102,7 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments[:1]
     try:
         result: Any = group.main(arguments, prog_name="optimux", standalone_mode=False)
-        if sys.stdout is not None:  # python leaves it out where descriptor 1 is closed
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
             import traceback

@@ -78,8 +78,7 @@ def _paragraph(problem: Problem) -> str:
 def say(text: str) -> None:
     """One message on standard error, if anybody listens."""
     with contextlib.suppress(OSError):
-        if sys.stderr is not None:
-            print(text, file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
 
 def _red(text: str) -> str:
@@ -91,5 +90,5 @@ def _yellow(text: str) -> str:
 
 
 def _coloured(text: str, code: str) -> str:
-    drawn = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    drawn = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     return f"\x1b[{code}m{text}\x1b[0m" if drawn else text
