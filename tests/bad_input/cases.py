@@ -298,7 +298,7 @@ LOOKING_GLASS = (
     _case(
         "size that is no power of two",
         {"lookingGlass.size": "192MiB"},
-        ("lookingGlass.size", "192MiB", "a power of two", "Use 128MiB"),
+        ("lookingGlass.size", "192MiB", "a power of two", "the next one is 256MiB"),
         twin={"lookingGlass.size": "256MiB"},
     ),
     _case(

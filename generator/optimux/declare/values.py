@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from optimux.declare.kinds import Int, Parsed, Text
 from optimux.pci import Address, Id
-from optimux.sizes import Size
+from optimux.sizes import Size, power_of_two_mib
 from optimux.version import Version
 
 HEX4 = "[0-9A-Fa-f]{4}"
@@ -13,6 +15,20 @@ ADDRESS_PATTERN = rf"{HEX4}:[0-9A-Fa-f]{{2}}:[01][0-9A-Fa-f]\.[0-7]"
 ADDRESS = Parsed(Address.parse, 'a PCI address such as "0000:01:00.0"', ADDRESS_PATTERN, "pciAddress")
 PCI_ID = Parsed(Id.parse, 'a vendor and device id such as "10de:249d"', f"{HEX4}:{HEX4}", "pciId")
 SIZE = Parsed(Size.parse, 'a size with a unit such as "16GiB"', "[0-9]{1,12} ?[KMGT]iB", "size")
+
+
+# What a PCI BAR can have, and what anybody would share.
+BAR_PATTERN = "(1|2|4|8|16|32|64|128|256|512|1024|2048|4096) ?[MG]iB"
+
+
+def _bar_size(text: str) -> Size:
+    size = Size.parse(text)
+    if re.fullmatch(BAR_PATTERN, text) is None:
+        raise ValueError(f"no power of two; the next one is {power_of_two_mib(size.bytes / (1 << 20))}")
+    return size
+
+
+BAR_SIZE = Parsed(_bar_size, 'a power of two with a unit such as "128MiB"', BAR_PATTERN, "barSize")
 VERSION = Parsed(Version.parse, 'a version such as "11.3"', r"[0-9]{1,5}(\.[0-9]{1,5}){0,2}", "version")
 
 

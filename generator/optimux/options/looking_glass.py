@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, MapOf, Scalar, Table, option
-from optimux.declare.values import SETTING, SIZE, USER, WORD
+from optimux.declare.values import BAR_SIZE, SETTING, USER, WORD
 
 
 class Display(Declared):
@@ -66,7 +66,7 @@ class LookingGlass(Declared):
     )
     size = option(
         "size",
-        SIZE,
+        BAR_SIZE,
         None,
         doc="Size of the shared memory, a power of two. Null computes it from the displays.",
         example="128MiB",

@@ -65,9 +65,7 @@ def _size(key: str, vm: Vm, table: LookingGlass, findings: Findings) -> Size:
     needed = max((frame_memory(d, table.release, table.size_rule) for d in table.displays), key=lambda s: s.bytes)
     size = table.size or needed
     limit = rules()["lookingGlass"]["kvmfrBelowMiB"]
-    if not size.is_power_of_two or size.bytes < 1 << 20:
-        findings.error(f"{path}.size", size, "a power of two of at least 1MiB", f"Use {needed}.")
-    elif table.memory == "kvmfr" and size.mib >= limit:
+    if table.memory == "kvmfr" and size.mib >= limit:
         findings.error(f"{path}.size", size, f"below {limit}MiB for kvmfr", f'Use {needed}, or memory = "shm".')
     _check_fit(path, table, size, findings)
     return size
