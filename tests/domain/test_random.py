@@ -64,7 +64,7 @@ class TestTheStrategy:
     """A strategy that gives hardly anything proves hardly anything."""
 
     def test_most_resolve(self, drawn: list[Any]) -> None:
-        assert sum(not complaints(data) for data in drawn) >= len(drawn) * 0.9
+        assert sum(not complaints(data) for data in drawn) >= len(drawn) * 0.8
 
     def test_most_options_take_part(self, drawn: list[Any]) -> None:
         seen = {place.path for data in drawn for place in places(Options, data)}
@@ -73,4 +73,4 @@ class TestTheStrategy:
         assert len(missing) <= len(every) * 0.25, missing
 
     def test_they_differ(self, drawn: list[Any]) -> None:
-        assert len({repr(data) for data in drawn}) >= len(drawn) * 0.9
+        assert len({repr(data) for data in drawn}) >= len(drawn) * 0.8
