@@ -21,6 +21,7 @@ VERBS = {
     "patch": "Edit a domain that exists, and keep every byte that need not change.",
     "schema": "Print what the options are: JSON Schema or Markdown.",
     "ssdt": "Write or read the battery table alone.",
+    "verify": "Boot the battery table and the shared memory in a throwaway QEMU and check them.",
 }
 
 

@@ -1,0 +1,50 @@
+"""What is fetched or built once: kernels, busybox, initramfs images."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def cache(name: str) -> Path:
+    """A folder for ``name`` in the user's cache, made where it is missing."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(base) / "optimux" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def cached(target: Path, make: Callable[[Path], None]) -> Path:
+    """``target``, made first where it is missing: under another name, so that no half of it is ever found."""
+    if target.exists():
+        return target
+    with _locked(target.with_name(f"{target.name}.lock")):
+        if not target.exists():
+            half = target.with_name(f"{target.name}.building")
+            _remove(half)
+            make(half)
+            half.rename(target)
+    return target
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    import fcntl
+
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove(path: Path) -> None:
+    import shutil
+
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

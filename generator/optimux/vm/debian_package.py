@@ -1,0 +1,71 @@
+"""Files out of a Debian package, where apt can fetch it: nothing is installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optimux.vm.cache import cache, cached
+from optimux.vm.errors import VmError, tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DOWNLOAD_SECONDS = 300
+_UNPACK_SECONDS = 120
+
+
+def available() -> bool:
+    """Whether this machine can fetch Debian packages."""
+    return all(shutil.which(program) for program in ("apt-get", "apt-cache", "dpkg-deb"))
+
+
+def files_of(package: str, wanted: Callable[[str], bool]) -> Path:
+    """A cached folder with the ``wanted`` files of ``package``, by their paths inside it.
+
+    Raises ``VmError`` where the package cannot be had.
+    """
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        _extract(_download(package, folder), folder, wanted)
+
+    return cached(cache("packages") / package, make)
+
+
+def newest_kernel_package() -> str:
+    """The package that ``linux-image-amd64`` depends on. Raises ``VmError`` where apt knows none."""
+    output = _run(["apt-cache", "depends", "--important", "linux-image-amd64"], 60).stdout.decode()
+    names = [line.split()[-1] for line in output.splitlines() if "Depends: linux-image-" in line]
+    if not names:
+        raise VmError("apt knows no package linux-image-amd64", "Run apt-get update.")
+    return names[0]
+
+
+def _download(package: str, folder: Path) -> Path:
+    _run(["apt-get", "-qq", "download", package], _DOWNLOAD_SECONDS, folder)
+    return next(folder.glob("*.deb"))
+
+
+def _extract(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
+    """The archive is read as a stream: a kernel package holds some hundred MB that nobody wants."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacker:
+        with tarfile.open(fileobj=unpacker.stdout, mode="r|") as members:
+            for member in members:
+                if member.isfile() and wanted(member.name.removeprefix("./")):
+                    members.extract(member, folder, filter="data")
+        unpacker.wait(_UNPACK_SECONDS)
+    archive.unlink()
+
+
+def _run(command: list[str], seconds: float, folder: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise VmError(f"{' '.join(command)} took more than {seconds:g} s", "Check the network.") from None
+    except subprocess.CalledProcessError as error:
+        words = tail(error.stderr.decode(errors="replace"), 3)
+        raise VmError(f"{' '.join(command)} failed: {words}", "Check the network and apt-get update.") from None

@@ -1,0 +1,47 @@
+"""The throwaway Linux guest: any machine, with a kernel and a first file system that reports what it sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimux.vm.busybox import find_busybox
+from optimux.vm.guest_report import parse_report
+from optimux.vm.initramfs import initramfs
+from optimux.vm.machine import Kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optimux.vm.guest_report import GuestReport
+    from optimux.vm.kernel import LinuxKernel
+    from optimux.vm.machine import Machine
+    from optimux.vm.run import Run
+
+LIMIT_SECONDS = 120.0
+_MEMORY_MIB = 256
+# Nothing here is attacked or timed: leave out what costs an emulated processor time.
+_QUICK = ("quiet", "mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=reliable", "no_timer_check")
+
+
+def guest_machine(
+    machine: Machine, kernel: LinuxKernel, token: str, supplies: Sequence[str] = (), frame_mib: int = 0
+) -> Machine:
+    """``machine`` with the guest in it. Raises ``VmError`` where there is no busybox.
+
+    The guest waits for the power ``supplies`` to appear before it reports, and writes a frame of ``frame_mib`` MiB.
+    """
+    words = ["console=ttyS0", "panic=-1", *_QUICK, f"token={token}", f"supplies={','.join(supplies)}"]
+    if frame_mib:
+        words.append(f"frame={frame_mib}")
+    image = initramfs(kernel, find_busybox())
+    direct = Kernel(str(kernel.image), str(image), " ".join(words))
+    return machine.replace(kernel=direct, memory_mib=max(machine.memory_mib, _MEMORY_MIB))
+
+
+def await_report(run: Run, token: str) -> GuestReport:
+    """The whole report. Raises ``VmError`` for a guest that ends, panics or stays silent; only its token counts."""
+    run.report.wait_for(f"^end {token}$", LIMIT_SECONDS)
+    report = parse_report(run.report.text, token)
+    if report is None:
+        raise AssertionError(f"a report that ends with {token} does not begin with it")
+    return report

@@ -1,0 +1,109 @@
+"""The level with a guest system: what a small Linux sees of the generated table and shared memory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from optimux.sizes import Size
+from optimux.vm.checks import FAILED, PASSED, SKIPPED, Check, judged
+from optimux.vm.guest import await_report, guest_machine
+from optimux.vm.ivshmem import ID, Device
+from optimux.vm.judge import size_fault, slot_fault, table_fault
+from optimux.vm.kernel import find_kernel
+from optimux.vm.run import start
+from optimux.vm.supplies import expected_supplies, supply_faults
+from optimux.vm.throwaway import throwaway
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from optimux.vm.accel import Accelerator
+    from optimux.vm.checks import Subject
+    from optimux.vm.guest_report import GuestReport
+    from optimux.vm.memory import SharedFile
+
+_PAGE = 4096
+_READ = 64  # bytes of a page that the guest reports
+
+
+def guest_level(subject: Subject, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[Check]:
+    """Boot the guest and check its report. Raises ``VmError`` where no kernel, no busybox or no report is to be had."""
+    kernel, token = find_kernel(), secrets.token_hex(8)
+    with throwaway(subject, folder) as made:
+        pages = seed(made.file) if made.file else {}
+        machine = guest_machine(made.machine, kernel, token, tuple(expected_supplies(subject.battery)))
+        with start(machine, accelerator, qemu, folder, made.descriptors) as run:
+            report = await_report(run, token)
+            where = f"{kernel.release} reported after {run.seconds:.1f} s (QEMU {run.qmp.version}, {accelerator})"
+            yield Check("Linux boots", PASSED, where)
+        yield table_check(subject, report)
+        yield from supply_checks(subject, report)
+        yield from _memory(subject, report)
+        if made.file:
+            yield from _transfers(report, pages, made.file, token)
+
+
+def seed(file: SharedFile) -> dict[int, bytes]:
+    """Random words on the first and the last page: by page, what the guest must report."""
+    pages = {page: os.urandom(_READ) for page in (0, file.size // _PAGE - 1)}
+    for page, words in pages.items():
+        file.write(page * _PAGE, words)
+    return pages
+
+
+def table_check(subject: Subject, report: GuestReport) -> Check:
+    """The table, byte for byte, among those that Linux took."""
+    name = "battery table in Linux"
+    if subject.table is None:
+        return Check(name, SKIPPED, "no battery is planned")
+    fault = table_fault(subject.table, list(report.tables.values()))
+    remedy = f"The domain must name {subject.table_path} as <table type='raw'> or -acpitable file=, unchanged."
+    return judged(name, fault, f"{len(subject.table)} bytes in /sys/firmware/acpi/tables, each as generated", remedy)
+
+
+def supply_checks(subject: Subject, report: GuestReport) -> Iterator[Check]:
+    """Battery and adapter, with the plan's values."""
+    for name, wanted in expected_supplies(subject.battery).items():
+        found = report.supplies.get(name)
+        remedy = "Linux did not take the table: see the console in the logs for ACPI errors."
+        if found is None:
+            others = ", ".join(report.supplies) or "none"
+            yield Check(f"{name} in Linux", FAILED, f"no power supply {name}; there are: {others}", remedy)
+            continue
+        seen = ", ".join(f"{key} {value}" for key, value in wanted.items() if value)
+        yield judged(f"{name} in Linux", "; ".join(supply_faults(wanted, found)), seen, remedy)
+
+
+def _memory(subject: Subject, report: GuestReport) -> Iterator[Check]:
+    name, memory = "shared memory in Linux", subject.memory
+    if memory is None:
+        yield Check(name, SKIPPED, "no shared memory is planned")
+        return
+    devices = [Device(place, report.bars.get(place, 0), None) for place, id_ in report.pci.items() if id_ == ID]
+    fault = size_fault(memory.size, devices) or slot_fault(subject.slot, devices[0])
+    found = f"{ID} at {devices[0].address}, BAR 2 of {memory.size}" if devices else ""
+    yield judged(name, fault, found, f"The domain's ivshmem device must be {memory.size}, as {memory.path} is.")
+
+
+def _transfers(report: GuestReport, pages: dict[int, bytes], file: SharedFile, token: str) -> Iterator[Check]:
+    """What the host wrote and Linux read, and the other way round."""
+    name, remedy = "shared memory in Linux", "The device does not map the file: see the command in the logs."
+    if not report.pages and not report.written:
+        yield Check(f"{name}: contents", SKIPPED, "this kernel has no module phram to reach it with")
+        return
+    lost = [page for page, words in pages.items() if report.pages.get(page) != words]
+    found = f"{_READ} bytes read on each of the pages {', '.join(map(str, pages))}"
+    yield judged(f"{name}: host to guest", _on(lost, "Linux read"), found, remedy)
+    wanted = (1, file.size // _PAGE - 2)
+    lost = [
+        page for page in wanted if not file.read(page * _PAGE, _PAGE).startswith(f"guest {token} {page}\n".encode())
+    ]
+    found = f"its words found in the file of {Size(file.size)} on the pages {', '.join(map(str, wanted))}"
+    yield judged(f"{name}: guest to host", _on(lost, "the file has"), found, remedy)
+
+
+def _on(pages: list[int], who: str) -> str:
+    return f"{who} other bytes on the pages {', '.join(map(str, pages))}" if pages else ""

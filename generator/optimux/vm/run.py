@@ -1,0 +1,148 @@
+"""A running machine: process, QMP, qtest and consoles under one ``with``."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from optimux.vm.console import Console
+from optimux.vm.errors import AcceleratorFailed, Silent, VmError
+from optimux.vm.machine import command_line, flash
+from optimux.vm.process import Process
+from optimux.vm.qmp import Qmp
+from optimux.vm.qtest import Qtest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from optimux.vm.accel import Accelerator
+    from optimux.vm.machine import Machine
+
+GREETING_SECONDS = 20.0
+_ASK_SECONDS = 0.25  # between two looks at the run state
+
+
+class Run:
+    """The handles on one machine. ``folder`` holds its logs."""
+
+    def __init__(self, folder: Path, accelerator: Accelerator, process: Process, qmp: Qmp, qtest: Qtest) -> None:
+        self.folder, self.accelerator = folder, accelerator
+        self.process, self.qmp, self.qtest = process, qmp, qtest
+        self.started = time.monotonic()
+        self._asked = 0.0
+        self.console = Console(folder / "console.log", self.check_alive)
+        self.report = Console(folder / "report.log", self.check_alive)
+
+    @property
+    def seconds(self) -> float:
+        """Since the machine was started."""
+        return time.monotonic() - self.started
+
+    def check_alive(self) -> None:
+        """Raises ``AcceleratorFailed`` for a guest that its accelerator killed, ``VmError`` for one that ended."""
+        if self.process.status is not None:
+            raise self.failure(VmError, "QEMU ended before the guest was done")
+        if time.monotonic() - self._asked < _ASK_SECONDS:
+            return
+        self._asked = time.monotonic()
+        state = self.qmp.execute("query-status")["status"]
+        if state == "internal-error":
+            name = self.accelerator.name.upper()
+            raise self.failure(AcceleratorFailed, f"guests die in {name} with an internal error")
+        if state not in ("running", "paused", "prelaunch"):
+            raise self.failure(VmError, f"the guest stopped: its state is {state}")
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Guest-physical memory, by QMP's ``pmemsave``."""
+        file = self.folder / "memory.bin"
+        try:
+            self.qmp.execute("pmemsave", val=address, size=size, filename=str(file))
+            return file.read_bytes()
+        finally:
+            file.unlink(missing_ok=True)
+
+    def failure(self, kind: type[VmError], message: str, remedy: str = "") -> VmError:
+        """An error with all the evidence of this run."""
+        evidence = [*self.process.evidence(), *self.qmp.evidence(), *self.console.evidence()]
+        return kind(message, remedy or f"The logs are in {self.folder}.", evidence, self.folder)
+
+
+@contextmanager
+def start(
+    machine: Machine,
+    accelerator: Accelerator,
+    qemu: str,
+    folder: Path,
+    pass_fds: Sequence[int] = (),
+    greeting_seconds: float = GREETING_SECONDS,
+) -> Iterator[Run]:
+    """Run ``machine`` until the block ends; its logs go to ``folder``, which is created.
+
+    QMP and qtest go through sockets that QEMU inherits: no path, so none that could be too long or be left over.
+    Raises ``VmError`` with the evidence where QEMU ends or hangs before it serves QMP.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        (qmp, its_qmp), (qtest, its_qtest) = _pair(stack), _pair(stack)
+        command = [qemu, *command_line(machine, accelerator), *_firmware(machine, folder)]
+        command += [*_monitors(its_qmp.fileno(), its_qtest.fileno()), *_consoles(folder)]
+        inherited = (*pass_fds, its_qmp.fileno(), its_qtest.fileno())
+        process = stack.enter_context(Process(command, folder, inherited))
+        its_qmp.close()
+        its_qtest.close()
+        session = stack.enter_context(Qmp(qmp, folder / "qmp.log"))
+        run = Run(folder, accelerator, process, session, Qtest(qtest))
+        _greet(run, greeting_seconds)
+        yield run
+
+
+def _greet(run: Run, seconds: float) -> None:
+    try:
+        run.qmp.connect(seconds)
+    except Silent as error:
+        remedy = f"Does {run.process.command[0]} --version answer? The logs are in {run.folder}."
+        raise run.failure(VmError, f"QEMU hangs: {error.message}", remedy) from None
+    except VmError:
+        run.process.wait(5)
+        words = run.process.words.strip().splitlines()
+        said = f": {words[-1]}" if words else ""
+        if run.accelerator.name == "kvm" and "kvm" in said.lower():
+            raise run.failure(AcceleratorFailed, f"QEMU cannot use KVM{said}") from None
+        remedy = f"Correct what it names. The logs are in {run.folder}."
+        raise run.failure(VmError, f"QEMU ended at once{said}", remedy) from None
+
+
+def _pair(stack: ExitStack) -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair()
+    stack.callback(ours.close)
+    stack.callback(theirs.close)
+    return ours, theirs
+
+
+def _monitors(qmp: int, qtest: int) -> list[str]:
+    return [
+        *("-chardev", f"socket,id=qmp,fd={qmp}", "-mon", "chardev=qmp,mode=control"),
+        *("-chardev", f"socket,id=qtest,fd={qtest}", "-object", "qtest,id=qtest0,chardev=qtest"),
+    ]
+
+
+def _consoles(folder: Path) -> list[str]:
+    """The first serial port is the system's console, the second one carries reports that nothing else writes to."""
+    words = []
+    for name in ("console", "report"):
+        path = str(folder / f"{name}.log").replace(",", ",,")
+        words += ["-chardev", f"file,id={name},path={path}", "-serial", f"chardev:{name}"]
+    return words
+
+
+def _firmware(machine: Machine, folder: Path) -> list[str]:
+    if machine.firmware is None:
+        return []
+    variables = folder / "variables.fd"
+    shutil.copyfile(machine.firmware.variables, variables)
+    return flash(machine.firmware, str(variables))
