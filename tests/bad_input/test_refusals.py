@@ -10,7 +10,8 @@ import pytest
 from optimux.errors import InvalidInput, Problem
 from optimux.facts import Facts, load_facts
 from optimux.plan.resolve import plan_from
-from tests.bad_input.cases import CASES, Case, Said
+from tests.bad_input.case import Case, Said
+from tests.bad_input.cases import CASES
 from tests.bad_input.edits import FACTS, GONE, GPU, VM, Edits, edited, generate, generate_from
 
 if TYPE_CHECKING:

@@ -34,10 +34,10 @@ def command(*arguments: str) -> list[str]:
 
 
 def optimux_process(
-    *arguments: str, cwd: Path | None = None, given: bytes = b"", **changes: str
+    *arguments: str, cwd: Path | None = None, given: bytes = b"", changes: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run ``optimux``; neither stream is a terminal."""
-    env = environment(**changes)
+    env = environment(**(changes or {}))
     return subprocess.run(
         command(*arguments), cwd=cwd, env=env, input=given, capture_output=True, timeout=60, check=False
     )
@@ -65,3 +65,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def as_contents(artifacts: tuple[Artifact, ...]) -> dict[str, bytes]:
     """What ``contents`` finds after these were written to an empty folder."""
     return {artifact.path: artifact.content for artifact in artifacts}
+
+
+def leftovers(parent: Path) -> list[str]:
+    """What writers left behind."""
+    return [path.name for path in parent.rglob("*") if "optimux-new" in path.name]

@@ -140,7 +140,7 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     for number, surrounding in enumerate(surroundings):
         cwd = tmp_path / str(number) / "somewhere"
         cwd.mkdir(parents=True)
-        process = optimux_process("generate", EXAMPLE, "-o", f"out-{number}", cwd=cwd, **surrounding)
+        process = optimux_process("generate", EXAMPLE, "-o", f"out-{number}", cwd=cwd, changes=surrounding)
         assert process.returncode == 0, process.stderr
         results.append(state(cwd / f"out-{number}"))
     assert results[0] == results[1] == results[2]

@@ -234,12 +234,14 @@ class TestCompletion:
 
     @staticmethod
     def _complete(words: str, index: int) -> list[str]:
-        process = optimux_process(_OPTIMUX_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(index))
+        process = optimux_process(
+            changes={"_OPTIMUX_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(index)}
+        )
         return [line.partition(",")[2] for line in process.stdout.decode().splitlines()]
 
     @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
     def test_script(self, shell: str) -> None:
-        process = optimux_process(_OPTIMUX_COMPLETE=f"{shell}_source")
+        process = optimux_process(changes={"_OPTIMUX_COMPLETE": f"{shell}_source"})
         assert process.returncode == 0, process.stderr
         assert b"_OPTIMUX_COMPLETE" in process.stdout
 
