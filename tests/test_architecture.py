@@ -1,0 +1,217 @@
+"""The direction of imports, the size of files, and words for everything public."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+GENERATOR = CHECKOUT / "generator"
+MOST_LINES = 450
+
+# Each layer sees itself and those before it.
+LAYERS = (
+    (
+        "errors",
+        "record",
+        "pci",
+        "sizes",
+        "version",
+        "files",
+        "findings",
+        "rules",
+        "declare",
+        "client_settings",
+        "nix_text",
+        "nix_text",
+    ),
+    ("options", "facts"),
+    ("plan",),
+    ("acpi", "emit", "patch"),
+    ("host", "vm"),
+    ("cli",),
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+# Facts, and with them detection, see nothing beside themselves and the values.
+ALONE = ("facts",)
+# What reaches out of the process: not for those that only turn values into values.
+EDGES = ("subprocess", "socket", "shutil", "tempfile", "os", "ctypes", "multiprocessing", "asyncio", "signal")
+PURE = ("options", "plan", "acpi", "emit")
+
+
+def modules(root: Path) -> Iterator[tuple[str, ast.Module]]:
+    """Every module below ``root/optimux`` by its dotted name."""
+    for path in sorted((root / "optimux").rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        yield name, ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imports(name: str, tree: ast.Module) -> Iterator[str]:
+    """What a module imports anywhere: at its top, in functions, for type checkers; relative names resolved."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = name.split(".")[: -node.level] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            # "from optimux import facts" imports a module of that name.
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def part(module: str) -> str | None:
+    """The part of Optimux that a dotted name belongs to; ``None`` for the root, and for other packages."""
+    names = module.split(".")
+    return names[1] if names[0] == "optimux" and len(names) > 1 and not names[1].startswith("__") else None
+
+
+def against_the_direction(root: Path) -> list[str]:
+    """Each import that the layers forbid, as ``importer -> imported``."""
+    found = []
+    for name, tree in modules(root):
+        mine = part(name)
+        for imported in imports(name, tree):
+            theirs = part(imported)
+            if mine is None or theirs is None or mine == theirs:
+                continue
+            if (
+                mine not in LEVEL
+                or theirs not in LEVEL
+                or LEVEL[theirs] > LEVEL[mine]
+                or (mine in ALONE and LEVEL[theirs] == LEVEL[mine])
+            ):
+                found.append(f"{name} -> {imported}")
+    return found
+
+
+def reaching_out(root: Path) -> list[str]:
+    """Each import of an edge by a part that only turns values into values."""
+    return [
+        f"{name} -> {imported}"
+        for name, tree in modules(root)
+        if part(name) in PURE
+        for imported in imports(name, tree)
+        if imported.split(".")[0] in EDGES
+    ]
+
+
+def undocumented(root: Path) -> list[str]:
+    """Public modules, classes, functions and methods without a docstring; tables document their options instead."""
+    found = []
+    for name, tree in modules(root):
+        if ast.get_docstring(tree) is None:
+            found.append(name)
+        found += [f"{name}.{inner}" for inner in _undocumented_in(tree, inherits=False)]
+    return found
+
+
+def _undocumented_in(scope: ast.Module | ast.ClassDef, *, inherits: bool) -> Iterator[str]:
+    for node in scope.body:
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+            continue
+        said = ast.get_docstring(node) is not None or _is_overload(node)
+        if isinstance(node, ast.ClassDef):
+            bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+            if not said and "Declared" not in bases:
+                yield node.name
+            yield from (f"{node.name}.{inner}" for inner in _undocumented_in(node, inherits=bool(node.bases)))
+        elif not said and not inherits:  # a method may be documented where it is declared
+            yield node.name
+
+
+def _is_overload(node: ast.stmt) -> bool:
+    decorators = getattr(node, "decorator_list", [])
+    return any(isinstance(decorator, ast.Name) and decorator.id == "overload" for decorator in decorators)
+
+
+def test_every_part_has_a_layer() -> None:
+    parts = {named for name, _ in modules(GENERATOR) if (named := part(name))}
+    assert parts - LEVEL.keys() == set()
+    assert {"errors", "options", "plan", "emit", "host", "cli"} <= parts
+
+
+def test_imports_keep_the_direction() -> None:
+    assert against_the_direction(GENERATOR) == []
+
+
+def test_values_are_turned_into_values() -> None:
+    assert reaching_out(GENERATOR) == []
+
+
+def test_everything_public_is_documented() -> None:
+    assert undocumented(GENERATOR) == []
+
+
+def _lines(path: Path) -> int:
+    return path.read_text(encoding="utf-8").count("\n")
+
+
+@pytest.mark.parametrize("folder", ["generator", "tests", "bench"])
+def test_no_file_is_endless(folder: str) -> None:
+    sizes = {str(path.relative_to(CHECKOUT)): _lines(path) for path in (CHECKOUT / folder).rglob("*.py")}
+    assert sizes
+    assert {name: size for name, size in sizes.items() if size > MOST_LINES} == {}
+
+
+GOOD = {
+    "optimux/__init__.py": '"""Root."""\n__version__ = "1"\n',
+    "optimux/errors.py": '"""Values."""\n',
+    "optimux/facts/detect.py": '"""Detection."""\nfrom optimux.errors import X\nimport os\n',
+    "optimux/plan/a.py": '"""A."""\nfrom optimux.facts.model import Facts\nfrom . import b\n',
+    "optimux/cli/c.py": '"""C."""\nfrom optimux import __version__\nimport optimux.host.d\n',
+}
+
+# A line put into a file of the good tree, and what it must be called.
+WRONG = {
+    "upwards": ("optimux/plan/a.py", "from optimux.emit.x import X", "optimux.plan.a -> optimux.emit.x.X"),
+    "within a function": ("optimux/errors.py", "def _f():\n    import optimux.cli", "optimux.errors -> optimux.cli"),
+    "for type checkers": (
+        "optimux/plan/a.py",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from optimux.host.x import X",
+        "optimux.plan.a -> optimux.host.x.X",
+    ),
+    "relative": ("optimux/plan/a.py", "from ..cli import c", "optimux.plan.a -> optimux.cli.c"),
+    "from the root": ("optimux/plan/a.py", "from optimux import vm", "optimux.plan.a -> optimux.vm"),
+    "beside": ("optimux/facts/detect.py", "from optimux.options import X", "optimux.facts.detect -> optimux.options.X"),
+    "nowhere": ("optimux/cli/c.py", "from optimux.new import X", "optimux.cli.c -> optimux.new.X"),
+}
+
+
+def _tree(root: Path, file: str = "", line: str = "") -> Path:
+    for name, text in GOOD.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text + (f"{line}\n" if name == file else ""))
+    return root
+
+
+def test_a_good_tree(tmp_path: Path) -> None:
+    root = _tree(tmp_path)
+    assert (against_the_direction(root), reaching_out(root), undocumented(root)) == ([], [], [])
+
+
+@pytest.mark.parametrize(("file", "line", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_imports_are_found(file: str, line: str, said: str, tmp_path: Path) -> None:
+    assert against_the_direction(_tree(tmp_path, file, line)) == [said]
+
+
+@pytest.mark.parametrize("line", ["import os", "from subprocess import run", "def _f():\n    import os.path"])
+def test_edges_are_found(line: str, tmp_path: Path) -> None:
+    assert len(reaching_out(_tree(tmp_path, "optimux/plan/a.py", line))) == 1
+    assert reaching_out(_tree(tmp_path, "optimux/facts/detect.py", line)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("def f(): ...", ["optimux.plan.a.f"]),
+        ("class C:\n    def m(self): ...", ["optimux.plan.a.C.m", "optimux.plan.a.C"]),
+        ('class C:\n    """C."""\n    def _m(self): ...', []),
+        ("def _f(): ...", []),
+        ("class T(Declared): ...", []),
+    ],
+)
+def test_missing_words_are_found(line: str, said: list[str], tmp_path: Path) -> None:
+    assert sorted(undocumented(_tree(tmp_path, "optimux/plan/a.py", line))) == sorted(said)
