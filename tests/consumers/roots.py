@@ -1,7 +1,8 @@
 """Debian roots for the consumers: built once with mmdebstrap, kept in the user's cache, never changed.
 
 A root is keyed by its recipe. It is built under a lock and under another name, then renamed, so that neither
-a second worker nor a run that was cut off leaves half a root. Roots of an older recipe are removed.
+a second worker nor a run that was cut off leaves half a root. Roots of another recipe are removed once nobody has
+used them for some days: another checkout may have its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,15 +27,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _BUILD_SECONDS = 1500
+_UNUSED_SECONDS = 3 * 24 * 3600
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 class Recipe(Record):
-    """What a root holds. ``variant`` is mmdebstrap's: ``minbase``, or ``extract`` for files alone."""
+    """What a root holds. ``variant`` is mmdebstrap's: ``minbase``, or ``extract`` for files alone.
+
+    ``sources`` are source packages, whose upstream archives are downloaded into ``/usr/src``. ``purpose`` tells apart the roots of
+    one suite.
+    """
 
     suite: str
     packages: tuple[str, ...]
     variant: str = "minbase"
+    sources: tuple[str, ...] = ()
+    purpose: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the folder's name begins with."""
+        return f"{self.purpose}-{self.suite}" if self.purpose else self.suite
 
     def command(self, target: Path, mirror: str) -> list[str]:
         """The mmdebstrap command line that builds the root."""
@@ -46,8 +60,14 @@ class Recipe(Record):
             *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")),
             # extract runs no maintainer script, so nothing else makes the mount points
             """--setup-hook=mkdir -p "$1/proc" "$1/sys" """.strip(),
-            *(self.suite, str(target), mirror),
+            *self._downloads(),
+            *(self.suite, str(target), f"deb {mirror} {self.suite} main"),
+            *([f"deb-src {mirror} {self.suite} main"] if self.sources else []),
         ]
+
+    def _downloads(self) -> list[str]:
+        fetch = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -qq source --download-only --tar-only'
+        return [f'--extract-hook=mkdir -p "$1/usr/src" && cd "$1/usr/src" && {fetch} {name}' for name in self.sources]
 
     def key(self) -> str:
         """The cache key: it changes with anything that the command line says, but for the addresses."""
@@ -64,7 +84,8 @@ TRIXIE = Recipe(
     "trixie",
     (
         *(*_VIRTUALISATION, "qemu-system-modules-spice", "libxml2-utils"),
-        *("systemd", "udev", "kmod", "initramfs-tools", "dracut-core", "linux-image-amd64"),
+        *("systemd-sysv", "udev", "kmod", "initramfs-tools", "dracut-core", "linux-image-amd64"),
+        *("busybox-static", "python3", "grub-common"),
         *("acpica-tools", "nix-bin"),
     ),
 )
@@ -152,16 +173,21 @@ def _remove(path: Path) -> None:
 
 
 def _remove_stale(recipe: Recipe, current: Path) -> None:
-    for old in current.parent.glob(f"{recipe.suite}-*"):
-        if old == current or not old.is_dir():
+    for old in current.parent.glob(f"{recipe.name}-*"):
+        used_file = old.with_suffix(".used")
+        if old == current or not old.is_dir() or _was_used_lately(used_file):
             continue
-        with old.with_suffix(".used").open("w") as used:
+        with used_file.open("w") as used:
             try:
                 fcntl.flock(used, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:  # another checkout's tests are inside
                 continue
             _remove(old)
-        old.with_suffix(".used").unlink(missing_ok=True)
+        used_file.unlink(missing_ok=True)
+
+
+def _was_used_lately(used: Path) -> bool:
+    return used.exists() and time.time() - used.stat().st_mtime < _UNUSED_SECONDS
 
 
 def _build(recipe: Recipe, target: Path) -> None:
@@ -174,7 +200,7 @@ def _build(recipe: Recipe, target: Path) -> None:
     if done.returncode:
         _remove(half)
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise RuntimeError(f"mmdebstrap could not build the {recipe.suite} root, see {log}:\n{tail}")
+        raise RuntimeError(f"mmdebstrap could not build the {recipe.name} root, see {log}:\n{tail}")
     half.rename(target)
 
 
@@ -185,8 +211,8 @@ def root(recipe: Recipe) -> Root:
     """
     if reason := missing():
         raise Unavailable(reason)
-    target = cache() / f"{recipe.suite}-{recipe.key()}"
-    with _locked(cache() / f"{recipe.suite}.lock", fcntl.LOCK_EX):
+    target = cache() / f"{recipe.name}-{recipe.key()}"
+    with _locked(cache() / f"{recipe.name}.lock", fcntl.LOCK_EX):
         if not target.is_dir():
             _build(recipe, target)
             _remove_stale(recipe, target)
@@ -199,10 +225,20 @@ def bookworm_root() -> Root:
 
 
 def trixie_root() -> Root:
-    """libvirt 11.3, QEMU 10, systemd, a kernel, both initramfs tools, iasl, Nix."""
+    """libvirt 11.3, QEMU 10, systemd, a kernel, both initramfs tools, Python, a static busybox, iasl, Nix."""
     return root(TRIXIE)
 
 
 def sid_root() -> Root:
     """The B7 client of Looking Glass."""
     return root(SID)
+
+
+def module_build_root(release: str) -> Root:
+    """What it takes to build modules for the kernel ``release`` of the trixie root."""
+    return root(Recipe("trixie", (f"linux-headers-{release}", "make"), purpose="modules"))
+
+
+def looking_glass_source() -> Root:
+    """The source of Looking Glass B7, as an archive in ``/usr/src``; there is no shell in it."""
+    return root(Recipe("sid", ("base-files",), "extract", ("looking-glass",), "source"))
