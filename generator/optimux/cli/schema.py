@@ -8,6 +8,7 @@ EXAMPLES = """\b
 Examples:
   optimux schema > optimux.schema.json
   optimux schema --format markdown
+  optimux schema --format nix > nixos-modules/options.nix
   optimux schema --facts
 """
 
@@ -16,14 +17,18 @@ Examples:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "markdown"]),
+    type=click.Choice(["json", "markdown", "nix"]),
     default="json",
     show_default=True,
     help="What to print.",
 )
 @click.option("--facts", is_flag=True, help="The facts' schema instead of the options'.")
 def command(form: str, facts: bool) -> None:
-    """Print the option set as JSON Schema or as a reference page."""
+    """Print the option set as JSON Schema, as a reference page or as NixOS options."""
+    if facts and form == "nix":
+        from optimux.errors import InvalidInput, Problem
+
+        raise InvalidInput([Problem("--facts", "together with --format nix", "json or markdown", "Leave one out.")])
     from optimux.facts import Facts
     from optimux.options.model import Options
 
@@ -32,6 +37,11 @@ def command(form: str, facts: bool) -> None:
         from optimux.options.markdown import markdown
 
         click.echo(markdown(table), nl=False)
+        return
+    if form == "nix":
+        from optimux.options.nix import nix_options
+
+        click.echo(nix_options(table), nl=False)
         return
     import json
 
