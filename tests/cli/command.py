@@ -25,7 +25,8 @@ State = dict[str, tuple[int, bytes | str | None]]
 
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment, with the package importable from anywhere."""
-    return os.environ | {"PYTHONPATH": PACKAGE} | changes
+    path = os.pathsep.join(filter(None, (PACKAGE, os.environ.get("PYTHONPATH"))))
+    return os.environ | {"PYTHONPATH": path} | changes
 
 
 def command(*arguments: str) -> list[str]:

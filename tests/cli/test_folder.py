@@ -138,6 +138,16 @@ class TestPlaces:
         with pytest.raises(OptimuxError, match="cannot be written"):
             write(ONE, Path("/proc/optimux"))
 
+    def test_a_full_disk(self, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(descriptor: int, mode: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fchmod", full)
+        with pytest.raises(OptimuxError) as caught:
+            write(ONE, out)
+        assert str(caught.value) == f"{out} cannot be written: No space left on device"
+        assert list(out.parent.iterdir()) == []
+
     @needs_mortal
     def test_parent_that_may_not_be_written(self, out: Path) -> None:
         """A home folder below /home: in place then."""

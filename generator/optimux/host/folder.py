@@ -178,4 +178,5 @@ def _explained(folder: Path, verb: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OptimuxError(f"{folder} cannot be {verb}: {error.strerror} ({error.filename})") from None
+        where = f" ({error.filename})" if error.filename else ""
+        raise OptimuxError(f"{folder} cannot be {verb}: {error.strerror}{where}") from None
