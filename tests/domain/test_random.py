@@ -1,4 +1,4 @@
-"""Whatever the plan lets pass is a well-formed domain that libvirt's schema takes."""
+"""Whatever the plan lets pass is a well-formed domain: libvirt's schema takes it, and its daemon keeps it whole."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from lxml import etree
 from optimux.emit.domain_xml import domain_xml
 from optimux.options.model import Options
 from optimux.plan.resolve import plan_from
+from tests.consumers.survival import lost
 from tests.domain.releases import facts_of
 from tests.options.places import every_option, places
-from tests.options.strategies import complaints, option_sets
+from tests.options.strategies import complaints, option_sets, repair
 
 if TYPE_CHECKING:
+    from optimux.facts import Facts
+    from tests.consumers.libvirtd import Libvirtd
     from tests.consumers.roots import Root
 
 SETTINGS = settings(
@@ -37,6 +40,39 @@ def test_every_domain_is_valid(data: Any, trixie: Root) -> None:
         schema = _schema(trixie)
         assert schema.validate(etree.fromstring(xml.encode())), (xml, schema.error_log)
         assert domain_xml(domain) == xml
+
+
+# What must exist on the host, by VM: programs, firmware, machine types, address bits.
+ON_THE_HOST = (("emulator",), ("machine",), ("firmware", "loader"), ("cpu", "maxPhysAddr"))
+
+
+def _without_the_hosts(data: Any) -> Any:
+    for vm in data["vms"].values():
+        for *tables_, key in ON_THE_HOST:
+            holder = vm
+            for table in tables_:
+                holder = holder.get(table, {})
+            holder.pop(key, None)
+    return data
+
+
+class TestLibvirtd:
+    """The plan knows all that libvirt has against a domain: none is refused, none comes back changed."""
+
+    @settings(SETTINGS, max_examples=30)
+    @given(data=option_sets(repaired=False, versions=False))
+    def test_trixie_keeps_it(self, data: Any, libvirtd_trixie: Libvirtd) -> None:
+        self.keeps(libvirtd_trixie, data, facts_of("trixie"))
+
+    @settings(SETTINGS, max_examples=30)
+    @given(data=option_sets(repaired=False, versions=False))
+    def test_bookworm_keeps_it(self, data: Any, libvirtd_bookworm: Libvirtd) -> None:
+        self.keeps(libvirtd_bookworm, data, facts_of("bookworm"))
+
+    def keeps(self, libvirtd: Libvirtd, data: Any, facts: Facts) -> None:
+        for domain in plan_from(repair(_without_the_hosts(data), facts), facts).domains:
+            xml = domain_xml(domain)
+            assert lost(xml, libvirtd.kept(xml, domain.name)) == []
 
 
 def test_the_schema_would_refuse(trixie: Root) -> None:
