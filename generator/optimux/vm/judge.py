@@ -20,14 +20,14 @@ def table_fault(expected: bytes, found: Sequence[bytes]) -> str:
     """What is wrong with the guest's tables (whole, header first) where none is byte for byte ``expected``."""
     if expected in found:
         return ""
+    alike = [table for table in found if _identity(table) == _identity(expected)]
+    if alike:
+        return _difference(expected, alike[0])
     contents = expected[HEADER_SIZE:]
     renamed = [table for table in found if table[HEADER_SIZE:] == contents]
     if renamed:
         mine, theirs = _name(expected), _name(renamed[0])
         return f"the guest has it as {theirs}, not as {mine}: its header was replaced"
-    alike = [table for table in found if _identity(table) == _identity(expected)]
-    if alike:
-        return _difference(expected, alike[0])
     names = ", ".join(_name(table) for table in found) or "none"
     return f"{_name(expected)} is not among the guest's tables: {names}"
 
