@@ -83,7 +83,7 @@ def test_the_plan_refuses(path: str, vm: dict[str, Any], release: str) -> None:
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimux.plan.domain.check_driver", lambda *_: None)
+    monkeypatch.setattr("optimux.plan.checks.check_driver", lambda *_: None)
     monkeypatch.setattr("optimux.plan.disks._check_drive_address", lambda *_: None)
 
 

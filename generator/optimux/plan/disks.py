@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from optimux.findings import Findings
 from optimux.options.vm.devices import Disk
+from optimux.plan.wanted import Wanted
 
 PREFIXES = {"virtio": "vd", "sata": "sd", "scsi": "sd", "usb": "sd", "nvme": "nvme"}
 PCI_BUSES = ("virtio", "nvme")
 
 
-def resolve_disks(disks: tuple[Disk, ...], path: str, findings: Findings) -> tuple[Disk, ...]:
-    """The disks with bus, format, discard, readonly and target filled in, in the order in which libvirt keeps them."""
+def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
+    """The disks with bus, format, discard, readonly and target filled in, in the user's order."""
+    disks = wanted.vm.disks
     taken = {disk.target for disk in disks if disk.target}
     names = {prefix: _targets(prefix) for prefix in set(PREFIXES.values())}
     resolved = []
@@ -31,13 +32,13 @@ def resolve_disks(disks: tuple[Disk, ...], path: str, findings: Findings) -> tup
                 readonly=cdrom if disk.readonly is None else disk.readonly,
             )
         )
-        _check(resolved[-1], f"{path}.disks[{index}]", findings)
-    _check_targets(resolved, path, findings)
-    _check_sources(resolved, path, findings)
-    return _in_libvirts_order(resolved)
+        _check(resolved[-1], f"disks[{index}]", wanted)
+    _check_targets(resolved, wanted)
+    _check_sources(resolved, wanted)
+    return tuple(resolved)
 
 
-def _in_libvirts_order(disks: list[Disk]) -> tuple[Disk, ...]:
+def in_libvirts_order(disks: tuple[Disk, ...]) -> tuple[Disk, ...]:
     """Those of one bus together, by target (virDomainDiskInsert in src/conf/domain_conf.c)."""
     buses = [disk.bus for disk in disks]
     return tuple(sorted(disks, key=lambda disk: (buses.index(disk.bus), len(disk.target or ""), disk.target or "")))
@@ -58,42 +59,42 @@ def _letters(number: int) -> str:
     return text
 
 
-def _check(disk: Disk, path: str, findings: Findings) -> None:
+def _check(disk: Disk, path: str, wanted: Wanted) -> None:
     if disk.source is None and disk.device == "disk":
-        findings.error(f"{path}.source", "nothing", "a path", "Only a CD-ROM drive may be empty.")
+        wanted.error(f"{path}.source", "nothing", "a path", "Only a CD-ROM drive may be empty.")
     if disk.address and disk.bus not in PCI_BUSES:
-        findings.error(f"{path}.address", disk.address, "virtio or nvme disks only", "Use driveAddress.")
+        wanted.error(f"{path}.address", disk.address, "virtio or nvme disks only", "Use driveAddress.")
     if disk.drive_address:
-        _check_drive_address(disk, disk.drive_address, f"{path}.driveAddress", findings)
+        _check_drive_address(disk, disk.drive_address, f"{path}.driveAddress", wanted)
     if disk.device == "cdrom" and disk.bus in PCI_BUSES:
-        findings.error(f"{path}.bus", disk.bus, "sata, scsi or usb for a CD-ROM", 'Use "sata".')
+        wanted.error(f"{path}.bus", disk.bus, "sata, scsi or usb for a CD-ROM", 'Use "sata".')
     if disk.target and not disk.target.startswith(PREFIXES[disk.bus or "virtio"]):
-        findings.error(f"{path}.target", disk.target, f"{PREFIXES[disk.bus or 'virtio']}…", "Or leave it out.")
+        wanted.error(f"{path}.target", disk.target, f"{PREFIXES[disk.bus or 'virtio']}…", "Or leave it out.")
 
 
-def _check_drive_address(disk: Disk, address: str, path: str, findings: Findings) -> None:
+def _check_drive_address(disk: Disk, address: str, path: str, wanted: Wanted) -> None:
     """Both controllers have one bus; ICH9's has six ports, virtio-scsi 256 targets."""
     _, bus, target, unit = (int(part) for part in address.split(":"))
     if disk.bus not in ("sata", "scsi"):
-        findings.error(path, address, "sata or scsi disks only", "Leave it out.")
+        wanted.error(path, address, "sata or scsi disks only", "Leave it out.")
     elif bus or (disk.bus == "sata" and (target or unit > 5)):
         allowed = "N:0:0:0 to N:0:0:5 for sata, N:0:target:unit for scsi"
-        findings.error(path, address, allowed, "Correct it, or leave it out.")
+        wanted.error(path, address, allowed, "Correct it, or leave it out.")
 
 
-def _check_targets(disks: list[Disk], path: str, findings: Findings) -> None:
+def _check_targets(disks: list[Disk], wanted: Wanted) -> None:
     first: dict[str | None, int] = {}
     for index, disk in enumerate(disks):
         if disk.target in first:
-            where = f"{path}.disks[{index}].target"
-            findings.error(where, disk.target, "each target once", f"It is disks[{first[disk.target]}]'s.")
+            where = f"disks[{index}].target"
+            wanted.error(where, disk.target, "each target once", f"It is disks[{first[disk.target]}]'s.")
         first.setdefault(disk.target, index)
 
 
-def _check_sources(disks: list[Disk], path: str, findings: Findings) -> None:
+def _check_sources(disks: list[Disk], wanted: Wanted) -> None:
     """Two writers of one image destroy it; QEMU's lock stops the second only for formats that have one."""
     first: dict[str, int] = {}
     for index, disk in enumerate(disks):
         if disk.source and not disk.readonly and first.setdefault(disk.source, index) != index:
             remedy = f"It is disks[{first[disk.source]}]'s; name another image, or set readonly on both."
-            findings.error(f"{path}.disks[{index}].source", disk.source, "each image once", remedy)
+            wanted.error(f"disks[{index}].source", disk.source, "each image once", remedy)

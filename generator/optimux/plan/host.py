@@ -27,6 +27,7 @@ def resolve_host(
 ) -> HostPlan:
     """The host plan for cards, memories and domains that are already resolved."""
     early = [gpu for gpu in options.gpus.values() if gpu.bind != "libvirt"]
+    in_use = _vendors_in_use(options, facts)
     by_address = [gpu for gpu in early if gpu.bind == "address"]
     if by_address and platform.initramfs == "booster":
         remedy = 'Use host.initramfs = "mkinitcpio" or "dracut", or bind by id.'
@@ -44,7 +45,7 @@ def resolve_host(
         early_modules=_early_modules(platform) if early else (),
         vfio_options=_vfio_options(options),
         softdeps=_unique(driver for gpu in early for driver in _softdeps(gpu, facts)),
-        blacklist=_unique(driver for gpu in options.gpus.values() for driver in _blacklist(gpu, options, facts)),
+        blacklist=_unique(driver for gpu in options.gpus.values() for driver in _blacklist(gpu, in_use)),
         override_addresses=tuple(f.address for gpu in by_address for _, f in functions_of(gpu)),
         device_acl=_device_acl(memories),
         apparmor_rules=_apparmor_rules(memories, domains) if platform.security_module == "apparmor" else (),
@@ -109,17 +110,19 @@ def _softdeps(gpu: Gpu, facts: Facts) -> tuple[str, ...]:
     return _unique([*known, *companions, *(name.replace("-", "_") for name in seen if name != "vfio_pci")])
 
 
-def _blacklist(gpu: Gpu, options: Options, facts: Facts) -> tuple[str, ...]:
-    """Nothing where another card of the vendor stays with the host, or where the host may take this one back."""
+def _vendors_in_use(options: Options, facts: Facts) -> set[int]:
+    """PCI vendors whose drivers the host may need: for a card of its own, or for one that it may take back."""
+    given = {f.address for gpu in options.gpus.values() for _, f in functions_of(gpu)}
+    kept = {d.id.vendor for d in facts.devices if d.pci_class[:2] == "03" and d.address not in given}
+    return kept | {gpu.functions[0].id.vendor for gpu in options.gpus.values() if gpu.bind != "id"}
+
+
+def _blacklist(gpu: Gpu, in_use: set[int]) -> tuple[str, ...]:
     if gpu.blacklist is not None:
         return gpu.blacklist
     vendor = gpu.functions[0].id.vendor
-    given = {f.address for other in options.gpus.values() for _, f in functions_of(other)}
-    kept = [d for d in facts.devices if d.id.vendor == vendor and d.pci_class[:2] == "03" and d.address not in given]
-    shared = any(other.bind != "id" for other in options.gpus.values() if other.functions[0].id.vendor == vendor)
-    if kept or shared:
-        return ()
-    return tuple(rules()["drivers"]["vendors"].get(f"{vendor:04x}", {"blacklist": []})["blacklist"])
+    known = {} if vendor in in_use else rules()["drivers"]["vendors"].get(f"{vendor:04x}", {})
+    return tuple(known.get("blacklist", ()))
 
 
 def _device_acl(memories: tuple[SharedMemory, ...]) -> tuple[str, ...]:

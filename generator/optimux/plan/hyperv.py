@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from optimux.findings import Findings
 from optimux.options.vm.platform import Hyperv
 from optimux.plan.model import Enlightenment
-from optimux.plan.platform import Platform
+from optimux.plan.wanted import Wanted
 from optimux.rules import rules
 from optimux.version import Version
 
 
-def resolve_hyperv(
-    hyperv: Hyperv, hypervclock: bool, platform: Platform, path: str, findings: Findings
-) -> tuple[Enlightenment, ...]:
+def resolve_hyperv(wanted: Wanted) -> tuple[Enlightenment, ...]:
     """The enlightenments of one VM; what the planned libvirt or CPU cannot do is a problem."""
+    hyperv = wanted.vm.hyperv
     if not hyperv.enable:
         return ()
-    _check_versions(hyperv, platform, path, findings)
-    _check_needs(hyperv, hypervclock, path, findings)
-    if hyperv.evmcs and platform.cpu_vendor == "amd":
-        findings.error(f"{path}.evmcs", "true", "false on AMD", "VMCS is Intel's; leave it out.")
-    evmcs = hyperv.evmcs if hyperv.evmcs is not None else platform.cpu_vendor == "intel"
+    _check_versions(wanted)
+    _check_needs(wanted)
+    on_intel = wanted.platform.cpu_vendor == "intel"
+    if hyperv.evmcs and not on_intel:
+        wanted.error("hyperv.evmcs", "true", "false on AMD", "VMCS is Intel's; leave it out.")
+    evmcs = hyperv.evmcs if hyperv.evmcs is not None else on_intel
     direct = ("direct",) if hyperv.stimer_direct else ()
     flushes = (("direct", hyperv.tlbflush_direct), ("extended", hyperv.tlbflush_extended))
     vendor = (("value", hyperv.vendor_id or ""),)
@@ -46,22 +45,24 @@ def resolve_hyperv(
     return tuple(enlightenment for on, enlightenment in table if on)
 
 
-def _check_versions(hyperv: Hyperv, platform: Platform, path: str, findings: Findings) -> None:
+def _check_versions(wanted: Wanted) -> None:
+    libvirt = wanted.platform.libvirt
     for key, text in rules()["libvirt"]["hyperv"].items():
         attribute = Hyperv.by_key[key].attribute
-        if getattr(hyperv, attribute) and platform.libvirt < Version.parse(text):
-            found = f"true, with libvirt {platform.libvirt}"
-            findings.error(f"{path}.{key}", found, f"libvirt {text} or newer", "Leave it out, or update libvirt.")
+        if getattr(wanted.vm.hyperv, attribute) and libvirt < Version.parse(text):
+            found = f"true, with libvirt {libvirt}"
+            wanted.error(f"hyperv.{key}", found, f"libvirt {text} or newer", "Leave it out, or update libvirt.")
 
 
-def _check_needs(hyperv: Hyperv, hypervclock: bool, path: str, findings: Findings) -> None:
+def _check_needs(wanted: Wanted) -> None:
     """QEMU: stimer needs synic and time, synic needs vpindex; libvirt 11.9 refuses the rest."""
+    hyperv, hypervclock = wanted.vm.hyperv, wanted.vm.clock.timers.hypervclock
     if hyperv.stimer and not (hyperv.synic and hyperv.vpindex and hypervclock):
         allowed = "stimer together with synic, vpindex and clock.timers.hypervclock"
-        findings.error(f"{path}.stimer", "true without one of them", allowed, "Switch stimer off, or those on.")
+        wanted.error("hyperv.stimer", "true without one of them", allowed, "Switch stimer off, or those on.")
     elif hyperv.synic and not hyperv.vpindex:
-        findings.error(f"{path}.synic", "true", "synic together with vpindex", "Switch synic off, or vpindex on.")
+        wanted.error("hyperv.synic", "true", "synic together with vpindex", "Switch synic off, or vpindex on.")
     if hyperv.tlbflush and not hyperv.vpindex:
-        findings.error(f"{path}.tlbflush", "true", "tlbflush together with vpindex", "Switch tlbflush off.")
+        wanted.error("hyperv.tlbflush", "true", "tlbflush together with vpindex", "Switch tlbflush off.")
     if hyperv.ipi and not hyperv.vpindex:
-        findings.error(f"{path}.ipi", "true", "ipi together with vpindex", "Switch ipi off.")
+        wanted.error("hyperv.ipi", "true", "ipi together with vpindex", "Switch ipi off.")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from optimux.findings import Findings
-from optimux.options.vm import Vm
 from optimux.pci import Address
 from optimux.plan.model import RootPort
+from optimux.plan.wanted import Wanted
 
 # Slots of bus 0 that QEMU's q35 machine fills itself: the host bridge, and ICH9's LPC, SATA and SMBus at 1f.
 BUILT_IN_SLOTS = (0x00, 0x1F)
@@ -45,11 +45,6 @@ class Layout:
         """Whether a slot of bus 0 is untouched."""
         return slot not in BUILT_IN_SLOTS and not any(taken.bus == 0 and taken.slot == slot for taken in self._taken)
 
-    def free_slot(self, preferred: int) -> Address | None:
-        """The preferred slot of bus 0, else the lowest free one, else ``None``."""
-        slots = (preferred, *range(1, 0x1F))
-        return next((Address(0, 0, slot, 0) for slot in slots if self.slot_is_free(slot)), None)
-
     def check_functions(self) -> None:
         """A slot whose function 0 is empty is not found by firmware (PCI Local Bus 3.0 §3.2.2.3.4)."""
         for address, path in self._taken.items():
@@ -58,8 +53,9 @@ class Layout:
                 self._findings.error(path, address, "a slot whose function 0 is there too", remedy)
 
 
-def explicit_addresses(vm: Vm, path: str) -> list[tuple[str, Address | None]]:
+def explicit_addresses(wanted: Wanted) -> list[tuple[str, Address | None]]:
     """Every guest address that the user wrote, beside the GPU's and the shared memory's."""
+    vm, path = wanted.vm, wanted.path
     found: list[tuple[str, Address | None]] = [
         (f"{path}.video.address", vm.video.address if vm.video.model != "none" else None),
         (f"{path}.usb.address", vm.usb.address if vm.usb.model != "none" else None),
@@ -72,13 +68,14 @@ def explicit_addresses(vm: Vm, path: str) -> list[tuple[str, Address | None]]:
     return found
 
 
-def root_ports(vm: Vm, path: str, layout: Layout, findings: Findings) -> tuple[RootPort, ...]:
+def root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
     """The root ports for every bus in use: consecutive functions from ``pci.firstRootPort``, free slots only."""
+    vm = wanted.vm
     needed = max(layout.buses, default=0)
     count = needed if vm.pci.root_ports is None else vm.pci.root_ports
     if count < needed:
         remedy = f"Raise it to {needed}, or leave it out."
-        findings.error(f"{path}.pci.rootPorts", count, f"at least {needed}, the highest bus in use", remedy)
+        wanted.error("pci.rootPorts", count, f"at least {needed}, the highest bus in use", remedy)
     ports: list[RootPort] = []
     first = vm.pci.first_root_port
     for slot in range(first.slot, 0x1F):
@@ -90,5 +87,5 @@ def root_ports(vm: Vm, path: str, layout: Layout, findings: Findings) -> tuple[R
             ports.append(RootPort(len(ports) + 1, Address(0, 0, slot, function), function == 0))
     if len(ports) < count:
         found = f"room for {len(ports)} ports"
-        findings.error(f"{path}.pci.firstRootPort", found, f"room for {count}", "Start at a lower slot.")
+        wanted.error("pci.firstRootPort", found, f"room for {count}", "Start at a lower slot.")
     return tuple(ports)

@@ -1,0 +1,105 @@
+"""Firmware, the battery table and devices: what cannot be together, or not with the planned versions."""
+
+from __future__ import annotations
+
+from optimux.plan.wanted import Wanted
+from optimux.rules import rules, since
+
+
+def check_devices(wanted: Wanted) -> None:
+    """Everything about a VM's firmware and devices that libvirt's own rules do not cover."""
+    _check_firmware(wanted)
+    _check_battery(wanted)
+    _check_iommufd(wanted)
+    _check_devices(wanted)
+
+
+def _check_firmware(wanted: Wanted) -> None:
+    vm = wanted.vm
+    firmware = vm.firmware
+    where = "firmware"
+    for key, value in (("loader", firmware.loader), ("nvramTemplate", firmware.nvram_template)):
+        if value and firmware.type == "bios":
+            wanted.error(f"{where}.{key}", value, 'only with type = "efi"', "Remove it.")
+    if firmware.nvram_template and not firmware.loader:
+        wanted.error(f"{where}.nvramTemplate", firmware.nvram_template, "only with a loader", "Add firmware.loader.")
+    if firmware.secure_boot and firmware.type == "bios":
+        wanted.error(f"{where}.secureBoot", "true", 'only with type = "efi"', "Remove it.")
+
+
+def _check_battery(wanted: Wanted) -> None:
+    """libvirt's virt-aa-helper writes no rule for some folders; then QEMU cannot read the table."""
+    vm = wanted.vm
+    table = vm.battery.path
+    if not vm.battery.enable or table is None:
+        return
+    if ".." in table.split("/") or "//" in table:
+        wanted.error("battery.path", table, "a path without .. or //", "Write it plainly.")
+    # A comma ends -acpitable's file= (QEMU's option syntax), and a colon joins files.
+    if "," in table or ":" in table:
+        wanted.error("battery.path", table, "a path without , and :", "QEMU splits there; rename it.")
+    refused = next((p for p in rules()["apparmor"]["refusedPrefixes"] if table.startswith(p)), None)
+    if refused and wanted.platform.security_module == "apparmor":
+        remedy = "Use /var/lib/libvirt/acpi/…, or leave it out."
+        wanted.error("battery.path", table, f"nothing below {refused}, which AppArmor refuses", remedy)
+
+
+def _check_iommufd(wanted: Wanted) -> None:
+    vm = wanted.vm
+    if not vm.iommufd:
+        return
+    if wanted.platform.libvirt < since("iommufd"):
+        found = f"true, with libvirt {wanted.platform.libvirt}"
+        wanted.error("iommufd", found, f"libvirt {since('iommufd')} or newer", "Leave it out.")
+    if wanted.memory and wanted.memory.kind == "kvmfr":
+        remedy = 'Set lookingGlass.memory = "shm": iommufd cannot map a character device.'
+        wanted.error("iommufd", "true, with kvmfr memory", "not both", remedy)
+
+
+def _check_devices(wanted: Wanted) -> None:
+    vm = wanted.vm
+    if vm.watchdog and vm.watchdog.model == "itco" and wanted.platform.libvirt < since("itcoWatchdog"):
+        found = f"itco, with libvirt {wanted.platform.libvirt}"
+        allowed = f"libvirt {since('itcoWatchdog')} or newer"
+        wanted.error("watchdog.model", found, allowed, 'Use "i6300esb".')
+    if vm.sound.backend == "pipewire" and wanted.platform.libvirt < since("pipewireAudio"):
+        found = f"pipewire, with libvirt {wanted.platform.libvirt}"
+        wanted.error("sound.backend", found, f"libvirt {since('pipewireAudio')} or newer", 'Use "spice".')
+    for index, item in enumerate(vm.inputs):
+        if item.address and item.bus != "virtio":
+            wanted.error(f"inputs[{index}].address", item.address, "virtio only", "Remove it.")
+        if item.type == "tablet" and item.bus == "ps2":
+            wanted.error(f"inputs[{index}].bus", "ps2", "usb or virtio for a tablet", 'Use "virtio".')
+    for index, serial in enumerate(vm.serials):
+        if (serial.type == "pty") == (serial.path is not None):
+            found = serial.path or "nothing"
+            wanted.error(f"serials[{index}].path", found, "a path with file or unix", "Match type and path.")
+    _check_spice(wanted)
+    _check_boot_order(wanted)
+    if vm.smbios and "uuid" in vm.smbios.system:
+        stated = vm.smbios.system["uuid"].lower()
+        if stated != (vm.uuid or "").lower():
+            wanted.error("smbios.system.uuid", stated, "the domain's uuid", "Set uuid to the same.")
+
+
+def _check_spice(wanted: Wanted) -> None:
+    vm = wanted.vm
+    if vm.spice.enable:
+        return
+    needing = [(f"channels[{i}].type", c.type) for i, c in enumerate(vm.channels) if c.type == "spicevmc"]
+    needing += [("usb.redirectionPorts", "redirection")] if vm.usb.redirection_ports else []
+    needing += [("sound.backend", "spice")] if (vm.sound.backend, vm.sound.model != "none") == ("spice", True) else []
+    for key, found in needing:
+        wanted.error(key, found, "nothing that needs SPICE, which is off", "Switch spice.enable on.")
+
+
+def _check_boot_order(wanted: Wanted) -> None:
+    vm = wanted.vm
+    orders = [(f"disks[{index}]", disk.boot_order) for index, disk in enumerate(vm.disks)]
+    orders += [(f"networks[{index}]", network.boot_order) for index, network in enumerate(vm.networks)]
+    seen: dict[int, str] = {}
+    for key, order in orders:
+        if order in seen:
+            wanted.error(f"{key}.bootOrder", order, "each number once", f"It is {seen[order]}'s.")
+        elif order is not None:
+            seen[order] = f"{wanted.path}.{key}"

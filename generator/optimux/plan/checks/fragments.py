@@ -1,0 +1,51 @@
+"""The escape hatch: fragments of XML that must be able to stand where they are put."""
+
+from __future__ import annotations
+
+from optimux.options.vm.platform import ExtraXml
+from optimux.plan.wanted import Wanted
+
+# libxml2 refuses documents of more than 256 levels (XML_PARSER_MAX_DEPTH); some are ours.
+MOST_NESTED = 200
+
+
+def check_extra_xml(wanted: Wanted) -> None:
+    """Every fragment of the escape hatch."""
+    vm = wanted.vm
+    for declared in ExtraXml.options:
+        text = getattr(vm.extra_xml, declared.attribute)
+        if isinstance(text, str) and text and (reason := malformed(text)):
+            allowed = "well-formed elements without entities or a document type"
+            wanted.error(f"extraXml.{declared.key}", reason, allowed, "Correct it.")
+
+
+def malformed(fragment: str) -> str | None:
+    """Why a fragment cannot stand inside an element, or ``None``."""
+    from xml.parsers import expat
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    depth = deepest = 0
+    loose: list[int] = []
+
+    def started(name: str, attributes: object) -> None:
+        nonlocal depth, deepest
+        depth += 1
+        deepest = max(deepest, depth)
+
+    def ended(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    def text(data: str) -> None:
+        if depth == 1 and data.strip():
+            loose.append(parser.CurrentLineNumber - 1)
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = started, ended, text
+    head = "<x xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
+    try:
+        parser.Parse(f"{head}{fragment}\n</x>".encode(), True)
+    except expat.ExpatError as error:
+        return f"{expat.ErrorString(error.code)} (line {error.lineno - 1}, column {error.offset + 1})"
+    if deepest > MOST_NESTED:
+        return f"elements nested {deepest} deep, where libxml2 reads {MOST_NESTED}"
+    return f"text outside of an element (line {loose[0]})" if loose else None

@@ -1,0 +1,34 @@
+"""What two VMs of one configuration may not share."""
+
+from __future__ import annotations
+
+from optimux.findings import Findings
+from optimux.plan.model import DomainPlan
+
+
+def check_together(domains: list[DomainPlan], findings: Findings) -> None:
+    """Names, UUIDs, MAC addresses and table files that two VMs share."""
+    _check_once([(f"vms.{domain.key}.name", domain.name) for domain in domains], "each name once", findings)
+    # Those that nobody stated follow from the names.
+    stated = [(f"vms.{domain.key}.uuid", domain.uuid) for domain in domains if domain.vm.uuid]
+    _check_once(stated, "each uuid once", findings)
+    macs = [
+        (f"vms.{domain.key}.networks[{index}].mac", network.mac.lower())
+        for domain in domains
+        for index, network in enumerate(domain.vm.networks)
+        if network.mac
+    ]
+    _check_once(macs, "each MAC address once", findings)
+    tables: dict[str, DomainPlan] = {}
+    for domain in domains:
+        if domain.battery and tables.setdefault(domain.battery_path, domain).battery != domain.battery:
+            found = f"{domain.battery_path}, another table at vms.{tables[domain.battery_path].key}"
+            findings.error(f"vms.{domain.key}.battery.path", found, "one table a file", "Give it a path of its own.")
+
+
+def _check_once(values: list[tuple[str, str]], allowed: str, findings: Findings) -> None:
+    first: dict[str, str] = {}
+    for path, value in values:
+        if value in first:
+            findings.error(path, value, allowed, f"{first[value]} has it; change one of them.")
+        first.setdefault(value, path)
