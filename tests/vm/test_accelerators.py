@@ -45,7 +45,7 @@ def test_kvm_is_chosen_only_after_the_probe(qemu: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(accel, "_verdicts", {})
     monkeypatch.setattr(accel, "_unusable", lambda device: "")
     monkeypatch.setattr(accel, "probe", lambda qemu: "guests die of an internal error")
-    assert choose(qemu) == Accelerator("tcg", "max", "guests die of an internal error under /dev/kvm")
+    assert choose(qemu) == accel.tcg("guests die of an internal error under /dev/kvm")
     monkeypatch.setattr(accel, "_verdicts", {})
     monkeypatch.setattr(accel, "probe", lambda qemu: "")
     assert choose(qemu).name == "kvm"

@@ -181,7 +181,7 @@ def test_a_machine_becomes_arguments() -> None:
         arguments=("-device", "e1000"),
     )
     line = " ".join(command_line(machine, tcg("")))
-    assert "-accel tcg -cpu max" in line
+    assert "-accel tcg -cpu max," in line
     assert "-acpitable file=/a,,b -acpitable sig=SLIC,file=/c" in line
     assert '"driver":"pcie-root-port","id":"pci.1","bus":"pcie.0","addr":"0x1","chassis":1' in line
     assert '"mem-path":"/x","size":4096,"share":true}' in line

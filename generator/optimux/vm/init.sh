@@ -62,13 +62,14 @@ fi
 # A frame: MiB after MiB, each with its number in front, so that a lost or doubled one shows.
 if [ -n "$frame" ]; then
     yes 'optimux frame ..' | head -c 1048576 >/block
-    read -r before _ </proc/uptime
     mib=0
     while [ $mib -lt "$frame" ]; do
         printf '%08d' $mib | dd of=/block conv=notrunc 2>/dev/null
-        dd if=/block of=/dev/mtd0 bs=1M seek=$mib 2>/dev/null
+        cat /block
         mib=$((mib + 1))
-    done
+    done >/frame
+    read -r before _ </proc/uptime
+    dd if=/frame of=/dev/mtd0 bs=1M 2>/dev/null
     read -r after _ </proc/uptime
     echo "frame $mib $before $after"
 fi

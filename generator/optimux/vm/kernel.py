@@ -7,6 +7,7 @@ from pathlib import Path
 
 from optimux.record import Record
 from optimux.vm import debian_package
+from optimux.vm.cache import cache
 from optimux.vm.errors import VmError
 
 # Adapter and battery; phram makes the shared memory's BAR a device that can be read and written (mtd is its core).
@@ -113,8 +114,13 @@ def _names_in(listing: Path) -> set[str]:
     return {_name(line.rpartition("/")[2]) for line in listing.read_text().splitlines()} if listing.exists() else set()
 
 
+def _fetched() -> str | None:
+    """A kernel package that is in the cache already: any will do, and apt takes half a second to name the newest."""
+    return max((folder.name for folder in cache("packages").glob("linux-image-*") if folder.is_dir()), default=None)
+
+
 def _debian() -> LinuxKernel:
-    package = debian_package.newest_kernel_package()
+    package = _fetched() or debian_package.newest_kernel_package()
     release = package.removeprefix("linux-image-").removesuffix("-unsigned")
     folder = debian_package.files_of(package, _is_wanted)
     places = (folder, folder / "usr")

@@ -1,0 +1,48 @@
+"""What booting needs of this machine: a skip names what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from optimux.vm.busybox import find_busybox
+from optimux.vm.errors import VmError
+from optimux.vm.kernel import find_kernel
+from optimux.vm.programs import find_ovmf, find_qemu
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _found(find: Callable[[], object]) -> None:
+    try:
+        find()
+    except VmError as error:
+        pytest.skip(f"{error.message}. {error.remedy}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def qemu() -> None:
+    """QEMU, without which nothing here runs."""
+    _found(find_qemu)
+
+
+@pytest.fixture(scope="session")
+def firmwares(qemu: None) -> None:
+    """UEFI firmware beside SeaBIOS."""
+    _found(lambda: find_ovmf(find_qemu()))
+
+
+@pytest.fixture(scope="session")
+def linux() -> None:
+    """A kernel with the battery driver, and busybox."""
+    _found(find_kernel)
+    _found(find_busybox)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What scenarios measured: shown, never judged."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")

@@ -1,0 +1,30 @@
+"""Scenario table-bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scenarios import table_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("firmwares")
+
+
+@pytest.mark.parametrize("variant", ["full", "article"])
+@pytest.mark.parametrize("firmware", ["seabios", "ovmf"])
+def test_table_is_there(firmware: str, variant: str, tmp_path: Path) -> None:
+    table_bytes.table_is_there(firmware, variant, tmp_path)
+
+
+@pytest.mark.parametrize("firmware", ["seabios", "ovmf"])
+def test_twin_a_flipped_byte(firmware: str, tmp_path: Path) -> None:
+    table_bytes.a_flipped_byte(firmware, tmp_path)
+
+
+@pytest.mark.parametrize("firmware", ["seabios", "ovmf"])
+def test_twin_a_slic_table(firmware: str, tmp_path: Path) -> None:
+    table_bytes.a_slic_table(firmware, tmp_path)
