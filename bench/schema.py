@@ -9,24 +9,29 @@ from bench.generate import EXAMPLE
 from bench.measure import best_of
 from optimux.emit.domain_xml import domain_xml
 from optimux.files import read_toml
-from optimux.host.libvirt_schema import SCHEMA, violations
+from optimux.host.libvirt_schema import SCHEMA, installed_version, violations
 from optimux.plan.resolve import plan_from
 
 
 def report(count: int) -> Iterator[str]:
-    """Milliseconds for one domain, schema compilation included."""
-    schema = next((path for path in _schemas() if path.exists()), None)
-    if schema is None:
-        yield "schema validation: left out, no libvirt schema on this machine (Debian: libvirt-daemon-system)"
+    """Milliseconds for one domain planned for the schema's libvirt, schema compilation included."""
+    found = next(((prefix, version) for prefix in _prefixes() if (version := installed_version(prefix))), None)
+    if found is None:
+        yield "schema validation: left out, no libvirt on this machine (Debian: libvirt-daemon-system)"
         return
-    document = domain_xml(plan_from(read_toml(str(EXAMPLE))).domains[0])
+    prefix, version = found
+    data = read_toml(str(EXAMPLE))
+    data["host"]["libvirtVersion"] = f"{version.major}.{version.minor}"
+    schema = prefix / SCHEMA.relative_to("/")
+    document = domain_xml(plan_from(data).domains[0])
     verdict = violations(document, schema)
     seconds = best_of(lambda: violations(document, schema), count)
-    yield f"schema validation by {schema}: {seconds * 1000:.1f} ms, {len(verdict)} complaints"
+    yield f"schema of libvirt {version}: compiled and asked in {seconds * 1000:.1f} ms, {len(verdict)} complaints"
 
 
-def _schemas() -> Iterator[Path]:
-    """The machine's, else one of a Debian root that the tests have built."""
-    yield SCHEMA
+def _prefixes() -> Iterator[Path]:
+    """The machine, else a Debian root that the tests have built."""
     roots = Path("~/.cache/optimux/roots").expanduser()
-    yield from (root / SCHEMA.relative_to("/") for root in sorted(roots.glob("trixie-*")))
+    for prefix in (Path("/"), *sorted(roots.glob("trixie-*[0-9a-f]"))):
+        if (prefix / SCHEMA.relative_to("/")).exists():
+            yield prefix
