@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def battery_is_full(variant: str, folder: Path) -> None:
+def battery_is_full(variant: str, folder: Path | str) -> None:
     """BAT0 (and ADP1, in the full table) in ``/sys/class/power_supply``."""
     subject = generated(variant)
     with reported(subject, folder) as guest:
@@ -22,7 +22,7 @@ def battery_is_full(variant: str, folder: Path) -> None:
     assert guest.report.supplies["BAT0"]["CAPACITY"] == "100"
 
 
-def no_table(folder: Path) -> None:
+def no_table(folder: Path | str) -> None:
     """Twin: the domain names another file, and Linux knows of no power supply at all."""
     subject = generated()
     xml = subject.xml.replace(subject.table_path, "/elsewhere.aml")

@@ -42,12 +42,12 @@ def generated(variant: str = "full", release: str = "b7", display: str = "4k") -
     return subject_of(plan_from(data, Facts()).domains[0])
 
 
-def firmware_checks(subject: Subject, firmware: str, folder: Path) -> dict[str, Check]:
+def firmware_checks(subject: Subject, firmware: str, folder: Path | str) -> dict[str, Check]:
     """The findings of the firmware level, by name."""
     qemu = find_qemu()
 
     def attempt(accelerator: Accelerator) -> list[Check]:
-        return list(firmware_level(subject, firmware, accelerator, qemu, folder))
+        return list(firmware_level(subject, firmware, accelerator, qemu, Path(folder)))
 
     return {check.name: check for check in accelerated(qemu, attempt)}
 
@@ -67,9 +67,9 @@ class Guest(Record):
 
 
 @contextmanager
-def reported(subject: Subject, folder: Path, frame_mib: int = 0) -> Iterator[Guest]:
+def reported(subject: Subject, folder: Path | str, frame_mib: int = 0) -> Iterator[Guest]:
     """The throwaway Linux guest on the machine of ``subject``."""
-    qemu, token = find_qemu(), secrets.token_hex(8)
+    qemu, token, folder = find_qemu(), secrets.token_hex(8), Path(folder)
     with throwaway(subject, folder) as made:
         assert made.file is not None, "the scenario needs shared memory"
         seeded = seed(made.file)

@@ -32,7 +32,7 @@ _MIB = UNITS["MiB"]
 _BLOCK = b"optimux frame ..\n" * (_MIB // 17 + 1)
 
 
-def size_is_right(release: str, display: str, folder: Path) -> None:
+def size_is_right(release: str, display: str, folder: Path | str) -> None:
     """The device's BAR, and bytes at both ends of it in both directions."""
     checks = firmware_checks(generated(release=release, display=display), "seabios", folder)
     assert failed(checks) == {}
@@ -40,7 +40,7 @@ def size_is_right(release: str, display: str, folder: Path) -> None:
     assert {checks[f"shared memory: {way}"].state for way in ("host to guest", "guest to host")} == {"passed"}
 
 
-def frame_arrives(release: str, display: str, folder: Path) -> str:
+def frame_arrives(release: str, display: str, folder: Path | str) -> str:
     """Linux writes a frame of the display's full size, the host reads all of it; the throughput in words."""
     width, height = DISPLAYS[display]
     mib = -(-width * height * 4 // _MIB)
@@ -69,31 +69,31 @@ def a_lost_block() -> None:
         assert wrong_blocks(file, 4) == [2]
 
 
-def a_file_that_is_too_small(folder: Path) -> None:
+def a_file_that_is_too_small(folder: Path | str) -> None:
     """Twin: the host's memory is smaller than the domain says; QEMU refuses it by name."""
     qemu = find_qemu()
-    with shared_file(Size.mib_of(64).bytes) as small, throwaway(generated(), folder) as made:
+    with shared_file(Size.mib_of(64).bytes) as small, throwaway(generated(), Path(folder)) as made:
         (device,) = made.machine.shared
         machine = made.machine.replace(shared=(device.replace(path=small.path),))
         said = _refusal(machine, qemu, folder, small)
     assert "does not match 'size' option" in said, said
 
 
-def _refusal(machine: Machine, qemu: str, folder: Path, file: SharedFile) -> str:
+def _refusal(machine: Machine, qemu: str, folder: Path | str, file: SharedFile) -> str:
     try:
-        with start(machine, choose(qemu), qemu, folder, (file.descriptor,)):
+        with start(machine, choose(qemu), qemu, Path(folder), (file.descriptor,)):
             return "nothing: it took 64 MiB for 128 MiB"
     except VmError as error:
         return error.message
 
 
-def a_regular_file_for_kvmfr(folder: Path) -> None:
+def a_regular_file_for_kvmfr(folder: Path | str) -> None:
     """Twin: QEMU without the module kvmfr leaves a file at its path, and verify names the case."""
-    qemu, subject, place = find_qemu(), generated(), folder / "kvmfr0"
+    qemu, subject, place = find_qemu(), generated(), Path(folder, "kvmfr0")
     assert subject.memory is not None
-    with throwaway(subject, folder) as made:
+    with throwaway(subject, place.parent) as made:
         (device,) = made.machine.shared
-        with start(made.machine.replace(shared=(device.replace(path=str(place)),)), choose(qemu), qemu, folder):
+        with start(made.machine.replace(shared=(device.replace(path=str(place)),)), choose(qemu), qemu, place.parent):
             assert place.is_file(), "QEMU made no file where the device should be"
     (check,) = host_device(subject.memory.replace(path=str(place)))
     assert check.state == "failed"

@@ -13,14 +13,14 @@ TABLE = "battery table"
 CHECKSUMS = "every table's checksum"
 
 
-def table_is_there(firmware: str, variant: str, folder: Path) -> None:
+def table_is_there(firmware: str, variant: str, folder: Path | str) -> None:
     """The generated domain's table, under ``seabios`` or ``ovmf``."""
     checks = firmware_checks(generated(variant), firmware, folder)
     assert failed(checks) == {}
     assert {checks[name].state for name in (TABLE, CHECKSUMS)} == {"passed"}
 
 
-def a_flipped_byte(firmware: str, folder: Path) -> None:
+def a_flipped_byte(firmware: str, folder: Path | str) -> None:
     """Twin: the file that QEMU gets is not the one that the plan means."""
     subject = generated()
     assert subject.table is not None
@@ -30,7 +30,7 @@ def a_flipped_byte(firmware: str, folder: Path) -> None:
     assert "differs in the checksum: at offset 0x9" in faults[TABLE]
 
 
-def a_slic_table(firmware: str, folder: Path) -> None:
+def a_slic_table(firmware: str, folder: Path | str) -> None:
     """Twin: libvirt's other table type renames the table, and the guest has no battery."""
     subject = generated()
     xml = subject.xml.replace("<table type='raw'>", "<table type='slic'>")

@@ -14,6 +14,7 @@ from optimux.vm.errors import VmError, tail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_ASK_SECONDS = 60
 _DOWNLOAD_SECONDS = 300
 _UNPACK_SECONDS = 120
 
@@ -36,13 +37,12 @@ def files_of(package: str, wanted: Callable[[str], bool]) -> Path:
     return cached(cache("packages") / package, make)
 
 
-def newest_kernel_package() -> str:
-    """The package that ``linux-image-amd64`` depends on. Raises ``VmError`` where apt knows none."""
-    output = _run(["apt-cache", "depends", "--important", "linux-image-amd64"], 60).stdout.decode()
-    names = [line.split()[-1] for line in output.splitlines() if "Depends: linux-image-" in line]
-    if not names:
-        raise VmError("apt knows no package linux-image-amd64", "Run apt-get update.")
-    return names[0]
+def newest_kernel_package() -> str | None:
+    """The package that ``linux-image-amd64`` depends on; ``None`` where apt knows none, as on Ubuntu."""
+    command = ["apt-cache", "depends", "--important", "linux-image-amd64"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_SECONDS, check=False)
+    names = (line.split()[-1] for line in done.stdout.splitlines() if "Depends: linux-image-" in line)
+    return next(names, None)
 
 
 def _download(package: str, folder: Path) -> Path:

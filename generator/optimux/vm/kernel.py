@@ -33,8 +33,8 @@ def find_kernel(root: Path = Path("/")) -> LinuxKernel:
     for release in _releases(root):
         if kernel := installed(root, release):
             return kernel
-    if debian_package.available():
-        return _debian()
+    if debian_package.available() and (package := _fetched() or debian_package.newest_kernel_package()):
+        return _debian(package)
     raise VmError(
         "no kernel with the ACPI battery driver: none in /boot or /lib/modules is readable and has the modules "
         "ac and battery",
@@ -119,8 +119,7 @@ def _fetched() -> str | None:
     return max((folder.name for folder in cache("packages").glob("linux-image-*") if folder.is_dir()), default=None)
 
 
-def _debian() -> LinuxKernel:
-    package = _fetched() or debian_package.newest_kernel_package()
+def _debian(package: str) -> LinuxKernel:
     release = package.removeprefix("linux-image-").removesuffix("-unsigned")
     folder = debian_package.files_of(package, _is_wanted)
     places = (folder, folder / "usr")
