@@ -23,7 +23,7 @@ _FOLDER = "tests/qemuxmlconfdata/"
 # An output is named after its input: NAME.ARCH-VERSION.xml, or NAME.ARCH-VERSION+CAPABILITY.xml.
 _OUTPUT = re.compile(r"\.[a-z0-9_]+-(latest|\d+\.\d+\.\d+)[^/]*$")
 _HELPER = "/usr/lib/apt/apt-helper"
-_URI = re.compile(r"^'(?P<uri>[^']+)' (?P<name>libvirt_[0-9.]+\.orig\.tar\.[a-z0-9]+) [0-9]+ (?P<hash>\S+)$", re.MULTILINE)
+_URI = re.compile(r"'(?P<uri>[^']+)' (?P<name>libvirt_[0-9.]+\.orig\.tar\.[a-z0-9]+) [0-9]+ (?P<hash>\S+)")
 _SECONDS = 300
 
 

@@ -91,6 +91,19 @@ def _check(root: Node) -> None:
     if kind.get("arch", "x86_64") not in ("x86_64", "i686"):
         raise refused(f"arch='{kind.get('arch')}'", "x86_64", "The plan is one for x86 machines.")
     _check_machine(kind.get("machine"))
+    _check_controllers(root)
+
+
+def _check_controllers(root: Node) -> None:
+    """What no libvirt would take, and what no place in it could be trusted."""
+    devices = root.child("devices")
+    indices = [c.get("index") for c in devices.all("controller", type_="pci") if c.get("index")] if devices else []
+    if doubled := sorted({index for index in indices if indices.count(index) > 1}):
+        found = f"two PCI controllers with the index {doubled[0]}"
+        raise refused(found, "each index once", "libvirt refuses it too: correct the domain.")
+    if devices and devices.child("controller", type_="pci", model="pci-root"):
+        found = "PCI controller 0 of the model pci-root"
+        raise refused(found, "pcie-root, as q35 has it", "libvirt refuses it too: correct the domain.")
 
 
 def _check_machine(machine: str) -> None:

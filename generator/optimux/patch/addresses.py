@@ -94,7 +94,8 @@ class Bus:
         """The slots that the plan speaks of, present or not."""
         plan = self._draft.plan
         places = [device.guest for device in plan.host_devices]
-        places += [place for place in (plan.video_address, plan.ivshmem) if place]
+        further = (plan.video_address, plan.ivshmem, plan.vm.sound.address, *(item.address for item in plan.vm.inputs))
+        places += [place for place in further if place]
         return {(place.bus, place.slot) for place in places}
 
     def free_slot(self) -> Address:

@@ -40,25 +40,67 @@ def place_functions(draft: Draft, device: tuple[int, int, int]) -> None:
     group = [(d, nodes[d.source]) for d in draft.plan.host_devices if d.guest.device == device and d.source in nodes]
     if not group:
         return
-    mine = [node for _, node in group]
     slot = _slot(draft, device, group)
+    kin = _unplanned_functions(draft, group, slot)
     why = "the GPU's driver in the guest expects it there"
     if slot[0]:
         ensure_port(draft, slot[0], "the guest's bus for the GPU")
-    clear(draft, slot, mine, "it was in the GPU's place")
+    clear(draft, slot, [*(node for _, node in group), *kin], "it was in the GPU's place")
+    left = {(old.bus, old.slot) for _, node in group if (old := address_of(node)) is not None}
     for planned, node in group:
         before = address_of(node)
         target = Address(0, *slot, planned.guest.function)
-        if set_address(node, target, multifunction=planned.multifunction) and before != target:
+        if set_address(node, target, multifunction=planned.multifunction or bool(kin)) and before != target:
             draft.did(f"put the host's {planned.source} at {target} in the guest", why)
+    _follow(draft, kin, slot, {planned.guest.function for planned, _ in group})
+    for emptied in left - {slot}:
+        _promote(draft, emptied)
+
+
+def _unplanned_functions(draft: Draft, group: list[tuple[HostDevice, Node]], slot: Slot) -> list[Node]:
+    """Functions of the same card that the plan does not speak of, in the GPU's old slot or its new one."""
+    planned = planned_nodes(draft)
+    cards = {device.source.device for device, _ in group}
+    slots = {slot, *((old.bus, old.slot) for _, node in group if (old := address_of(node)) is not None)}
+    found = []
+    for node in draft.all_devices():
+        source, place = source_of(node), address_of(node)
+        if source is None or place is None or source in planned or source.device not in cards:
+            continue
+        if (place.bus, place.slot) in slots:
+            found.append(node)
+    return found
+
+
+def _follow(draft: Draft, kin: list[Node], slot: Slot, used: set[int]) -> None:
+    """The card's other functions stay with it, each at a function of its own."""
+    for node in kin:
+        old = address_of(node)
+        assert old is not None
+        free = (number for number in (old.function, *range(1, 8)) if number not in used)
+        new = Address(0, *slot, next(free))
+        used.add(new.function)
+        if set_address(node, new):
+            draft.did(f"moved {describe(node)} from {old} to {new}", "it is a function of the same card")
+
+
+def _promote(draft: Draft, slot: Slot) -> None:
+    """A slot that lost its function 0 gets another: firmware finds nothing there else."""
+    here = (node for node in Bus(draft).at(slot) if node is not None)
+    rest = [(place, node) for node in here if (place := address_of(node)) is not None]
+    if not rest or slot == (0, 0x1F) or any(place.function == 0 for place, _ in rest):
+        return
+    place, node = min(rest, key=lambda pair: pair[0].function)
+    new = place.at_function(0)
+    set_address(node, new, multifunction=len(rest) > 1)
+    draft.did(f"moved {describe(node)} from {place} to {new}", "a slot needs a function 0")
 
 
 def _slot(draft: Draft, device: tuple[int, int, int], group: list[tuple[HostDevice, Node]]) -> Slot:
     """The planned slot, else one that is as good: what carries other devices cannot give way."""
     slot = device[1:]
     bus = Bus(draft)
-    mine = [node for _, node in group]
-    if (not slot[0] or slot[0] not in bus.bridges) and bus.can_clear(slot, mine):
+    if (not slot[0] or slot[0] not in bus.bridges) and bus.can_clear(slot, [node for _, node in group]):
         return slot
     current = _common_slot(bus, group)
     if current is not None:
@@ -81,7 +123,10 @@ def _common_slot(bus: Bus, group: list[tuple[HostDevice, Node]]) -> Slot | None:
     if any(place is None or place.device != first.device for place in places):
         return None
     slot = (first.bus, first.slot)
-    return None if bus.others(slot, [node for _, node in group]) else slot
+    cards = {device.source.device for device, _ in group}
+    strangers = bus.others(slot, [node for _, node in group])
+    own = all(node is not None and (s := source_of(node)) is not None and s.device in cards for node in strangers)
+    return slot if own else None
 
 
 def primary_video(draft: Draft) -> Node | None:
@@ -120,12 +165,27 @@ def _place_single(draft: Draft, node: Node, wanted: Address, why: str, stated: A
     if bus.others(slot, [node]):
         if stated is not None and bus.can_clear(slot, [node]):
             clear(draft, slot, [node], "it was in the place that the configuration names")
-        else:
+        elif address_of(node) is None:
             target = bus.free_slot()
+        else:
+            draft.leave(f"{describe(node)} where it is", f"a bridge or an argument is at {wanted}")
+            return
     if wanted.bus and target == wanted:
         ensure_port(draft, wanted.bus, "the bus that the configuration names")
     if set_address(node, target):
         draft.did(f"put {describe(node)} at {target}", why)
+
+
+def place_new(draft: Draft, node: Node, wanted: Address | None) -> None:
+    """A new device where the configuration puts it; where somebody is there, libvirt finds it a place."""
+    if (written := node.child("address")) is not None:
+        written.remove()
+    bus = Bus(draft)
+    if wanted is None or bus.others((wanted.bus, wanted.slot), [node]) or (wanted.bus and wanted.bus in bus.bridges):
+        return
+    if wanted.bus:
+        ensure_port(draft, wanted.bus, "the bus that the configuration names")
+    set_address(node, wanted)
 
 
 def free_ivshmem_address(draft: Draft) -> Address | None:

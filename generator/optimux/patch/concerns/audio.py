@@ -7,6 +7,7 @@ from optimux.patch.concerns.input import ensure_spice
 from optimux.patch.draft import Draft, describe
 from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
+from optimux.patch.placing import place_new
 
 _WHY = "Looking Glass plays the guest's sound from there"
 
@@ -27,6 +28,7 @@ def audio(draft: Draft) -> None:
         if link is not None:
             link.set("id", backend_node.get("id", "1"))
         place(draft.devices, node)
+        place_new(draft, node, options.address)
         draft.did(f"added {describe(node)}", "the guest needs a sound card")
     for node in present:
         draft.leave(describe(node), "any sound card will do")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from optimux.emit.domain_xml.devices import channel, evdev, graphics, input_
 from optimux.patch.draft import Draft, describe
 from optimux.patch.node import Node
+from optimux.patch.placing import place_new
 
 
 def input_devices(draft: Draft) -> None:
@@ -12,7 +13,8 @@ def input_devices(draft: Draft) -> None:
     vm = draft.plan.vm
     for wanted in vm.inputs:
         if draft.devices.child("input", type_=wanted.type, bus=wanted.bus) is None:
-            draft.insert(draft.devices, input_(wanted), "Looking Glass and the guest's virtio driver use it")
+            node = draft.insert(draft.devices, input_(wanted), "Looking Glass and the guest's virtio driver use it")
+            place_new(draft, node, wanted.address)
     _evdev(draft)
     if draft.plan.memory is not None:
         _tablets(draft)

@@ -1,0 +1,82 @@
+"""The same domain as a person, an editor or another program may have written it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from tests.patch.spans import tokens
+
+_DEVICES = re.compile(r"(<devices>)")
+_ATTRIBUTE = re.compile(r""" ([^\s=]+)=('[^'"]*')""")
+COMMENTS = (
+    "<!-- my own -->",
+    "<!-- <memballoon model='virtio'/> -->",
+    "<!--\n  <hostdev mode='subsystem' type='pci'>\n  </hostdev>\n-->",
+    "<!-- ä & < > ' \" -->",
+    "<!---->",
+)
+LIBVIRT = """<!--
+WARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE
+OVERWRITTEN AND LOST. Changes to this xml configuration should be made using:
+  virsh edit Windows11
+or other application using the libvirt API.
+-->
+
+"""
+HEADS = ("", LIBVIRT, "<?xml version='1.0' encoding='UTF-8'?>\n", '<?xml version="1.0"?>\n<!DOCTYPE domain>\n', "\n")
+
+
+@st.composite
+def noisy(draw: Callable[[st.SearchStrategy[object]], object], document: str) -> bytes:
+    """The document with other white space, quotes, comments, line ends and encoding."""
+    random = draw(st.randoms(use_true_random=False))
+    parts = tokens(document)
+    style = draw(st.sampled_from(("  ", "    ", "\t", "", "broken", "line")))
+    result = []
+    for part in parts:
+        if part.isspace():
+            part = _space(part, str(style), random)  # noqa: PLW2901 - one token after another
+        elif part.startswith("<") and not part.startswith("<!"):
+            part = _tag(part, random)  # noqa: PLW2901
+        result.append(part)
+        if part.startswith("</") and random.random() < 0.05:
+            result.append(random.choice(COMMENTS))
+    text = str(draw(st.sampled_from(HEADS))) + "".join(result)
+    if draw(st.booleans()):
+        text = text.replace("<memory ", "<title>A &amp; B&#x21; &lt;&gt;</title>\n  <memory ", 1)
+    if draw(st.booleans()):
+        text = text.replace("\n", "\r\n")
+    mark = b"\xef\xbb\xbf" if draw(st.integers(0, 5)) == 0 and not text.startswith("\n<") else b""
+    if text.startswith(("\n<?", "\r\n<?")):
+        text = text.lstrip()
+    return mark + text.encode()
+
+
+def _space(space: str, style: str, random: object) -> str:
+    choice = random.choice  # type: ignore[attr-defined]
+    if "\n" not in space:
+        return space
+    if style == "line":
+        return ""
+    depth = len(space.rpartition("\n")[2]) // 2
+    if style == "broken":
+        return choice(("", " ", "  ")) + "\n" * choice((1, 1, 2)) + choice((" ", "\t")) * choice(range(9))
+    return "\n" + style * depth
+
+
+def _tag(tag: str, random: object) -> str:
+    chance = random.random  # type: ignore[attr-defined]
+    if chance() < 0.2 and "&" not in tag:
+        tag = _ATTRIBUTE.sub(lambda match: f' {match[1]}="{match[2][1:-1]}"', tag)
+    if chance() < 0.1:
+        tag = _ATTRIBUTE.sub(lambda match: f"  {match[1]} = {match[2]}", tag)
+    if chance() < 0.05:
+        tag = _ATTRIBUTE.sub(lambda match: f"\n     {match[1]}={match[2]}", tag)
+    if chance() < 0.1 and tag.endswith("/>"):
+        name = re.match(r"<([^\s/>]+)", tag)
+        assert name is not None
+        tag = tag[:-2] + f"></{name[1]}>" if chance() < 0.5 else tag[:-2] + " />"
+    return tag
