@@ -4,19 +4,17 @@ python3Packages.buildPythonApplication {
   pname = "optimux";
   version = lib.head (builtins.match ".*__version__ = \"([^\"]+)\".*" (builtins.readFile ./generator/optimux/__init__.py));
   pyproject = true;
-  src = lib.fileset.toSource {
-    root = ./.;
-    fileset = lib.fileset.unions [
-      ./generator/optimux
-      ./pyproject.toml
-      ./README.md
-      ./LICENSE
-    ];
-  };
+  src = import ./nix/source.nix { inherit lib; } ./. [
+    "generator/optimux"
+    "pyproject.toml"
+    "README.md"
+    "LICENSE"
+  ];
   build-system = [ python3Packages.setuptools ];
   dependencies = [
     python3Packages.click
     python3Packages.lxml
+    python3Packages.qemu-qmp
   ];
   pythonImportsCheck = [ "optimux.cli" ];
   # The repository's flake runs the tests, as a check of its own.

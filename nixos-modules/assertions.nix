@@ -36,14 +36,14 @@ let
   join = path: key: if path == "" then key else "${path}.${key}";
   formOf =
     shape: path: value:
-    if value == null then
+    if shape ? required then
+      requiredOf shape path value
+    else if value == null then
       [ ]
     else if shape ? pattern then
       lib.optional (match shape.pattern value == null) (
         problem path (shown value) shape.allowed "Correct the value."
       )
-    else if shape ? required then
-      requiredOf shape path value
     else if shape ? table then
       concatMap (key: formOf shape.table.${key} (join path key) value.${key}) (lib.attrNames shape.table)
     else if shape ? names || shape ? each then

@@ -17,20 +17,10 @@ let
       _: vm: vm // { lookingGlass = lib.filterAttrs (_: value: value != null) vm.lookingGlass; }
     ) cfg.vms;
   };
-  built =
-    pkgs.runCommand "optimux-domains"
-      {
-        options = builtins.toJSON data;
-        passAsFile = [ "options" ];
-        nativeBuildInputs = [ cfg.package ];
-      }
-      ''
-        cp "$optionsPath" optimux.json
-        optimux generate optimux.json --output bundle
-        mkdir -p "$out" bundle/domains bundle/acpi
-        cp -r bundle/domains bundle/acpi "$out"
-        if [ -d bundle/windows ]; then cp -r bundle/windows "$out"; fi
-      '';
+  built = import ./bundle.nix {
+    inherit pkgs;
+    inherit (cfg) package;
+  } "optimux-domains" data;
 
   # What the configuration names, it decides; of a domain that exists, the rest is kept.
   named = lib.mapAttrs (_: vm: { uuid = vm.uuid != null; }) cfg.vms;

@@ -1,5 +1,10 @@
 # The further options of nixpkgs 26.05 that the native modules read or set, beside those of ../nixos/upstream.nix.
-{ lib, pkgs, ... }:
+{
+  extendModules,
+  lib,
+  pkgs,
+  ...
+}:
 let
   inherit (lib) mkOption types;
   default' = type: default: mkOption { inherit type default; };
@@ -50,17 +55,12 @@ in
       serviceConfig = default' (types.attrsOf (types.either scalar (types.listOf scalar))) { };
     };
 
-    # system/activation/specialisation.nix: the parent's configuration, extended
-    specialisation = mkOption {
-      type = types.attrsOf (
-        types.submodule {
-          options.configuration = mkOption {
-            type = types.deferredModule;
-            default = { };
-          };
-        }
-      );
-      default = { };
+    # system/activation/specialisation.nix: the parent's configuration, extended, without further ones
+    specialisation = setOf {
+      configuration = mkOption {
+        inherit (extendModules { modules = [ { specialisation = lib.mkOverride 0 { }; } ]; }) type;
+        default = { };
+      };
     };
   };
 }

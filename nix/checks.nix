@@ -1,0 +1,128 @@
+# What `nix flake check` builds. The VM tests are found by looking: each vm-tests/NAME.nix is a function of
+# { self, pkgs, lib } that returns a module of pkgs.testers.runNixOSTest, and becomes the check vm-NAME.
+{
+  self,
+  pkgs,
+  lib,
+  nixosSystem,
+}:
+let
+  source = import ./source.nix { inherit lib; } ../. [
+    "CHANGELOG.md"
+    "CONTRIBUTING.md"
+    "LICENSE"
+    "README.md"
+    "bench"
+    "dev"
+    "docs"
+    "examples"
+    "generator"
+    "nix"
+    "nixos-modules"
+    "package.nix"
+    "pyproject.toml"
+    "tests"
+    "vm-tests"
+  ];
+  python = pkgs.python3.withPackages (ps: [
+    ps.click
+    ps.hypothesis
+    ps.jsonschema
+    ps.lxml
+    ps.lxml-stubs
+    ps.mypy
+    ps.pytest
+    ps.pytest-xdist
+    ps.qemu-qmp
+    ps.types-jsonschema
+  ]);
+  # A command in a copy of the source that it may write to.
+  inSource =
+    name: inputs: script:
+    pkgs.runCommand "optimux-${name}" { nativeBuildInputs = [ python ] ++ inputs; } ''
+      cp -r ${source} source
+      chmod -R u+w source
+      cd source
+      export HOME="$PWD/.home" PYTHONPATH="$PWD/generator" PYTHONDONTWRITEBYTECODE=1
+      mkdir "$HOME"
+      ${script}
+      touch "$out"
+    '';
+
+  examples = lib.filter (name: lib.hasSuffix ".toml" name) (lib.attrNames (builtins.readDir ../examples));
+  # An example as a system: what a user of the module writes, and nothing more than NixOS asks for.
+  system =
+    example:
+    nixosSystem {
+      modules = [
+        self.nixosModules.default
+        {
+          nixpkgs.hostPlatform = pkgs.stdenv.hostPlatform.system;
+          boot.loader.grub.enable = false;
+          fileSystems."/" = {
+            device = "/dev/disk/by-label/nixos";
+            fsType = "ext4";
+          };
+          system.stateVersion = "26.05";
+          users.users = lib.genAttrs [ "alice" "lantian" ] (_: { isNormalUser = true; });
+          users.groups.libvirt = { };
+          virtualisation.optimux = self.lib.fromTOML (../examples + "/${example}") // {
+            enable = true;
+          };
+        }
+      ];
+    };
+  evaluated =
+    example:
+    lib.nameValuePair "module-${lib.removeSuffix ".toml" example}" (
+      pkgs.writeText "optimux-module-${example}" (
+        # The whole system is evaluated, and not built.
+        builtins.unsafeDiscardStringContext (system example).config.system.build.toplevel.drvPath
+      )
+    );
+
+  vmTests = lib.filterAttrs (name: kind: kind == "regular" && lib.hasSuffix ".nix" name) (
+    if builtins.pathExists ../vm-tests then builtins.readDir ../vm-tests else { }
+  );
+  vmTest =
+    name: _:
+    lib.nameValuePair "vm-${lib.removeSuffix ".nix" name}" (
+      pkgs.testers.runNixOSTest (import (../vm-tests + "/${name}") { inherit self pkgs lib; })
+    );
+in
+{
+  inherit (self.packages.${pkgs.stdenv.hostPlatform.system}) optimux options-doc;
+
+  lint =
+    inSource "lint"
+      [
+        pkgs.ruff
+        pkgs.shellcheck
+      ]
+      ''
+        ruff check --no-cache
+        ruff format --check --no-cache
+        mypy --cache-dir="$HOME/mypy" generator nixos-modules/define-domains.py
+        shellcheck dev
+      '';
+
+  # What needs no foreign program; ./dev test runs the others against the real consumers.
+  unit = inSource "unit" [ ] ''
+    python3 -m pytest -q -p no:cacheprovider -n "''${NIX_BUILD_CORES:-1}" \
+      tests/acpi tests/looking_glass tests/options tests/test_golden.py tests/test_record.py
+  '';
+
+  examples = inSource "examples" [ self.packages.${pkgs.stdenv.hostPlatform.system}.optimux ] ''
+    for example in examples/*.toml; do
+      optimux generate "$example" --output "$HOME/$(basename "$example" .toml)"
+    done
+    python3 nix/validate.py ${pkgs.libvirt}/share/libvirt/schemas/domain.rng "$HOME"/*/domains/*.xml
+  '';
+
+  options-fresh = inSource "options-fresh" [ self.packages.${pkgs.stdenv.hostPlatform.system}.optimux ] ''
+    optimux schema --format nix | diff nixos-modules/options.nix -
+    optimux schema --format markdown | diff docs/options.md -
+  '';
+}
+// lib.listToAttrs (map evaluated examples)
+// lib.mapAttrs' vmTest vmTests

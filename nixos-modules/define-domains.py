@@ -1,0 +1,127 @@
+"""Defines the built domains in libvirt, and keeps what the configuration does not name.
+
+Run by optimux-domains.service: define-domains.py TASK VIRSH STATE. The task (JSON) has the folder with the domains, for
+each VM whether its UUID is the configuration's, and whether removed VMs go. The state is what was defined before.
+virsh define changes what a domain is at its next start: a running one goes on as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+for prefix, space in {
+    "qemu": "http://libvirt.org/schemas/domain/qemu/1.0",
+    "libosinfo": "http://libosinfo.org/xmlns/libvirt/domain/1.0",
+}.items():
+    ET.register_namespace(prefix, space)
+
+
+class Virsh:
+    """libvirt, by its own command."""
+
+    def __init__(self, program: str) -> None:
+        self._command = [program, "--connect", "qemu:///system"]
+
+    def __call__(self, *arguments: str, text: str = "") -> str:
+        """What it prints. Raises ``RuntimeError`` with its own words."""
+        done = subprocess.run([*self._command, *arguments], input=text, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip())
+        return done.stdout
+
+    def names(self, *which: str) -> list[str]:
+        """The domains' names."""
+        return [name for name in self("list", "--name", *which).splitlines() if name]
+
+    def definition(self, name: str) -> ET.Element:
+        """What a domain will be at its next start."""
+        return ET.fromstring(self("dumpxml", "--inactive", "--security-info", name))
+
+
+def merged(new: ET.Element, old: ET.Element, names_uuid: bool) -> ET.Element:
+    """``new`` with UUID, MAC addresses and variable store of ``old``, where it names none."""
+    if not names_uuid:
+        _element(new, "uuid").text = old.findtext("uuid")
+    for mine, theirs in zip(new.iterfind("devices/interface"), old.iterfind("devices/interface"), strict=False):
+        mac = theirs.find("mac")
+        if mine.find("mac") is None and mac is not None:
+            mine.insert(0, ET.Element("mac", address=mac.get("address", "")))
+    store, os = old.findtext("os/nvram"), _element(new, "os")
+    if store and os.find("nvram") is None and os.get("firmware") == "efi":
+        # After the loader and its like, before the boot order; libvirt's schema takes any place.
+        ET.SubElement(os, "nvram").text = store
+    return new
+
+
+def _element(parent: ET.Element, name: str) -> ET.Element:
+    found = parent.find(name)
+    if found is None:
+        raise RuntimeError(f"<{parent.tag}> without <{name}>")
+    return found
+
+
+def define(virsh: Virsh, path: Path, names_uuid: bool, existing: list[str]) -> dict[str, str]:
+    """Define one domain; its name and UUID."""
+    domain = ET.parse(path).getroot()
+    name = domain.findtext("name") or ""
+    if name in existing:
+        domain = merged(domain, virsh.definition(name), names_uuid)
+    virsh("define", "--file", "/dev/stdin", text=ET.tostring(domain, encoding="unicode"))
+    return {"name": name, "uuid": domain.findtext("uuid") or ""}
+
+
+def undefine(virsh: Virsh, domain: dict[str, str]) -> bool:
+    """Undefine a domain that is off; whether it is gone. Disks, variable store and TPM stay."""
+    if domain["uuid"] not in virsh("list", "--all", "--uuid").split():
+        return True
+    if domain["uuid"] in virsh("list", "--uuid").split():
+        say(f"{domain['name']} is no longer in the configuration, and runs: undefined once it is off")
+        return False
+    virsh("undefine", domain["uuid"], "--keep-nvram", "--keep-tpm")
+    say(f"{domain['name']} is no longer in the configuration: undefined")
+    return True
+
+
+def remove(virsh: Virsh, domains: list[dict[str, str]], wanted: bool) -> list[dict[str, str]]:
+    """Undefine what the configuration no longer names, where the user wants that; what is left of it."""
+    left = []
+    for domain in domains:
+        if not wanted:
+            say(f"{domain['name']} is no longer in the configuration; left as it is")
+        if not wanted or not undefine(virsh, domain):
+            left.append(domain)
+    return left
+
+
+def run(task: dict[str, Any], virsh: Virsh, state: Path) -> bool:
+    """Do what the task says; whether all of it could be done."""
+    before: list[dict[str, str]] = json.loads(state.read_text()) if state.exists() else []
+    existing, defined, failed = virsh.names("--all"), [], []
+    for key, vm in task["vms"].items():
+        try:
+            defined.append(define(virsh, Path(task["folder"], f"{key}.xml"), vm["uuid"], existing))
+            say(f"{defined[-1]['name']} is defined")
+        except RuntimeError as error:
+            failed.append(key)
+            say(f"vms.{key}: {error}")
+    uuids = {domain["uuid"] for domain in defined}
+    gone = [domain for domain in before if domain["uuid"] not in uuids]
+    # A VM that could not be defined now is not one that was removed.
+    left = gone if failed else remove(virsh, gone, task["undefineRemoved"])
+    state.write_text(json.dumps([*defined, *left]))
+    return not failed
+
+
+def say(text: str) -> None:
+    """One line for the journal."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    task_path, program, state_path = sys.argv[1:]
+    sys.exit(not run(json.loads(Path(task_path).read_text()), Virsh(program), Path(state_path)))

@@ -1,0 +1,52 @@
+{
+  system.stateVersion = "26.05";
+
+  users.users.alice = {
+    isNormalUser = true;
+    extraGroups = [
+      "libvirtd"
+      "wheel"
+    ];
+  };
+
+  virtualisation.optimux = {
+    enable = true;
+    # The card stays with the host unless this entry of the boot menu is chosen. Remove the line to bind it always.
+    specialisation = "passthrough";
+
+    host.cpuVendor = "intel";
+
+    # All functions of the card; lspci -Dnn shows addresses and ids.
+    gpus.dgpu.functions = [
+      {
+        address = "0000:01:00.0";
+        id = "10de:249d";
+      }
+      {
+        address = "0000:01:00.1";
+        id = "10de:228b";
+      }
+    ];
+
+    # The size of the shared memory follows from the largest display.
+    lookingGlass = {
+      user = "alice";
+      displays = [
+        {
+          width = 2560;
+          height = 1440;
+        }
+      ];
+    };
+
+    vms.windows = {
+      gpu = "dgpu";
+      memory = "16GiB";
+      cpu.topology = {
+        cores = 6;
+        threads = 2;
+      };
+      disks = [ { source = "/var/lib/libvirt/images/windows.qcow2"; } ];
+    };
+  };
+}

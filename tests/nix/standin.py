@@ -1,0 +1,130 @@
+"""The stand-in for nixpkgs, a copy of the checkout to try the flake of, and Nix with a store of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from optimux.nix_text import string
+from tests.consumers.errors import Refused
+from tests.golden_cases import CHECKOUT
+from tests.nixos.nix import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HERE = Path(__file__).parent
+IGNORED = shutil.ignore_patterns(
+    ".git", ".venv", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis", "out", "golden"
+)
+# What build scripts use of this machine beside the packages that they name.
+PROGRAMS = (
+    *("bash", "sh", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "basename", "echo", "env", "find", "grep"),
+    *("head", "id", "ln", "ls", "mkdir", "mktemp", "mv", "printf", "rm", "sed", "sort", "tail", "tee", "test", "touch"),
+    *("tr", "true", "uname", "wc", "xargs"),
+)
+SETTINGS = """\
+experimental-features = nix-command flakes
+build-users-group =
+substituters =
+sandbox = false
+flake-registry =
+warn-dirty = false
+cores = 2
+"""
+
+
+class Nix:
+    """The nix command, offline, with a store below a folder. It needs no rights beyond that folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._home = folder / "home"
+        self._home.mkdir(parents=True)
+        root = folder.resolve() / "nix"
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self._home),
+            "NIX_STORE_DIR": str(root / "store"),
+            "NIX_STATE_DIR": str(root / "var"),
+            "NIX_LOG_DIR": str(root / "log"),
+            "NIX_CONF_DIR": str(root / "etc"),
+            "NIX_CONFIG": SETTINGS,
+            "NIX_PATH": "",
+        }
+
+    def __call__(self, *arguments: str, timeout: float = 600, environment: Mapping[str, str] | None = None) -> str:
+        """The standard output of ``nix ARGUMENTS``. Raises ``Refused`` with all that it said."""
+        done = subprocess.run(
+            ["nix", *arguments],
+            env=self._environment | dict(environment or {}),
+            cwd=self._home,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+        if done.returncode:
+            raise Refused(f"nix {' '.join(arguments)}: {done.stderr}{done.stdout}")
+        return done.stdout
+
+
+def needed() -> None:
+    """Skip where something is missing, and say what."""
+    if shutil.which("nix") is None:
+        pytest.skip("no nix (Debian: nix-bin)")
+    if sys.platform != "linux" or os.uname().machine != "x86_64":
+        pytest.skip("the flake's checks are for x86_64-linux")
+
+
+def write_standin(folder: Path) -> Path:
+    """The stand-in, complete, at ``folder``."""
+    lib = evaluate("--expr", "toString <nixpkgs/lib>")
+    shutil.copytree(HERE / "standin", folder)
+    shutil.copytree(lib, folder / "lib", symlinks=True)
+    for name in ("nix", "nixos"):
+        (folder / "upstream" / name).mkdir(parents=True)
+        shutil.copy(HERE.parent / name / "upstream.nix", folder / "upstream" / name)
+    (folder / "host.nix").write_text(_host(folder.with_name("programs")), encoding="utf-8")
+    return folder
+
+
+def _host(programs: Path) -> str:
+    """host.nix: where this machine's programs are."""
+    programs.mkdir()
+    for name in PROGRAMS:
+        found = shutil.which(name)
+        if found:
+            (programs / name).symlink_to(found)
+    scripts = Path(sys.executable).parent
+    values = {
+        "bash": shutil.which("bash") or "/bin/sh",
+        "programs": str(programs),
+        "python": sys.executable,
+        "ruff": str(scripts / "ruff"),
+        "shellcheck": shutil.which("shellcheck") or "true",
+        "schemas": _schemas(),
+    }
+    lines = (f"  {key} = {'null' if value is None else string(value)};\n" for key, value in values.items())
+    return "{\n" + "".join(lines) + "}\n"
+
+
+def _schemas() -> str | None:
+    """libvirt's schemas of the version that the plans are for, 11.3: a root's that the tests have built."""
+    roots = Path("~/.cache/optimux/roots").expanduser().glob("trixie-*")
+    places = (root / "usr/share/libvirt/schemas" for root in sorted(roots))
+    return next((str(place) for place in places if (place / "domain.rng").exists()), None)
+
+
+def write_checkout(folder: Path) -> Path:
+    """A copy of the checkout as a flake that may be changed."""
+    shutil.copytree(CHECKOUT, folder, ignore=IGNORED, symlinks=True)
+    shutil.copytree(CHECKOUT / "tests" / "golden", folder / "tests" / "golden")
+    return folder
