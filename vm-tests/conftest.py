@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from first_level.fixtures import by_address, by_id, group_by_machine, without_files
 from optimux.vm.busybox import find_busybox
 from optimux.vm.errors import VmError
 from optimux.vm.kernel import find_kernel
@@ -13,6 +14,18 @@ from optimux.vm.programs import find_ovmf, find_qemu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+__all__ = ["by_address", "by_id", "without_files"]  # fixtures that pytest finds here
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A scenario is selected by its name with hyphens as well: ``-k binds-vfio``."""
+    item.extra_keyword_matches.add(item.path.stem.removeprefix("test_").replace("_", "-"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    group_by_machine(items)
 
 
 def _found(find: Callable[[], object]) -> None:

@@ -34,8 +34,8 @@ _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 class Recipe(Record):
     """What a root holds. ``variant`` is mmdebstrap's: ``minbase``, or ``extract`` for files alone.
 
-    ``sources`` are source packages, whose upstream archives are downloaded into ``/usr/src``. ``purpose`` tells apart the roots of
-    one suite.
+    ``sources`` are source packages, whose upstream archives are downloaded into ``/usr/src``. ``purpose`` tells
+    apart the roots of one suite.
     """
 
     suite: str

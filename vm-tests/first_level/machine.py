@@ -1,0 +1,130 @@
+"""The first-level machine, booted, and the channel to the code that runs in it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import select
+import socket
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from optimux.vm.errors import VmError
+from optimux.vm.machine import Kernel, Machine
+from optimux.vm.run import start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from first_level.image import Image
+    from optimux.vm.accel import Accelerator
+    from optimux.vm.run import Run
+
+_BOOT_SECONDS = 180
+_POLL_SECONDS = 1.0
+_MEMORY_MIB = 3072
+_PROCESSORS = 2
+# Nothing here is attacked or timed: leave out what costs an emulated processor time.
+_QUICK = ("mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=reliable", "no_timer_check")
+# Units without a part in what is tested.
+_MASKED = (
+    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
+    *("e2scrub_reap.service", "dracut-shutdown.service", "getty@tty1.service", "libvirt-guests.service"),
+)
+GPU = "0000:01:00.0"
+AUDIO = "0000:01:00.1"
+NETWORK = "0000:02:00.0"
+OTHER_GPU = "0000:03:00.0"
+_DEVICES: tuple[tuple[str, dict[str, object]], ...] = (
+    ("intel-iommu", {"intremap": "on", "caching-mode": True, "aw-bits": 48}),
+    *(
+        ("pcie-root-port", {"id": f"port{n}", "bus": "pcie.0", "chassis": n, "slot": n, "addr": hex(n)})
+        for n in (1, 2, 3)
+    ),
+    ("secondary-vga", {"id": "gpu", "bus": "port1", "addr": "0x0.0x0", "multifunction": True}),
+    ("ich9-intel-hda", {"id": "audio", "bus": "port1", "addr": "0x0.0x1"}),
+    ("e1000e", {"id": "network", "bus": "port2"}),
+    ("secondary-vga", {"id": "other", "bus": "port3"}),
+)
+
+
+class Level:
+    """A booted first-level machine: calls of functions in ``scenarios``, and the evidence when one fails."""
+
+    def __init__(self, run: Run, channel: socket.socket) -> None:
+        self.run, self._channel, self._pending = run, channel, b""
+
+    def call(self, function: str, timeout: float, **arguments: Any) -> Any:
+        """``module.function`` of ``scenarios`` in the machine; what it returns comes back as JSON.
+
+        Raises ``VmError`` with its traceback and the console's tail where it fails or stays silent.
+        """
+        token = secrets.token_hex(8)
+        self._channel.sendall(json.dumps([token, function, arguments]).encode() + b"\n")
+        answer = self._answer(token, function, time.monotonic() + timeout)
+        if "error" in answer:
+            raise self.run.failure(VmError, f"{function} failed in the first level:\n{answer['error']}")
+        return answer["result"]
+
+    def _answer(self, token: str, function: str, end: float) -> dict[str, Any]:
+        while True:
+            line, newline, rest = self._pending.partition(b"\n")
+            if newline:
+                self._pending = rest
+                answer = json.loads(line)
+                if answer["token"] == token:
+                    return dict(answer)
+                continue
+            if time.monotonic() > end:
+                raise self.run.failure(VmError, f"{function} did not answer in time")
+            self.run.check_alive()
+            if select.select([self._channel], [], [], _POLL_SECONDS)[0]:
+                self._pending += self._channel.recv(1 << 20)
+
+
+@contextmanager
+def first_level(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[Level]:
+    """Boot ``image`` with its own init; the disk stays as it is. Raises ``VmError``."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        machine = _machine(image, theirs.fileno())
+        with start(machine, accelerator, qemu, folder, (theirs.fileno(),)) as run:
+            theirs.close()
+            level = Level(run, ours)
+            level.call("agent.settle", _BOOT_SECONDS)
+            yield level
+
+
+def _machine(image: Image, channel: int) -> Machine:
+    words = ("root=/dev/vda", "rw", "console=ttyS0", "panic=-1", *_QUICK, *image.parameters)
+    masks = (f"systemd.mask={unit}" for unit in _MASKED)
+    kernel = Kernel(str(image.kernel), str(image.initrd), " ".join((*words, *masks)))
+    return Machine(
+        machine="q35,kernel-irqchip=split",
+        memory_mib=_MEMORY_MIB,
+        processors=_PROCESSORS,
+        kernel=kernel,
+        arguments=(*_devices(), *_disk(image.disk), *_channel(channel)),
+    )
+
+
+def _devices() -> Iterator[str]:
+    for driver, values in _DEVICES:
+        yield from ("-device", json.dumps({"driver": driver, **values}))
+
+
+def _disk(path: Path) -> Sequence[str]:
+    file = str(path).replace(",", ",,")
+    return (
+        *("-drive", f"if=none,id=disk,format=raw,snapshot=on,cache=unsafe,file={file}"),
+        *("-device", "virtio-blk-pci,drive=disk,bus=pcie.0,addr=0x10"),
+    )
+
+
+def _channel(descriptor: int) -> Sequence[str]:
+    return (
+        *("-chardev", f"socket,id=agent,fd={descriptor}"),
+        *("-device", "virtio-serial-pci,bus=pcie.0,addr=0x11", "-device", "virtserialport,chardev=agent,name=optimux"),
+    )

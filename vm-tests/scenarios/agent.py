@@ -1,0 +1,51 @@
+"""Runs functions of this package for the tests outside: a JSON line in, a JSON line out.
+
+``python3 -m scenarios.agent DEVICE`` serves calls on a device, ``… MODULE.FUNCTION JSON`` makes one and prints.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import traceback
+from typing import Any
+
+_SETTLE_SECONDS = 120
+
+
+def settle() -> None:
+    """Wait until udev has handled every device: drivers are bound long after init has started."""
+    subprocess.run(["udevadm", "settle", f"--timeout={_SETTLE_SECONDS}"], check=True, timeout=_SETTLE_SECONDS + 10)
+
+
+def call(function: str, arguments: dict[str, Any]) -> Any:
+    """``module.function`` of this package."""
+    module, _, name = function.rpartition(".")
+    return getattr(importlib.import_module(f"scenarios.{module}"), name)(**arguments)
+
+
+def serve(device: str) -> None:
+    """Answer line after line, whatever goes wrong."""
+    with open(device, "r+b", buffering=0) as channel:  # noqa: PTH123 - a port has no end to read to
+        pending = b""
+        while True:
+            pending += channel.read(1 << 16) or b""
+            while b"\n" in pending:
+                line, _, pending = pending.partition(b"\n")
+                channel.write(json.dumps(_answer(*json.loads(line))).encode() + b"\n")
+
+
+def _answer(token: str, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"token": token, "result": call(function, arguments)}
+    except Exception:
+        return {"token": token, "error": traceback.format_exc()}
+
+
+if __name__ == "__main__":
+    if "/" in sys.argv[1]:
+        serve(sys.argv[1])
+    else:
+        print(json.dumps(call(sys.argv[1], json.loads(sys.argv[2]) if sys.argv[2:] else {})))
