@@ -64,7 +64,7 @@ def command(
     report_warnings(plan.warnings)
     levels = ("host", *_FIRMWARE[firmware], *(("guest",) if guest else ()))
     with _terminable(), _folder(keep) as logs:
-        results = [_verify(domain, level, logs, as_json) for domain in domains for level in levels]
+        results = _all([(domain, level) for domain in domains for level in levels], logs, as_json)
         logs.failed = any(check["state"] == CHECK_FAILED for result in results for check in result["checks"])
     return _conclude(results, logs, as_json)
 
@@ -77,27 +77,46 @@ def _chosen(plan: Plan, name: str | None) -> Sequence[DomainPlan]:
     return chosen
 
 
-def _verify(domain: DomainPlan, level: str, logs: _Logs, as_json: bool) -> dict[str, Any]:
-    """One level of one VM: told as it goes, and returned for the summary."""
+def _all(work: list[tuple[DomainPlan, str]], logs: _Logs, as_json: bool) -> list[dict[str, Any]]:
+    """Every level of every VM, until this computer itself cannot go on."""
+    results = []
+    for domain, level in work:
+        result, goes_on = _verify(domain, level, logs, as_json)
+        results.append(result)
+        if not goes_on:
+            break
+    return results
+
+
+def _verify(domain: DomainPlan, level: str, logs: _Logs, as_json: bool) -> tuple[dict[str, Any], bool]:
+    """One level of one VM: told as it goes, and returned for the summary; and whether another one may fare better."""
     checks: list[Check] = []
-    started = time.monotonic()
-    if level != "host" and not as_json:
-        click.echo(f"{domain.key}: {_TITLES[level]}")
+    started, goes_on = time.monotonic(), True
 
     def each(check: Check) -> None:
+        if not checks and level == "host":
+            title()
         checks.append(check)
         if not as_json:
             _print(check)
 
+    def title() -> None:
+        if not as_json:
+            click.echo(f"{domain.key}: {_TITLES[level]}")
+
+    if level != "host":  # which has mostly nothing to say
+        title()
+
     try:
         verify(subject_of(domain), level, logs.path / f"{domain.key}-{level}", each)
     except VmError as error:
-        if error.folder is None:  # no machine was made: this is about the computer, not about the VM
-            raise
-        say(str(error))
+        goes_on = error.folder is not None  # else no machine was made: this is about the computer, not about the VM
         each(Check("machine", CHECK_FAILED, error.message, error.remedy))
+        if error.details:
+            say(error.details)
     found = [{field: getattr(check, field) for field in check._fields} for check in checks]
-    return {"vm": domain.key, "level": level, "seconds": round(time.monotonic() - started, 2), "checks": found}
+    seconds = round(time.monotonic() - started, 2)
+    return {"vm": domain.key, "level": level, "seconds": seconds, "checks": found}, goes_on
 
 
 def _print(check: Check) -> None:
@@ -149,7 +168,7 @@ def _folder(keep: str | None) -> Iterator[_Logs]:
         logs.failed = False  # nobody asked for them
         raise
     finally:
-        if not logs.failed:
+        if not logs.failed or not any(logs.path.rglob("command.txt")):  # no machine, no logs
             shutil.rmtree(logs.path, ignore_errors=True)
 
 

@@ -21,8 +21,12 @@ class VmError(OptimuxError):
         self, message: str, remedy: str, evidence: Iterable[tuple[str, str]] = (), folder: Path | None = None
     ) -> None:
         self.message, self.remedy, self.evidence, self.folder = message, remedy, tuple(evidence), folder
-        blocks = [f"  {title}:\n{_indented(text)}" for title, text in self.evidence if text.strip()]
-        super().__init__("\n".join((f"{message}. {remedy}", *blocks)))
+        super().__init__("\n".join(filter(None, (f"{message}. {remedy}", self.details))))
+
+    @property
+    def details(self) -> str:
+        """The evidence for a reader."""
+        return "\n".join(f"  {title}:\n{_indented(text)}" for title, text in self.evidence if text.strip())
 
 
 class AcceleratorFailed(VmError):  # noqa: N818 - it names what failed, not a mistake of the caller

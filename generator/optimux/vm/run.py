@@ -127,7 +127,7 @@ def _pair(stack: ExitStack) -> tuple[socket.socket, socket.socket]:
 def _monitors(qmp: int, qtest: int) -> list[str]:
     return [
         *("-chardev", f"socket,id=qmp,fd={qmp}", "-mon", "chardev=qmp,mode=control"),
-        *("-chardev", f"socket,id=qtest,fd={qtest}", "-object", "qtest,id=qtest0,chardev=qtest"),
+        *("-chardev", f"socket,id=qtest,fd={qtest}", "-object", "qtest,id=qtest0,chardev=qtest,log=none"),
     ]
 
 
