@@ -108,11 +108,14 @@ def _arguments(nodes: list[Node]) -> Iterator[Argument]:
 
 
 def append(draft: Draft, words: list[str], why: str) -> None:
-    """Add arguments behind those that are there."""
+    """Add arguments behind those that are there, but before the battery's, where that one is the last."""
     line = draft.qemu_element("commandline")
     prefix = line.name.rpartition(":")[0]
-    for word in words:
-        line.add(Node(f"{prefix}:arg" if prefix else "arg", "arg", QEMU, {"value": word}))
+    last = line.children[-1].get("value") if line.children else ""
+    # The emitter's order, whichever concern came first.
+    index = len(line.children) - 2 * (last == f"file={draft.plan.battery_path}")
+    for number, word in enumerate(words):
+        line.add(Node(f"{prefix}:arg" if prefix else "arg", "arg", QEMU, {"value": word}), index + number)
     draft.did(f"added the argument {' '.join(words)}", why)
 
 

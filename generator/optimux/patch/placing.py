@@ -40,6 +40,7 @@ def place_functions(draft: Draft, device: tuple[int, int, int]) -> None:
     group = [(d, nodes[d.source]) for d in draft.plan.host_devices if d.guest.device == device and d.source in nodes]
     if not group:
         return
+    _clear_port_slots(draft)
     slot = _slot(draft, device, group)
     kin = _unplanned_functions(draft, group, slot)
     why = "the GPU's driver in the guest expects it there"
@@ -55,6 +56,14 @@ def place_functions(draft: Draft, device: tuple[int, int, int]) -> None:
     _follow(draft, kin, slot, {planned.guest.function for planned, _ in group})
     for emptied in left - {slot}:
         _promote(draft, emptied)
+
+
+def _clear_port_slots(draft: Draft) -> None:
+    """A display that the plan has elsewhere leaves the slots of the planned root ports first."""
+    node = primary_video(draft)
+    place = address_of(node) if node is not None else None
+    if place is not None and place.bus == 0 and place.slot in {port.address.slot for port in draft.plan.root_ports}:
+        place_video(draft)
 
 
 def _unplanned_functions(draft: Draft, group: list[tuple[HostDevice, Node]], slot: Slot) -> list[Node]:

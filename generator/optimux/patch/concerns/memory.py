@@ -47,10 +47,11 @@ def place_memory(draft: Draft) -> None:
 
 
 def _shmems(draft: Draft, planned: SharedMemory) -> list[Node]:
-    """The ``<shmem>`` elements that are Looking Glass's, by name."""
+    """The ``<shmem>`` elements that are Looking Glass's, by name; the planned name's first."""
     devices = draft.root.child("devices")
-    names = (planned.name, _NAME)
-    return [node for node in devices.all("shmem") if node.get("name") in names] if devices is not None else []
+    every = list(devices.all("shmem")) if devices is not None else []
+    mine = [node for node in every if node.get("name") == planned.name or node.get("name").startswith(_NAME)]
+    return sorted(mine, key=lambda node: node.get("name") != planned.name)
 
 
 def _backends(draft: Draft, planned: SharedMemory) -> list[Argument]:
@@ -61,7 +62,7 @@ def _backends(draft: Draft, planned: SharedMemory) -> list[Argument]:
 
 
 def _is_ours(path: str, planned: SharedMemory) -> bool:
-    return path in (planned.path, f"/dev/shm/{planned.name}", f"/dev/shm/{_NAME}") or path.startswith("/dev/kvmfr")
+    return path == planned.path or path.startswith(("/dev/kvmfr", f"/dev/shm/{_NAME}"))
 
 
 def _device(draft: Draft, backend: Argument) -> Argument | None:
@@ -146,8 +147,11 @@ def _kvmfr(draft: Draft, planned: SharedMemory) -> None:
     update(draft, backend, why, mem_path=planned.path, share=True)
     if backend.size("size") != planned.size.bytes:
         update(draft, backend, why, size=planned.size.bytes)
-    if _device(draft, backend) is None:
+    device = _device(draft, backend)
+    if device is None:
         append(draft, _planned_words(draft, backend.get("id"))[:2], "the memory has no device yet")
+    elif draft.plan.ivshmem is not None:
+        _place_argument(draft, device)
 
 
 def _planned_words(draft: Draft, backend: str) -> list[str]:

@@ -27,7 +27,8 @@ def video(draft: Draft) -> None:
         draft.did(f"added {describe(node)}", "the guest shows its start there")
         place_video(draft)
         return
-    _model(draft, node, wanted)
+    if _model(draft, node, wanted):
+        place_video(draft)
     for other in list(draft.devices.all("video")):
         if other is not node and wanted.get("type") == "none":
             draft.remove(other, "the plan wants no emulated display")
@@ -35,7 +36,8 @@ def video(draft: Draft) -> None:
             draft.leave(describe(other), "a further display is not in the way")
 
 
-def _model(draft: Draft, node: Node, wanted: Node) -> None:
+def _model(draft: Draft, node: Node, wanted: Node) -> bool:
+    """Give the display the planned model; whether it is another one now."""
     model = node.child("model")
     why = "Looking Glass works best beside it" if wanted.get("type") != "none" else "the plan wants none"
     if model is None:
@@ -47,6 +49,8 @@ def _model(draft: Draft, node: Node, wanted: Node) -> None:
         for name in _MODEL_SETTINGS:
             if name in wanted.attributes:
                 draft.set(model, name, wanted.get(name), "the configuration says so")
+        return False
+    return True
 
 
 def _switch(draft: Draft, node: Node, model: Node, wanted: Node, why: str) -> None:
