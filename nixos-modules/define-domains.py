@@ -12,6 +12,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 for prefix, space in {
@@ -27,9 +28,9 @@ class Virsh:
     def __init__(self, program: str) -> None:
         self._command = [program, "--connect", "qemu:///system"]
 
-    def __call__(self, *arguments: str, text: str = "") -> str:
+    def __call__(self, *arguments: str) -> str:
         """What it prints. Raises ``RuntimeError`` with its own words."""
-        done = subprocess.run([*self._command, *arguments], input=text, capture_output=True, text=True, check=False)
+        done = subprocess.run([*self._command, *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip())
         return done.stdout
@@ -46,23 +47,17 @@ class Virsh:
 def merged(new: ET.Element, old: ET.Element, names_uuid: bool) -> ET.Element:
     """``new`` with UUID, MAC addresses and variable store of ``old``, where it names none."""
     if not names_uuid:
-        _element(new, "uuid").text = old.findtext("uuid")
+        for uuid in new.findall("uuid"):
+            new.remove(uuid)
+        ET.SubElement(new, "uuid").text = old.findtext("uuid")
     for mine, theirs in zip(new.iterfind("devices/interface"), old.iterfind("devices/interface"), strict=False):
         mac = theirs.find("mac")
         if mine.find("mac") is None and mac is not None:
             mine.insert(0, ET.Element("mac", address=mac.get("address", "")))
-    store, os = old.findtext("os/nvram"), _element(new, "os")
-    if store and os.find("nvram") is None and os.get("firmware") == "efi":
-        # After the loader and its like, before the boot order; libvirt's schema takes any place.
+    store, os = old.findtext("os/nvram"), new.find("os")
+    if store and os is not None and os.find("nvram") is None and os.get("firmware") == "efi":
         ET.SubElement(os, "nvram").text = store
     return new
-
-
-def _element(parent: ET.Element, name: str) -> ET.Element:
-    found = parent.find(name)
-    if found is None:
-        raise RuntimeError(f"<{parent.tag}> without <{name}>")
-    return found
 
 
 def define(virsh: Virsh, path: Path, names_uuid: bool, existing: list[str]) -> dict[str, str]:
@@ -71,8 +66,11 @@ def define(virsh: Virsh, path: Path, names_uuid: bool, existing: list[str]) -> d
     name = domain.findtext("name") or ""
     if name in existing:
         domain = merged(domain, virsh.definition(name), names_uuid)
-    virsh("define", "--file", "/dev/stdin", text=ET.tostring(domain, encoding="unicode"))
-    return {"name": name, "uuid": domain.findtext("uuid") or ""}
+    with NamedTemporaryFile(suffix=".xml") as file:
+        file.write(ET.tostring(domain))
+        file.flush()
+        virsh("define", file.name)
+    return {"name": name, "uuid": virsh("domuuid", name).strip()}
 
 
 def undefine(virsh: Virsh, domain: dict[str, str]) -> bool:
