@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from bench import generate, imports, scale, schema
+from bench import generate, imports, nix, scale, schema
 
-PARTS = {"generate": generate.report, "imports": imports.report, "scale": scale.report, "schema": schema.report}
+PARTS = {
+    "generate": generate.report,
+    "imports": imports.report,
+    "nix": nix.report,
+    "scale": scale.report,
+    "schema": schema.report,
+}
 
 
 def main() -> None:
