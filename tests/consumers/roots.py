@@ -86,6 +86,7 @@ TRIXIE = Recipe(
         *(*_VIRTUALISATION, "qemu-system-modules-spice", "libxml2-utils"),
         *("systemd-sysv", "udev", "kmod", "initramfs-tools", "dracut-core", "linux-image-amd64"),
         *("busybox-static", "python3", "grub-common"),
+        *("python3-click", "python3-libvirt", "python3-lxml"),
         *("acpica-tools", "nix-bin"),
     ),
 )

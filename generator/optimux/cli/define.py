@@ -1,0 +1,108 @@
+"""``optimux define``: the configuration's VMs into libvirt."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from optimux.cli.report import FAILED, report_warnings, say
+from optimux.cli.xml_diff import write_difference
+from optimux.errors import InvalidInput, Problem
+from optimux.facts import Facts, load_facts
+from optimux.options.load import read_config
+from optimux.plan.resolve import plan_from
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optimux.host.define import Step, Table
+    from optimux.plan.model import DomainPlan, Plan
+
+EXAMPLES = """\b
+Examples:
+  optimux define optimux.toml                       show the difference, ask, define
+  optimux define optimux.toml --vm Windows11 --yes
+  optimux define optimux.toml --connect qemu+ssh://host/system
+"""
+
+
+@click.command("define", epilog=EXAMPLES)
+@click.argument("config")
+@click.option("--connect", metavar="URI", help="libvirt's URI; $LIBVIRT_DEFAULT_URI or qemu:///system by default.")
+@click.option("--vm", multiple=True, metavar="NAME", help="Only this VM; may be repeated.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--facts", metavar="FILE", help="What is known of the host, as `optimux detect --json` prints it.")
+def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, facts: str | None) -> int:
+    """Define or update the VMs of CONFIG in libvirt; none is started, stopped or restarted.
+
+    A domain that libvirt does not know is defined from the configuration. One that it knows is patched: its UUID, MAC
+    addresses, NVRAM and all that the configuration does not speak of stay.
+    """
+    from optimux.host.define import carry_out, steps_for, tables_for
+    from optimux.host.libvirt import Connection
+
+    plan = plan_from(read_config(config), load_facts(facts) if facts else Facts())
+    domains = _chosen(plan, vm)
+    report_warnings(plan.warnings)
+    with Connection(connect) as connection:
+        steps = steps_for(domains, connection)
+        tables = tables_for(domains) if connection.is_local else ()
+        _show(steps, tables)
+        if not connection.is_local:
+            _say_what_to_copy(domains)
+        if not tables and all(step.action == "keep" for step in steps):
+            say("nothing to change")
+            return 0
+        if not yes and not _agreed():
+            return FAILED
+        carry_out(steps, tables, connection)
+    _report(steps)
+    return 0
+
+
+def _chosen(plan: Plan, names: Sequence[str]) -> tuple[DomainPlan, ...]:
+    """The named VMs, or all."""
+    known = {domain.key: domain for domain in plan.domains} | {domain.name: domain for domain in plan.domains}
+    unknown = [name for name in names if name not in known]
+    allowed = ", ".join(f'"{domain.key}"' for domain in plan.domains) or "none: the configuration has no VM"
+    if unknown:
+        problems = [Problem("--vm", f'"{name}"', allowed, "Name a VM of the configuration.") for name in unknown]
+        raise InvalidInput(problems)
+    return tuple({known[name].key: known[name] for name in names}.values()) if names else plan.domains
+
+
+def _show(steps: Sequence[Step], tables: Sequence[Table]) -> None:
+    """The difference on standard output, the reasons on standard error."""
+    for step in steps:
+        write_difference((step.before or "").encode(), step.after.encode(), f"{step.name}.xml")
+        for change in step.patched.changes if step.patched else ():
+            say(f"  {step.name}: {change}")
+        for left in step.patched.left if step.patched else ():
+            say(f"  {step.name}: left as it is: {left}")
+    for table in tables:
+        say(f"  {table.path}: {'new' if table.before is None else 'another'} battery table, {len(table.after)} bytes")
+
+
+def _say_what_to_copy(domains: Sequence[DomainPlan]) -> None:
+    for path in sorted({domain.battery_path for domain in domains if domain.battery}):
+        say(f"  the battery table must lie at {path} on the other host; `optimux generate` writes it")
+
+
+def _agreed() -> bool:
+    """Ask on a terminal; elsewhere only --yes defines."""
+    if not sys.stdin.isatty():
+        say("nothing was changed: standard input is no terminal to ask on; add --yes")
+        return False
+    if click.confirm("Define this?", default=False, err=True):
+        return True
+    say("nothing was changed")
+    return False
+
+
+def _report(steps: Sequence[Step]) -> None:
+    words = {"define": "defined", "update": "updated", "keep": "is up to date"}
+    for step in steps:
+        later = "; it runs, and changes at its next start" if step.running and step.action == "update" else ""
+        say(f"{step.name}: {words[step.action]}{later}")

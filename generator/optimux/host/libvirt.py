@@ -1,0 +1,92 @@
+"""libvirt through its own Python binding: looking domains up and defining them, nothing else.
+
+Nothing here starts, stops or restarts a domain.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any
+
+from optimux.errors import OptimuxError
+from optimux.record import Record
+
+SYSTEM = "qemu:///system"
+
+
+class LibvirtError(OptimuxError):
+    """What libvirt refused, in its own words."""
+
+
+class Found(Record):
+    """A domain that libvirt knows: its inactive XML, and whether it runs."""
+
+    xml: str
+    running: bool
+
+
+class Connection:
+    """An open connection; use as a context manager. Raises ``LibvirtError``."""
+
+    def __init__(self, uri: str | None = None) -> None:
+        self._libvirt = _binding()
+        self.uri = uri or os.environ.get("LIBVIRT_DEFAULT_URI") or SYSTEM
+        # Errors come back as exceptions; the binding would print them besides.
+        self._libvirt.registerErrorHandler(lambda *_: None, None)
+        self._connection = self._call(lambda: self._libvirt.open(self.uri))
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the domains run on this machine: a URI without a host (https://libvirt.org/uri.html)."""
+        return self.uri.partition("://")[2].startswith("/")
+
+    def find(self, name: str) -> Found | None:
+        """The domain of that name, or ``None``; secrets such as graphics passwords are in the XML."""
+        domain = self._lookup(name)
+        if domain is None:
+            return None
+        flags = self._libvirt.VIR_DOMAIN_XML_INACTIVE | self._libvirt.VIR_DOMAIN_XML_SECURE
+        xml, running = self._call(lambda: (domain.XMLDesc(flags), domain.isActive()))
+        return Found(xml, bool(running))
+
+    def define(self, xml: str) -> None:
+        """Define or redefine a domain; a running one keeps running as it is."""
+        self._call(lambda: self._connection.defineXML(xml))
+
+    def undefine(self, name: str) -> None:
+        """Take a definition back and keep the domain's files."""
+        flags = self._libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | self._libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM
+        domain = self._lookup(name)
+        if domain is not None:
+            self._call(lambda: domain.undefineFlags(flags))
+
+    def _lookup(self, name: str) -> Any:
+        try:
+            return self._connection.lookupByName(name)
+        except self._libvirt.libvirtError as error:
+            if error.get_error_code() == self._libvirt.VIR_ERR_NO_DOMAIN:
+                return None
+            raise LibvirtError(str(error)) from None
+
+    def _call(self, action: Any) -> Any:
+        try:
+            return action()
+        except self._libvirt.libvirtError as error:
+            raise LibvirtError(str(error)) from None
+
+
+def _binding() -> Any:
+    try:
+        return import_module("libvirt")
+    except ImportError:
+        raise OptimuxError(
+            "libvirt's Python binding is missing. Install the distribution's package (Debian: python3-libvirt) or "
+            "the extra: pip install 'optimux[libvirt]'."
+        ) from None
