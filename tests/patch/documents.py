@@ -193,7 +193,9 @@ BY_HAND = """\
 """
 
 # The way of older guides: kvmfr by the key=value form.
-KEY_VALUE = VIRT_MANAGER.replace("<domain type='kvm'>", "<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' type='kvm'>").replace(
+KEY_VALUE = VIRT_MANAGER.replace(
+    "<domain type='kvm'>", "<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' type='kvm'>"
+).replace(
     "</domain>",
     """  <qemu:commandline>
     <qemu:arg value='-device'/>

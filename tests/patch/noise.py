@@ -38,14 +38,14 @@ def noisy(draw: Callable[[st.SearchStrategy[object]], object], document: str) ->
     result = []
     for part in parts:
         if part.isspace():
-            part = _space(part, str(style), random)  # noqa: PLW2901 - one token after another
+            part = _space(part, str(style), random)
         elif part.startswith("<") and not part.startswith("<!"):
-            part = _tag(part, random)  # noqa: PLW2901
+            part = _tag(part, random)
         result.append(part)
         if part.startswith("</") and random.random() < 0.05:
             result.append(random.choice(COMMENTS))
     text = str(draw(st.sampled_from(HEADS))) + "".join(result)
-    if draw(st.booleans()):
+    if "<title>" not in text and draw(st.booleans()):
         text = text.replace("<memory ", "<title>A &amp; B&#x21; &lt;&gt;</title>\n  <memory ", 1)
     if draw(st.booleans()):
         text = text.replace("\n", "\r\n")

@@ -6,23 +6,23 @@ import difflib
 import re
 
 _TOKEN = re.compile(
-    r"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<!DOCTYPE[^>]*>|</?[^\s/>]+(?:[^>"']|"[^"]*"|'[^']*')*>|[ \t\r\n]+|[^<]+""",
+    r"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<!DOCTYPE[^>]*>"""
+    r"""|</?[^\s/>]+(?:[^>"']|"[^"]*"|'[^']*')*>|[ \t\r\n]+|[^<]+""",
     re.DOTALL,
 )
 _NAME = re.compile(r"</?([^\s/>]+)")
 _ATTRIBUTE = re.compile(r"""\s*([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
 
 # Elements that a concern may add, remove or change; every other tag has to stay as it is, byte for byte.
-SPOKEN_OF = frozenset(
-    """
+_SPOKEN_OF = """
     domain os features cpu clock devices commandline vcpu acpi table hyperv kvm hidden vmport timer topology cache
     maxphysaddr feature model vendor hostdev driver source address rom alias controller target memballoon stats video
     acceleration resolution input tpm backend graphics listen image channel sound audio codec output settings shmem
     size server msi arg override device frontend property
     relaxed vapic spinlocks vpindex runtime synic stimer direct reset vendor_id frequencies reenlightenment tlbflush
     ipi evmcs avic emsr_bitmap xmm_input extended
-    """.split()
-)
+"""
+SPOKEN_OF = frozenset(_SPOKEN_OF.split())
 
 
 def tokens(document: str) -> list[str]:

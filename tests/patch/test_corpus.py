@@ -100,5 +100,6 @@ def test_the_judge_sees_faults(inputs: list[Input], schema: etree.RelaxNG) -> No
     assert due(Input(item.name, item.document), plan) == []
     after = patch_domain(item.document, plan).document
     assert judge(item.document, after, plan, schema) == []
-    assert any("no longer valid" in f for f in judge(item.document, after.replace(b"<vcpu", b"<vcpus", 1).replace(b"</vcpu>", b"</vcpus>"), plan, schema))
+    invalid = after.replace(b"<memballoon model='none'/>", b"<memballoon model='none'/><balloon/>")
+    assert any("no longer valid" in fault for fault in judge(item.document, invalid, plan, schema))
     assert any("second patch" in f for f in judge(item.document, item.document, plan, schema))

@@ -37,7 +37,7 @@ class Argument:
     def set(self, **values: Any) -> bool:
         """Give keys (``_`` for ``-``) their values in the argument's own form; whether that changed something."""
         wanted = {key.replace("_", "-"): value for key, value in values.items()}
-        if all(key in self.values and _word(self.values[key]) == _word(value) for key, value in wanted.items()):
+        if all(key in self.values and _same(self.values[key], value) for key, value in wanted.items()):
             return False
         self.values |= wanted
         self.nodes[1].set("value", self._written())
@@ -82,6 +82,14 @@ def _read_pairs(text: str, implied: str) -> dict[str, Any]:
 def _word(value: Any) -> str:
     """A value as the key=value form has it."""
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+_TRUE = ("on", "yes", "true", "y")
+
+
+def _same(present: Any, wanted: Any) -> bool:
+    """Whether QEMU reads the same from both."""
+    return _word(present) == _word(wanted) or (wanted is True and _word(present) in _TRUE)
 
 
 def _pair(key: str, value: Any, implied: str) -> str:

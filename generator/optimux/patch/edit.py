@@ -54,11 +54,27 @@ class _Differ:
             yield from self._attributes(node)
         if node.text != node.was_text and not node.children:
             yield self._content(node)
+        if self._is_emptied(node):
+            assert node.span is not None
+            yield Edit(node.span.tag_end - 1, node.span.end, b"/>")
+            return
         yield from self._removals(node)
         yield from self._insertions(node)
         for child in node.children:
             if child.span is not None:
                 yield from self.of(child)
+
+    def _is_emptied(self, node: Node) -> bool:
+        """Whether an element lost its last child, and holds not even a comment."""
+        if node.children or not node.was_children or node.text.strip():
+            return False
+        assert node.span is not None
+        position, rest = node.span.tag_end, b""
+        for child in node.was_children:
+            assert child.span is not None
+            rest += self._text[position : child.span.start]
+            position = child.span.end
+        return not (rest + self._text[position : node.span.close]).strip()
 
     def _attributes(self, node: Node) -> Iterator[Edit]:
         assert node.span is not None

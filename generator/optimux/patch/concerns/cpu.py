@@ -68,8 +68,9 @@ def _topology(draft: Draft, node: Node, wanted: Node | None) -> None:
     for name, value in wanted.attributes.items():
         if name in present.attributes or value != "1":
             draft.set(present, name, value, why)
+    # libvirt writes levels of its own back, such as clusters='1'.
     for name in [name for name in present.attributes if name not in wanted.attributes]:
-        draft.unset(present, name, "the configuration's topology has no such level")
+        draft.set(present, name, "1", "the configuration's topology has no such level")
 
 
 def _bound(draft: Draft, node: Node) -> str | None:
