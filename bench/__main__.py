@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from bench import generate, imports, nix, scale, schema
+from bench import generate, imports, nix, patch, scale, schema
 
 PARTS = {
     "generate": generate.report,
     "imports": imports.report,
     "nix": nix.report,
+    "patch": patch.report,
     "scale": scale.report,
     "schema": schema.report,
 }

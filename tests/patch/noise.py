@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from random import Random
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -30,9 +32,9 @@ HEADS = ("", LIBVIRT, "<?xml version='1.0' encoding='UTF-8'?>\n", '<?xml version
 
 
 @st.composite
-def noisy(draw: Callable[[st.SearchStrategy[object]], object], document: str) -> bytes:
+def noisy(draw: Callable[[st.SearchStrategy[Any]], Any], document: str) -> bytes:
     """The document with other white space, quotes, comments, line ends and encoding."""
-    random = draw(st.randoms(use_true_random=False))
+    random: Random = draw(st.randoms(use_true_random=False))
     parts = tokens(document)
     style = draw(st.sampled_from(("  ", "    ", "\t", "", "broken", "line")))
     result = []
@@ -55,20 +57,19 @@ def noisy(draw: Callable[[st.SearchStrategy[object]], object], document: str) ->
     return mark + text.encode()
 
 
-def _space(space: str, style: str, random: object) -> str:
-    choice = random.choice  # type: ignore[attr-defined]
+def _space(space: str, style: str, random: Random) -> str:
     if "\n" not in space:
         return space
     if style == "line":
         return ""
     depth = len(space.rpartition("\n")[2]) // 2
     if style == "broken":
-        return choice(("", " ", "  ")) + "\n" * choice((1, 1, 2)) + choice((" ", "\t")) * choice(range(9))
+        return random.choice(("\n", " \n", "  \n\n")) + random.choice((" ", "\t")) * random.randrange(9)
     return "\n" + style * depth
 
 
-def _tag(tag: str, random: object) -> str:
-    chance = random.random  # type: ignore[attr-defined]
+def _tag(tag: str, random: Random) -> str:
+    chance = random.random
     if chance() < 0.2 and "&" not in tag:
         tag = _ATTRIBUTE.sub(lambda match: f' {match[1]}="{match[2][1:-1]}"', tag)
     if chance() < 0.1:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pty
 import os
+import pty
 import shutil
 import subprocess
 from pathlib import Path
@@ -123,7 +123,8 @@ def test_only_and_except() -> None:
     only = optimux_process("patch", EXAMPLE, "--only", "tpm,memballoon", given=VIRT_MANAGER.encode()).stdout
     assert b"<tpm" in only
     assert b"<hostdev" not in only
-    but = optimux_process("patch", EXAMPLE, "--except", "tpm", "--except", "gpu,pci", given=VIRT_MANAGER.encode()).stdout
+    words = ("--except", "tpm", "--except", "gpu,pci")
+    but = optimux_process("patch", EXAMPLE, *words, given=VIRT_MANAGER.encode()).stdout
     assert b"<tpm" not in but
     assert b"<hostdev" not in but
     assert b"memballoon model='none'" in but
