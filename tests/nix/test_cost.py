@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from bench.nix import MOST_FURTHER, MOST_THUNKS, cost
+
 from tests.nix.nixos import need_lib
 
 

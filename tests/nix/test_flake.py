@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -262,8 +261,7 @@ class Laptop:
 
     def __init__(self, flake: Flake, folder: Path) -> None:
         self.flake, self.folder = flake, folder
-        folder.mkdir()
-        subprocess.run(["cp", "-r", f"{flake.checkout}/templates/laptop/.", str(folder)], check=True)
+        flake.nix("flake", "new", str(folder), "--template", f"path:{flake.checkout}")
 
     def nix(self, command: str, attribute: str, *arguments: str) -> str:
         inputs = ["--override-input", "optimux", f"path:{self.flake.checkout}"]
