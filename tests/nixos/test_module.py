@@ -12,9 +12,9 @@ from optimux.acpi.battery import battery_table
 from optimux.emit.artifact import HostFile
 from optimux.emit.looking_glass_client import client_entries
 from optimux.emit.modprobe import modprobe_entries
-from optimux.nix_text import string
 from optimux.emit.nixos import nixos_artifacts, nixos_module
 from optimux.emit.udev import udev_entries
+from optimux.nix_text import string
 from tests.consumers.errors import Refused
 from tests.consumers.host_files import nix_instantiate_parse, systemd_tmpfiles, udevadm_verify
 from tests.golden_cases import CASES

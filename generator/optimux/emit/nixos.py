@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from optimux.acpi.battery import battery_table
 from optimux.emit.artifact import Artifact, HostFile
 from optimux.emit.looking_glass_client import client_entries
+from optimux.emit.nixos_boot import boot_bindings
+from optimux.emit.nixos_scream import scream_bindings
+from optimux.emit.udev import udev_entries
 from optimux.nix_text import (
     Attributes,
     Binding,
@@ -22,9 +25,6 @@ from optimux.nix_text import (
     default,
     render_bindings,
 )
-from optimux.emit.nixos_boot import boot_bindings
-from optimux.emit.nixos_scream import scream_bindings
-from optimux.emit.udev import udev_entries
 
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, Plan
