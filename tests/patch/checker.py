@@ -266,8 +266,8 @@ def _cpu(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
     vcpu = _one(root, "/domain/vcpu")
     if topology is not None:
         product = 1
-        for name in topology.attrib:
-            product *= int(str(topology.get(str(name), "1")))
+        for level in topology.attrib:
+            product *= int(str(topology.get(str(level), "1")))
         if vcpu is not None and product != int((vcpu.text or "").strip()):
             yield f"{product} CPUs by the topology, {(vcpu.text or '').strip()} by <vcpu>"
     if options.topology and "the number of CPUs" not in said:

@@ -108,7 +108,9 @@ def _arguments(nodes: list[Node]) -> Iterator[Argument]:
     while position + 1 < len(nodes):
         word = nodes[position].get("value")
         option = word.removeprefix("-").removeprefix("-")
-        if word.startswith("-") and option in _IMPLIED:
+        # No value of these begins like an option: one that does belongs to an option that lost its own.
+        has_value = not nodes[position + 1].get("value").startswith("-")
+        if word.startswith("-") and option in _IMPLIED and has_value:
             yield Argument(option, (nodes[position], nodes[position + 1]))
             position += 2
         else:

@@ -19,6 +19,7 @@ def audio(draft: Draft) -> None:
     backend_node = _backend(draft)
     if backend_node is None:
         backend_node = draft.insert(draft.devices, backend, _WHY)
+        backend_node.set("id", _wanted_id(draft) or "1")
     elif backend_node.get("type") != options.backend:
         _switch(draft, backend_node, options.backend)
     present = list(draft.devices.all("sound"))
@@ -39,11 +40,16 @@ def audio(draft: Draft) -> None:
 def _backend(draft: Draft) -> Node | None:
     """The ``<audio>`` that the first card plays to, else the first one."""
     backends = list(draft.devices.all("audio"))
-    first = draft.devices.child("sound")
-    link = first.child("audio") if first is not None else None
-    wanted = link.get("id") if link is not None else None
+    wanted = _wanted_id(draft)
     named = (node for node in backends if node.get("id") == wanted)
     return next(named, backends[0] if backends and wanted is None else None)
+
+
+def _wanted_id(draft: Draft) -> str | None:
+    """The number of the backend that the first card names."""
+    first = draft.devices.child("sound")
+    link = first.child("audio") if first is not None else None
+    return link.get("id") if link is not None and link.get("id").isdecimal() else None
 
 
 def _switch(draft: Draft, node: Node, backend: str) -> None:
