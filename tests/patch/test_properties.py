@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import cache
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from optimux.emit.domain_xml import domain_xml
+from optimux.errors import InvalidInput
 from optimux.patch import CONCERNS, patch_domain
 from optimux.plan.model import DomainPlan
 from tests.consumers.roots import Root
@@ -112,6 +114,39 @@ def test_validity_is_kept(schema: etree.RelaxNG, pair: tuple[bytes, DomainPlan],
     document, plan = pair
     assert schema.validate(etree.fromstring(document))
     assert schema.validate(etree.fromstring(patch_domain(document, plan, only=concerns).document)), schema.error_log
+
+
+def broken(document: bytes, random: Random) -> bytes:
+    """A domain with some elements gone, doubled, or with other words in them."""
+    root = etree.fromstring(document)
+    for element in random.sample(list(root.iter(etree.Element))[1:], 5):
+        parent = element.getparent()
+        choice = random.randrange(4)
+        if parent is None:
+            continue
+        if choice == 0:
+            parent.remove(element)
+        elif choice == 1:
+            parent.insert(0, etree.fromstring(etree.tostring(element)))
+        elif choice == 2 and element.attrib:
+            element.set(random.choice(sorted(map(str, element.attrib))), random.choice(("", "0", "0xzz", "on", "99")))
+        else:
+            element.text = random.choice(("", "words", "\n"))
+    return etree.tostring(root)
+
+
+@MANY
+@given(pairs, chosen, st.randoms(use_true_random=False))
+def test_broken_domains_are_patched_or_refused(
+    pair: tuple[bytes, DomainPlan], concerns: set[str], random: Random
+) -> None:
+    document, plan = broken(pair[0], random), pair[1]
+    try:
+        patched = patch_domain(document, plan, only=concerns).document
+    except InvalidInput:
+        return
+    assert damage(document.decode(), patched.decode()) == []
+    assert patch_domain(patched, plan, only=concerns).document == patched
 
 
 def test_every_golden_is_what_its_own_plan_wants() -> None:

@@ -21,7 +21,8 @@ Slot = tuple[int, int]
 
 def address_of(node: Node) -> Address | None:
     """Where the guest sees a device, where its element says so."""
-    address = node.child("address", type_="pci")
+    # Asked of every device again and again: no generator for it.
+    address = next((c for c in node.children if c.local == "address" and c.attributes.get("type") == "pci"), None)
     if address is None or not {"bus", "slot"} & address.attributes.keys():
         return None
     try:

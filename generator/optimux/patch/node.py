@@ -59,7 +59,7 @@ class Node:
 
     def all(self, local: str, uri: str = "", **attributes: str) -> Iterator[Node]:
         """The children of a name that have all these attribute values (``type_`` for ``type``)."""
-        wanted = {key.rstrip("_"): value for key, value in attributes.items()}.items()
+        wanted = {key.rstrip("_"): value for key, value in attributes.items()}.items() if attributes else {}.items()
         for child in self.children:
             if child.local == local and child.uri == uri and wanted <= child.attributes.items():
                 yield child

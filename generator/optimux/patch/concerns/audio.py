@@ -22,6 +22,8 @@ def audio(draft: Draft) -> None:
         backend_node.set("id", _wanted_id(draft) or "1")
     elif backend_node.get("type") != options.backend:
         _switch(draft, backend_node, options.backend)
+    if not backend_node.get("id"):
+        draft.set(backend_node, "id", _wanted_id(draft) or "1", "a card names its backend by it")
     present = list(draft.devices.all("sound"))
     if not present and card:
         node = new_node(card[0])
