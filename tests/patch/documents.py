@@ -130,10 +130,9 @@ VIRT_MANAGER = """\
 # As it lies in /etc/libvirt/qemu.
 STORED = (
     """<!--
-WARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE
-OVERWRITTEN AND LOST. Changes to this xml configuration should be made using:
+A PROGRAM WROTE THIS FILE AND WRITES IT ANEW. Change it by
   virsh edit win11
-or other application using the libvirt API.
+or by another program that asks libvirt.
 -->
 
 """

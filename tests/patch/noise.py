@@ -21,10 +21,9 @@ COMMENTS = (
     "<!---->",
 )
 LIBVIRT = """<!--
-WARNING: THIS IS AN AUTO-GENERATED FILE. CHANGES TO IT ARE LIKELY TO BE
-OVERWRITTEN AND LOST. Changes to this xml configuration should be made using:
+A PROGRAM WROTE THIS FILE AND WRITES IT ANEW. Change it by
   virsh edit Windows11
-or other application using the libvirt API.
+or by another program that asks libvirt.
 -->
 
 """
