@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 VERBS = {
-    "define": "Define or update the VMs in libvirt, keeping what the configuration does not speak of.",
     "generate": "Write the bundle: host files, domain XML, battery table, client and guest files.",
     "patch": "Edit a domain that exists, and keep every byte that need not change.",
-    "schema": "Print what the options are: JSON Schema or Markdown.",
-    "ssdt": "Write or read the battery table alone.",
+    "define": "Define or update the VMs in libvirt, keeping what the configuration does not speak of.",
     "verify": "Boot the battery table and the shared memory in a throwaway QEMU and check them.",
+    "ssdt": "Write or read the battery table alone.",
+    "schema": "Print what the options are: JSON Schema or Markdown.",
 }
 
 

@@ -18,7 +18,8 @@ from optimux.plan.resolve import plan_from
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, Plan
 
-EXAMPLES = """\b
+EXAMPLES = (
+    """\b
 Examples:
   virsh dumpxml --inactive Windows11 | optimux patch optimux.toml --diff
   optimux patch optimux.toml windows.xml --in-place
@@ -26,7 +27,10 @@ Examples:
   optimux patch optimux.toml windows.xml --check
 
 \b
-Concerns: """ + ", ".join(CONCERNS) + "."
+Concerns: """
+    + ", ".join(CONCERNS)
+    + "."
+)
 
 
 @click.command("patch", epilog=EXAMPLES)
