@@ -13,8 +13,6 @@ let
     filter
     length
     map
-    match
-    tryEval
     ;
   inherit (lib) optional;
   cfg = config.virtualisation.optimux;
@@ -31,63 +29,7 @@ let
     else
       toString value;
 
-  # --- forms: every string against its pattern, every list against its bounds --------------------------------------
-
-  join = path: key: if path == "" then key else "${path}.${key}";
-  formOf =
-    shape: path: value:
-    if shape ? required then
-      requiredOf shape path value
-    else if value == null then
-      [ ]
-    else if shape ? pattern then
-      lib.optional (match shape.pattern value == null) (
-        problem path (shown value) shape.allowed "Correct the value."
-      )
-    else if shape ? table then
-      concatMap (key: formOf shape.table.${key} (join path key) value.${key}) (lib.attrNames shape.table)
-    else if shape ? names || shape ? each then
-      concatMap (
-        key:
-        (
-          if shape ? names then
-            lib.optional (match shape.names.pattern key == null) (
-              problem (join path key) "this name" shape.names.allowed "Rename it."
-            )
-          else
-            [ ]
-        )
-        ++ (if shape ? each then formOf shape.each (join path key) value.${key} else [ ])
-      ) (lib.attrNames value)
-    else
-      boundsOf shape path value
-      ++ (
-        if shape ? items then
-          lib.concatLists (
-            lib.imap0 (index: formOf shape.items "${path}[${toString index}]") value
-          )
-        else
-          [ ]
-      );
-  requiredOf =
-    shape: path: value:
-    if (tryEval value).success then
-      (if shape ? value then formOf shape.value path value else [ ])
-    else
-      [ (problem path "nothing, or no value of its type" shape.required "Add it.") ];
-  boundsOf =
-    shape: path: value:
-    let
-      least = shape.least or 0;
-      most = shape.most or 10000;
-      count = length value;
-    in
-    lib.optional (count < least || count > most) (
-      problem path "${toString count} entries" "${toString least} to ${toString most} entries"
-        "Add or remove entries."
-    );
-
-  forms = formOf optimux.shape "" {
+  forms = import ./forms.nix { inherit lib problem shown; } optimux.shape "" {
     inherit (cfg)
       host
       gpus

@@ -84,19 +84,19 @@ def needed() -> None:
         pytest.skip("the flake's checks are for x86_64-linux")
 
 
-def write_standin(folder: Path) -> Path:
-    """The stand-in, complete, at ``folder``."""
+def write_standin(folder: Path, schemas: Path | None) -> Path:
+    """The stand-in, complete, at ``folder``; ``schemas`` are libvirt's, of the version that the plans are for."""
     lib = evaluate("--expr", "toString <nixpkgs/lib>")
     shutil.copytree(HERE / "standin", folder)
     shutil.copytree(lib, folder / "lib", symlinks=True)
     for name in ("nix", "nixos"):
         (folder / "upstream" / name).mkdir(parents=True)
         shutil.copy(HERE.parent / name / "upstream.nix", folder / "upstream" / name)
-    (folder / "host.nix").write_text(_host(folder.with_name("programs")), encoding="utf-8")
+    (folder / "host.nix").write_text(_host(folder.with_name("programs"), schemas), encoding="utf-8")
     return folder
 
 
-def _host(programs: Path) -> str:
+def _host(programs: Path, schemas: Path | None) -> str:
     """host.nix: where this machine's programs are."""
     programs.mkdir()
     for name in PROGRAMS:
@@ -110,17 +110,10 @@ def _host(programs: Path) -> str:
         "python": sys.executable,
         "ruff": str(scripts / "ruff"),
         "shellcheck": shutil.which("shellcheck") or "true",
-        "schemas": _schemas(),
+        "schemas": None if schemas is None else str(schemas),
     }
     lines = (f"  {key} = {'null' if value is None else string(value)};\n" for key, value in values.items())
     return "{\n" + "".join(lines) + "}\n"
-
-
-def _schemas() -> str | None:
-    """libvirt's schemas of the version that the plans are for, 11.3: a root's that the tests have built."""
-    roots = Path("~/.cache/optimux/roots").expanduser().glob("trixie-*")
-    places = (root / "usr/share/libvirt/schemas" for root in sorted(roots))
-    return next((str(place) for place in places if (place / "domain.rng").exists()), None)
 
 
 def write_checkout(folder: Path) -> Path:
