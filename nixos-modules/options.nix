@@ -373,13 +373,13 @@ let
       description = "Where the width comes from.";
     };
     bits = mkOption {
-      type = types.nullOr (types.ints.between 32 64);
+      type = types.nullOr (types.ints.between 32 52);
       default = null;
       description = "The width itself, with mode emulate only. Unit: bits.";
       example = 42;
     };
     limit = mkOption {
-      type = types.nullOr (types.ints.between 32 64);
+      type = types.nullOr (types.ints.between 32 52);
       default = null;
       description =
         "Upper bound with mode passthrough; libvirt 9.3 and newer. Set it to the IOMMU's width when QEMU says VFIO_MAP_DMA failed: -22. Unit: bits.";
@@ -738,7 +738,7 @@ let
     vcpus = mkOption {
       type = types.nullOr (types.ints.between 1 1024);
       default = null;
-      description = "Virtual CPUs. Null is the topology's product.";
+      description = "Virtual CPUs. Null is the topology's product, or 4 without one.";
       example = 16;
     };
     cpu = {
@@ -767,7 +767,8 @@ let
       topology = mkOption {
         type = types.nullOr (types.submodule { options = topologyOptions; });
         default = null;
-        description = "Sockets, dies, cores, threads. Null leaves it to libvirt.";
+        description =
+          "Sockets, dies, cores, threads. Null is one socket with a core for each of vcpus.";
       };
       maxPhysAddr = mkOption {
         type = types.nullOr (types.submodule { options = maxPhysAddrOptions; });

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bad_input.case import Case, case
+from tests.bad_input.doubles import DOUBLES
 from tests.bad_input.edits import GONE, GPU, VM, Edits
 from tests.bad_input.shapes import SHAPES
 
@@ -325,4 +326,4 @@ XML = (
     _xml_case("nested too deeply", "<a>" * 300 + "</a>" * 300, "elements nested", "<a>" * 99 + "</a>" * 99),
 )
 
-CASES = (*SHAPES, *PCI, *LOOKING_GLASS, *VMS, *XML)
+CASES = (*SHAPES, *DOUBLES, *PCI, *LOOKING_GLASS, *VMS, *XML)

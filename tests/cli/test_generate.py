@@ -30,7 +30,10 @@ def test_results_on_standard_output_the_rest_on_standard_error(out: Path, capsys
     assert _generate(out) == 0
     said = capsys.readouterr()
     assert said.out.splitlines() == [str(out / path) for path in sorted(contents(out))]
-    assert said.err == f"wrote {len(contents(out))} files to {out}; INSTALL.md there says what comes next\n"
+    assert said.err == (
+        "planned for debian, libvirt 11.3, QEMU 10.0, Linux 6.12\n"
+        f"wrote {len(contents(out))} files to {out}; INSTALL.md there says what comes next\n"
+    )
     assert _generate(out) == 0
     assert capsys.readouterr().err == f"{out} is up to date: {len(contents(out))} files\n"
 
@@ -175,3 +178,25 @@ def test_odd_names_of_folders(name: str, tmp_path: Path) -> None:
 def test_a_device_is_no_folder(output: str, capsys: Capture) -> None:
     assert _generate(Path(output)) == 1
     assert f"{output} is no folder" in capsys.readouterr().err
+
+
+def test_problems_as_json(tmp_path: Path, capsys: Capture) -> None:
+    config, facts = tmp_path / "bad.toml", tmp_path / "facts.json"
+    config.write_text("[host\n", encoding="utf-8")
+    facts.write_text("{", encoding="utf-8")
+    out = tmp_path / "out"
+    assert run(["generate", str(config), "-o", str(out), "--facts", str(facts), "--json"]) == 2
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert [problem["path"] for problem in problems] == [str(config), str(facts)]
+    assert {"path", "found", "allowed", "remedy"} == set(problems[0])
+    assert not out.exists()
+
+
+def test_a_difference_as_json(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "out"
+    assert run(["generate", EXAMPLE, "-o", str(out), "--check", "--json"]) == 1
+    assert "INSTALL.md" in json.loads(capsys.readouterr().out)["added"]
+    assert run(["generate", EXAMPLE, "-o", str(out)]) == 0
+    capsys.readouterr()
+    assert run(["generate", EXAMPLE, "-o", str(out), "--check", "--json"]) == 0
+    assert not any(json.loads(capsys.readouterr().out).values())

@@ -188,7 +188,7 @@ import optimux.cli.generate as verb
 def slow(*arguments):
     print("working", flush=True)
     time.sleep(60)
-verb.plan_from = slow
+verb.plan_of = slow
 from optimux.cli import main
 main()
 """
@@ -222,7 +222,7 @@ def test_a_defect_is_admitted(monkeypatch: pytest.MonkeyPatch, capsys: Capture) 
     def broken(*arguments: Any) -> None:
         raise ZeroDivisionError("wrong")
 
-    monkeypatch.setattr("optimux.cli.generate.plan_from", broken)
+    monkeypatch.setattr("optimux.cli.generate.plan_of", broken)
     assert run(["generate", EXAMPLE, "-o", "/nonexistent/x"]) == 1
     said = capsys.readouterr().err
     assert "ZeroDivisionError: wrong. This is a defect of Optimux" in said

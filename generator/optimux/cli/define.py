@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.inputs import plan_of
 from optimux.cli.report import FAILED, report_warnings, say
 from optimux.cli.xml_diff import write_difference
 from optimux.errors import InvalidInput, Problem
-from optimux.facts import Facts, load_facts
-from optimux.options.load import read_config
-from optimux.plan.resolve import plan_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +31,7 @@ Examples:
 @click.option("--connect", metavar="URI", help="libvirt's URI; $LIBVIRT_DEFAULT_URI or qemu:///system by default.")
 @click.option("--vm", multiple=True, metavar="NAME", help="Only this VM; may be repeated.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--facts", metavar="FILE", help="What is known of the host, as `optimux detect --json` prints it.")
+@click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
 def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, facts: str | None) -> int:
     """Define or update the VMs of CONFIG in libvirt; none is started, stopped or restarted.
 
@@ -43,7 +41,7 @@ def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, fa
     from optimux.host.define import carry_out, steps_for, tables_for
     from optimux.host.libvirt import Connection
 
-    plan = plan_from(read_config(config), load_facts(facts) if facts else Facts())
+    plan = plan_of(config, facts)
     domains = _chosen(plan, vm)
     report_warnings(plan.warnings)
     with Connection(connect) as connection:

@@ -12,9 +12,14 @@ from optimux.emit.artifact import Artifact
 from optimux.host.folder import compare
 
 
-def print_difference(artifacts: Sequence[Artifact], folder: Path) -> int:
-    """Print unified differences; 0 when the folder is up to date, else 1."""
+def print_difference(artifacts: Sequence[Artifact], folder: Path, as_json: bool) -> int:
+    """Print unified differences, or the paths as JSON; 0 when the folder is up to date, else 1."""
     comparison = compare(artifacts, folder)
+    if as_json:
+        import json
+
+        click.echo(json.dumps({key: getattr(comparison, key) for key in comparison._fields}, indent=2))
+        return 0 if comparison.is_current else FAILED
     if comparison.is_current:
         say(f"{folder} is up to date: {len(artifacts)} files")
         return 0
@@ -25,7 +30,8 @@ def print_difference(artifacts: Sequence[Artifact], folder: Path) -> int:
         click.echo(_difference(path, before, wanted[path]), nl=False)
     for path in comparison.obsolete:
         click.echo(f"Only in {folder}: {path} (no longer generated)")
-    say(f"{folder} is not up to date; run again without --check")
+    force = " and with --force, as some of them are yours" if comparison.foreign else ""
+    say(f"{folder} is not up to date; run again without --check{force}")
     return FAILED
 
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.inputs import plan_of
 from optimux.cli.report import report_warnings, say
 from optimux.emit.bundle import bundle
 from optimux.errors import InvalidInput, OptimuxError, Problem
-from optimux.facts import Facts, load_facts
-from optimux.options.load import read_config
 from optimux.plan.model import Plan
-from optimux.plan.resolve import plan_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,22 +30,31 @@ Examples:
 @click.command("generate", epilog=EXAMPLES)
 @click.argument("config")
 @click.option("-o", "--output", required=True, metavar="DIR", help="The folder for the bundle.")
-@click.option("--facts", metavar="FILE", help="What is known of the host, as `optimux detect --json` prints it.")
+@click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a difference when DIR is not up to date.")
 @click.option("--force", is_flag=True, help="Overwrite files that Optimux did not write.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(config: str, output: str, facts: str | None, check: bool, force: bool, as_json: bool) -> int:
     """Write everything that CONFIG (TOML, JSON, or - for TOML on standard input) asks for."""
-    _check_output(output)
-    plan = plan_from(read_config(config), load_facts(facts) if facts else Facts())
+    try:
+        _check_output(output)
+        return _generate(config, Path(output), facts, check, force, as_json)
+    except InvalidInput as error:
+        if as_json:
+            _echo_json({"problems": _as_data(error.problems)})
+        raise
+
+
+def _generate(config: str, folder: Path, facts: str | None, check: bool, force: bool, as_json: bool) -> int:
+    plan = plan_of(config, facts)
     artifacts = bundle(plan)
     _check_against_schema(plan, artifacts)
     report_warnings(plan.warnings)
     if check:
         from optimux.cli.difference import print_difference
 
-        return print_difference(artifacts, Path(output))
-    _write(plan, artifacts, Path(output), force, as_json)
+        return print_difference(artifacts, folder, as_json)
+    _write(plan, artifacts, folder, force, as_json)
     return 0
 
 
@@ -57,26 +64,36 @@ def _check_output(output: str) -> None:
         raise InvalidInput([Problem("--output", found, "a folder", "Name one; a dot is the current folder.")])
 
 
+def _as_data(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    return [{key: getattr(problem, key) for key in problem._fields} for problem in problems]
+
+
+def _echo_json(data: object) -> None:
+    import json
+
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
 def _write(plan: Plan, artifacts: Sequence[Artifact], folder: Path, force: bool, as_json: bool) -> None:
     from optimux.host.folder import write
 
     comparison = write(artifacts, folder, force=force)
     if as_json:
         import hashlib
-        import json
 
         files = [
             {"path": a.path, "mode": f"{a.mode:04o}", "sha256": hashlib.sha256(a.content).hexdigest()}
             for a in artifacts
         ]
-        warnings = [{key: getattr(w, key) for key in w._fields} for w in plan.warnings]
-        click.echo(json.dumps({"folder": str(folder), "files": files, "warnings": warnings}, indent=2))
+        _echo_json({"folder": str(folder), "files": files, "warnings": _as_data(plan.warnings)})
         return
     for artifact in artifacts:
         click.echo(folder / artifact.path)
     if comparison.is_current:
         say(f"{folder} is up to date: {len(artifacts)} files")
     else:
+        host = plan.host
+        say(f"planned for {host.distribution}, libvirt {host.libvirt}, QEMU {host.qemu}, Linux {host.kernel}")
         say(f"wrote {len(artifacts)} files to {folder}; {_next_step(artifacts)}")
 
 

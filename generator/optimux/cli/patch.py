@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.inputs import plan_of
 from optimux.cli.report import FAILED, report_warnings, say
 from optimux.errors import InvalidInput, Problem
-from optimux.facts import Facts, load_facts
-from optimux.options.load import read_config
 from optimux.patch import CONCERNS, Patched, domain_name, patch_domain
-from optimux.plan.resolve import plan_from
 
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, Plan
@@ -43,7 +41,7 @@ Concerns: """
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when something would change.")
 @click.option("-o", "--output", metavar="OUT", help="Write there, not to standard output.")
 @click.option("--in-place", is_flag=True, help="Write to DOMAIN.xml itself, with a backup beside it.")
-@click.option("--facts", metavar="FILE", help="What is known of the host, as `optimux detect --json` prints it.")
+@click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
 def command(
     config: str,
     domain: str,
@@ -58,7 +56,7 @@ def command(
 ) -> int:
     """Edit DOMAIN.xml (standard input by default) as CONFIG asks, and keep every byte that need not change."""
     _check_usage(config, domain, output, in_place)
-    plan = plan_from(read_config(config), load_facts(facts) if facts else Facts())
+    plan = plan_of(config, facts)
     document = _read(domain)
     patched = patch_domain(document, _choose(plan, vm, document), _words(only), _words(except_))
     _judge(plan, document, patched.document)

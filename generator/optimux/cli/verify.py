@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optimux.cli.inputs import plan_of
 from optimux.cli.report import DONE, FAILED, report_warnings, say
 from optimux.errors import InvalidInput, Problem
-from optimux.facts import Facts, load_facts
-from optimux.options.load import read_config
-from optimux.plan.resolve import plan_from
 from optimux.vm.checks import FAILED as CHECK_FAILED
 from optimux.vm.checks import PASSED, Check, subject_of
 from optimux.vm.errors import VmError
@@ -54,12 +52,12 @@ _TERMINATED = 143  # 128 and SIGTERM's number, as shells report it
 @click.option("--guest", is_flag=True, help="Also boot a small Linux guest and ask it what it sees.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--keep", metavar="DIR", help="Keep the logs here, also when all is well.")
-@click.option("--facts", metavar="FILE", help="What is known of the host, as `optimux detect --json` prints it.")
+@click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
 def command(
     config: str, name: str | None, firmware: str, guest: bool, as_json: bool, keep: str | None, facts: str | None
 ) -> int:
     """Boot what CONFIG generates in a throwaway QEMU, and check it in memory. Needs neither a GPU nor KVM."""
-    plan = plan_from(read_config(config), load_facts(facts) if facts else Facts())
+    plan = plan_of(config, facts)
     domains = _chosen(plan, name)
     report_warnings(plan.warnings)
     levels = ("host", *_FIRMWARE[firmware], *(("guest",) if guest else ()))

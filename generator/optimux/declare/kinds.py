@@ -55,6 +55,11 @@ def _number_text(value: object) -> str:
         return "a number of thousands of digits"
 
 
+def _quotes(value: object) -> str:
+    """The remedy for something that is no text: quotes, where quotes would make it one."""
+    return "Write it in quotes." if isinstance(value, bool | int | float) else ""
+
+
 class Kind(Generic[T]):
     """What values are allowed; ``allowed`` says it in words."""
 
@@ -123,7 +128,7 @@ class Text(Kind[str]):
 
     def load(self, value: object, path: str, problems: Problems) -> str:
         if not isinstance(value, str):
-            return self._refuse(value, path, problems, "Write it in quotes.")  # type: ignore[no-any-return]
+            return self._refuse(value, path, problems, _quotes(value))  # type: ignore[no-any-return]
         if len(value) > self.most:
             remedy = f"Shorten it to {self.most} characters."
             return self._refuse(value, path, problems, remedy)  # type: ignore[no-any-return]
@@ -166,7 +171,7 @@ class Parsed(Kind[T]):
 
     def load(self, value: object, path: str, problems: Problems) -> T:
         if not isinstance(value, str):
-            return self._refuse(value, path, problems, "Write it in quotes.")  # type: ignore[no-any-return]
+            return self._refuse(value, path, problems, _quotes(value))  # type: ignore[no-any-return]
         try:
             return self.parse(value)
         except ValueError as reason:

@@ -23,8 +23,10 @@ BAR_PATTERN = "(1|2|4|8|16|32|64|128|256|512|1024|2048|4096) ?[MG]iB"
 
 def _bar_size(text: str) -> Size:
     size = Size.parse(text)
-    if re.fullmatch(BAR_PATTERN, text) is None:
+    if not size.is_power_of_two:
         raise ValueError(f"no power of two; the next one is {power_of_two_mib(size.bytes / (1 << 20))}")
+    if re.fullmatch(BAR_PATTERN, text) is None:
+        raise ValueError("not from 1MiB to 4096GiB, in MiB or GiB")
     return size
 
 
@@ -58,7 +60,7 @@ def _ip_address(text: str) -> str:
     from ipaddress import ip_address
 
     try:
-        ip_address(text)
+        ip_address(text if "%" not in text else "")  # libvirt has no interface beside an address
     except ValueError:
         raise ValueError("neither four numbers up to 255 nor eight groups of hexadecimal digits") from None
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import count
 
@@ -35,6 +36,7 @@ def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
         _check(resolved[-1], f"disks[{index}]", wanted)
     _check_targets(resolved, wanted)
     _check_sources(resolved, wanted)
+    _check_places(resolved, wanted)
     return tuple(resolved)
 
 
@@ -60,7 +62,11 @@ def _letters(number: int) -> str:
 
 
 def _check(disk: Disk, path: str, wanted: Wanted) -> None:
-    if disk.source is None and disk.device == "disk":
+    if disk.iothread and disk.bus != "virtio":
+        wanted.error(f"{path}.iothread", disk.iothread, "virtio disks only", "Remove it.")
+    if disk.source is None and disk.bus == "usb":
+        wanted.error(f"{path}.source", "nothing", "an image, on USB", 'Name one, or use bus = "sata".')
+    elif disk.source is None and disk.device == "disk":
         wanted.error(f"{path}.source", "nothing", "a path", "Only a CD-ROM drive may be empty.")
     if disk.address and disk.bus not in PCI_BUSES:
         wanted.error(f"{path}.address", disk.address, "virtio or nvme disks only", "Use driveAddress.")
@@ -98,3 +104,28 @@ def _check_sources(disks: list[Disk], wanted: Wanted) -> None:
         if disk.source and not disk.readonly and first.setdefault(disk.source, index) != index:
             remedy = f"It is disks[{first[disk.source]}]'s; name another image, or set readonly on both."
             wanted.error(f"disks[{index}].source", disk.source, "each image once", remedy)
+
+
+def _check_places(disks: list[Disk], wanted: Wanted) -> None:
+    """Two disks at one place of a drive controller: stated, or by libvirt's rule of six SATA targets a controller."""
+    first: dict[tuple[str | None, str], int] = {}
+    for index, disk in enumerate(disks):
+        place = disk.drive_address or _sata_place(disk)
+        if place is not None and first.setdefault((disk.bus, place), index) != index:
+            key = "driveAddress" if disk.drive_address else "target"
+            remedy = f"disks[{first[(disk.bus, place)]}] is there already; move one of them."
+            wanted.error(f"disks[{index}].{key}", place, "each drive address once", remedy)
+
+
+def _sata_place(disk: Disk) -> str | None:
+    """Where libvirt puts a SATA disk without an address (virDomainDiskDefAssignAddress, src/conf/domain_conf.c)."""
+    if disk.bus != "sata" or disk.target is None:
+        return None
+    letters = disk.target.removeprefix("sd")
+    if not re.fullmatch("[a-z]+", letters):
+        return None
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("a") + 1
+    controller, unit = divmod(number - 1, 6)
+    return f"{controller}:0:0:{unit}"

@@ -11,7 +11,7 @@ from optimux.options.gpus import Gpu
 from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
 from optimux.options.vm import Vm
-from optimux.options.vm.compute import CpuTune
+from optimux.options.vm.compute import CpuTune, Topology
 from optimux.plan.checks import check_domain, check_together
 from optimux.plan.cpus import canonical_cpus
 from optimux.plan.disks import in_libvirts_order, resolve_disks
@@ -60,6 +60,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         uuid=(vm.uuid or _uuid_of(name)).lower(),
         machine=_machine(wanted),
         vcpus=wanted.vcpus,
+        topology=vm.cpu.topology or Topology(cores=wanted.vcpus, threads=1),
         vm=_settled(vm),
         disks=in_libvirts_order(disks),
         hyperv=resolve_hyperv(wanted),

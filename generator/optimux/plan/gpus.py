@@ -20,10 +20,12 @@ def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> t
         _check_power(gpu, path, findings)
         _check_passed(gpu, path, findings)
         _check_slot(gpu, path, findings)
+        _advise_drivers(gpu, path, facts, findings)
         if facts.devices:
             _check_present(gpu, path, facts, findings)
             _check_group(gpu, path, facts, findings)
             _check_twins(given, gpu, path, facts, findings)
+    _advise_module_wide(gpus, findings)
     return tuple(_planned(name, gpu) for name, gpu in gpus.items())
 
 
@@ -76,6 +78,9 @@ def _check_present(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> Non
         if device is None:
             remedy = "Compare with lspci -Dnn, or detect again."
             findings.error(f"{path}.{key}.address", function.address, "a device that the facts show", remedy)
+        elif device.is_bridge:
+            remedy = "Leave bridges out: they stay with the host, and do not hold a group."
+            findings.error(f"{path}.{key}.address", f"{function.address}, a bridge", "no bridge", remedy)
         elif device.id != function.id:
             remedy = f"Write {device.id}."
             findings.error(f"{path}.{key}.id", function.id, f"{device.id}, which is at {function.address}", remedy)
@@ -103,3 +108,23 @@ def _check_twins(given: set[Address], gpu: Gpu, path: str, facts: Facts, finding
         if twins:
             found = f"{function.id}, which {twins[0].address} has too"
             findings.error(f"{path}.{key}.id", found, "an id of its own", f'Set {path}.bind = "address".')
+
+
+def _advise_drivers(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
+    """Only the facts, or the user, can tell what drives a device that is no GPU."""
+    if gpu.bind == "libvirt" or gpu.softdeps is not None:
+        return
+    for index, device in enumerate(gpu.other_devices):
+        if facts.device(device.address) is None:
+            found = f"{device.address} with an unknown driver"
+            remedy = f"Name it in {path}.softdeps, beside the GPU's, or give --facts: it must load after vfio-pci."
+            findings.warn(f"{path}.otherDevices[{index}]", found, "a driver that waits for vfio-pci", remedy)
+
+
+def _advise_module_wide(gpus: Mapping[str, Gpu], findings: Findings) -> None:
+    """disable_idle_d3 is a parameter of the module, not of a device."""
+    keeping = [name for name, gpu in gpus.items() if gpu.disable_idle_d3]
+    for name, gpu in gpus.items():
+        if keeping and gpu.d3cold_allowed:
+            remedy = f"gpus.{keeping[0]}.disableIdleD3 keeps every card of vfio-pci awake; set it for both or none."
+            findings.warn(f"gpus.{name}.d3coldAllowed", "true", "false beside disableIdleD3", remedy)

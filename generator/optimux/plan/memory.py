@@ -66,7 +66,10 @@ def _size(key: str, vm: Vm, table: LookingGlass, findings: Findings) -> Size:
     size = table.size or needed
     limit = rules()["lookingGlass"]["kvmfrBelowMiB"]
     if table.memory == "kvmfr" and size.mib >= limit:
-        findings.error(f"{path}.size", size, f"below {limit}MiB for kvmfr", f'Use {needed}, or memory = "shm".')
+        key, remedy = (
+            ("size", f'Use {needed}, or memory = "shm".') if table.size else ("displays", 'Use memory = "shm".')
+        )
+        findings.error(f"{path}.{key}", size, f"below {limit}MiB for kvmfr", remedy)
     _check_fit(path, table, size, findings)
     return size
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from optimux.options.gpus import Rom
     from optimux.options.looking_glass import LookingGlass
     from optimux.options.vm import Vm
+    from optimux.options.vm.compute import Topology
     from optimux.options.vm.devices import Disk
     from optimux.pci import Address, Id
     from optimux.plan.battery import Battery
@@ -115,6 +116,7 @@ class DomainPlan(Record):
     uuid: str
     machine: str
     vcpus: int
+    topology: Topology  # the user's, or one socket with a core for each vCPU
     vm: Vm
     disks: tuple[Disk, ...]  # bus, format, discard, readonly and target filled in
     hyperv: tuple[Enlightenment, ...]  # in libvirt's order

@@ -24,6 +24,8 @@ def place(wanted: Wanted) -> Places:
     """Lay the guest out: the user's addresses first, then what must be somewhere, then the root ports for all."""
     vm = wanted.vm
     layout = Layout(wanted.findings)
+    if vm.pci.gpu.function:
+        wanted.error("pci.gpu", vm.pci.gpu, "an address of function 0", f"Write {vm.pci.gpu.at_function(0)}.")
     functions = _functions(wanted, layout)
     layout.take(f"{wanted.path}.pci.ivshmem", vm.pci.ivshmem if wanted.memory else None)
     for path, explicit in explicit_addresses(wanted):

@@ -31,6 +31,9 @@ def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
     if distribution is None:
         words = ", ".join(f'"{word}"' for word in DISTRIBUTIONS)
         findings.error("host.distribution", "nothing", f"one of {words}", "State it, or give --facts.")
+    elif facts.distribution not in (None, distribution):
+        remedy = f"The files are for {distribution}; are these the facts of another machine?"
+        findings.warn("host.distribution", distribution, f"{facts.distribution}, as the facts say", remedy)
     cpu_vendor = host.cpu_vendor or facts.cpu.vendor
     if cpu_vendor is None:
         findings.error("host.cpuVendor", "nothing", '"intel" or "amd"', "State it, or give --facts.")

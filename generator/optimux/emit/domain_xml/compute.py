@@ -51,7 +51,7 @@ def cpu(domain: DomainPlan) -> Element:
     options = domain.vm.cpu
     return element(
         "cpu",
-        _topology(options.topology),
+        _topology(domain.topology),
         _cache(options.cache),
         _max_phys_addr(options.max_phys_addr),
         *(element("feature", policy=policy, name=name) for name, policy in domain.cpu_features),
@@ -67,9 +67,7 @@ def _cache(mode: str | None) -> Element | None:
     return element("cache", level="3" if mode == "emulate" else None, mode=mode) if mode != "none" else None
 
 
-def _topology(topology: Topology | None) -> Element | None:
-    if topology is None:
-        return None
+def _topology(topology: Topology) -> Element:
     return element(
         "topology",
         sockets=topology.sockets,

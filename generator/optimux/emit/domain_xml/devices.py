@@ -171,7 +171,7 @@ def sound(options: Sound) -> Iterator[Element]:
             pci_address_of(options.address),
             model=options.model,
         )
-    yield element("audio", id="1", type_=options.backend)
+    yield element("audio", id="1", type_=options.backend if options.model != "none" else "none")
 
 
 def video(domain: DomainPlan) -> Element:

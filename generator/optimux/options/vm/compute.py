@@ -45,10 +45,10 @@ class Topology(Declared):
 
 class MaxPhysAddr(Declared):
     mode = option("mode", Choice("passthrough", "emulate"), "passthrough", doc="Where the width comes from.")
-    bits = option("bits", Int(32, 64), None, doc="The width itself, with mode emulate only.", unit="bits", example=42)
+    bits = option("bits", Int(32, 52), None, doc="The width itself, with mode emulate only.", unit="bits", example=42)
     limit = option(
         "limit",
-        Int(32, 64),
+        Int(32, 52),
         None,
         doc="Upper bound with mode passthrough; libvirt 9.3 and newer. Set it to the IOMMU's width when QEMU says "
         "VFIO_MAP_DMA failed: -22.",
@@ -74,7 +74,10 @@ class Cpu(Declared):
         example="emulate",
     )
     topology = option(
-        "topology", Table(Topology), None, doc="Sockets, dies, cores, threads. Null leaves it to libvirt."
+        "topology",
+        Table(Topology),
+        None,
+        doc="Sockets, dies, cores, threads. Null is one socket with a core for each of vcpus.",
     )
     max_phys_addr = option("maxPhysAddr", Table(MaxPhysAddr), None, doc="Width of guest physical addresses.")
     require = option("require", ListOf(FEATURE), (), doc="CPU features the guest must have.", example=["invtsc"])

@@ -58,7 +58,9 @@ class Vm(Declared):
     )
     memory = option("memory", SIZE, doc="The guest's memory.", example="16GiB")
     memory_backing = option("memoryBacking", Table(MemoryBacking), MemoryBacking(), doc="What backs the memory.")
-    vcpus = option("vcpus", Int(1, 1024), None, doc="Virtual CPUs. Null is the topology's product.", example=16)
+    vcpus = option(
+        "vcpus", Int(1, 1024), None, doc="Virtual CPUs. Null is the topology's product, or 4 without one.", example=16
+    )
     cpu = option("cpu", Table(Cpu), Cpu(), doc="What CPU the guest sees.")
     cpu_tune = option("cpuTune", Table(CpuTune), CpuTune(), doc="Pinning, and iothreads.")
     smbios = option("smbios", Table(Smbios), None, doc="SMBIOS strings.")

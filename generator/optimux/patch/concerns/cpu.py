@@ -26,7 +26,7 @@ def cpu(draft: Draft) -> None:
         draft.did(f"added <cpu mode='{options.mode}'>", _WHY)
     elif node.get("mode", "custom") != options.mode:
         _switch(draft, node, wanted)
-    _topology(draft, node, wanted.child("topology"))
+    _topology(draft, node, wanted.child("topology") if options.topology else None)
     _cache(draft, node, wanted.child("cache"))
     _width(draft, node, wanted.child("maxphysaddr"))
     for feature in wanted.all("feature"):

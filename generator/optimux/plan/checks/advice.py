@@ -14,6 +14,16 @@ def advise_looking_glass(wanted: Wanted) -> None:
         wanted.warn("inputs", "a tablet", "no tablet with B7", "Its pointer fights the client's; remove it.")
     if not vm.spice.enable:
         wanted.warn("spice.enable", "false", "true", "Without it the client has no input, sound, clipboard.")
+    elif vm.spice.listen == "none":
+        wanted.warn("spice.listen", "none", "address", "Looking Glass' client cannot reach it.")
+    spice = {key.lower(): value for key, value in wanted.looking_glass.client.get("spice", {}).items()}
+    if spice.get("enable") is False:
+        remedy = "It loses sound and clipboard; spice.input = false turns off input alone."
+        wanted.findings.warn("lookingGlass.client.spice.enable", "false", "true", remedy)
+    windows = wanted.looking_glass.windows
+    if wanted.looking_glass.release == "idd" and windows != type(windows)():
+        remedy = "The idd release captures and shows by itself; remove it."
+        wanted.findings.warn("lookingGlass.windows", "settings of B7", "none with idd", remedy)
     if any(item.grab_toggle == "scrolllock" for item in vm.evdev):
         remedy = "Scroll Lock is the client's escape key; choose another."
         wanted.warn("evdev", "grabToggle scrolllock", "another key", remedy)

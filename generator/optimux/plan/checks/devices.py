@@ -5,6 +5,9 @@ from __future__ import annotations
 from optimux.plan.wanted import Wanted
 from optimux.rules import rules, since
 
+# No file that a distribution or a user keeps for something else is called so.
+TABLE_ENDINGS = (".aml", ".dat", ".bin")
+
 
 def check_devices(wanted: Wanted) -> None:
     """Everything about a VM's firmware and devices that libvirt's own rules do not cover."""
@@ -42,6 +45,9 @@ def _check_battery(wanted: Wanted) -> None:
     if refused and wanted.platform.security_module == "apparmor":
         remedy = "Use /var/lib/libvirt/acpi/…, or leave it out."
         wanted.error("battery.path", table, f"nothing below {refused}, which AppArmor refuses", remedy)
+    elif not table.endswith(TABLE_ENDINGS):
+        allowed = f"a name that ends in {', '.join(TABLE_ENDINGS)}"
+        wanted.error("battery.path", table, allowed, "The file is ours alone; name one that nothing else has.")
 
 
 def _check_iommufd(wanted: Wanted) -> None:
@@ -76,6 +82,7 @@ def _check_devices(wanted: Wanted) -> None:
             wanted.error(f"serials[{index}].path", found, "a path with file or unix", "Match type and path.")
     _check_spice(wanted)
     _check_boot_order(wanted)
+    _check_doubles(wanted)
     if vm.smbios and "uuid" in vm.smbios.system:
         stated = vm.smbios.system["uuid"].lower()
         if stated != (vm.uuid or "").lower():
@@ -103,3 +110,15 @@ def _check_boot_order(wanted: Wanted) -> None:
             wanted.error(f"{key}.bootOrder", order, "each number once", f"It is {seen[order]}'s.")
         elif order is not None:
             seen[order] = f"{wanted.path}.{key}"
+
+
+def _check_doubles(wanted: Wanted) -> None:
+    """Channels at one port, and USB devices given twice."""
+    vm = wanted.vm
+    ports = [(f"channels[{i}].port", str(channel.port)) for i, channel in enumerate(vm.channels) if channel.port]
+    devices = [(f"usb.hostDevices[{i}].id", str(device.id)) for i, device in enumerate(vm.usb.host_devices)]
+    for used in (ports, devices):
+        first: dict[str, str] = {}
+        for key, value in used:
+            if first.setdefault(value, key) != key:
+                wanted.error(key, value, "each once", f"It is {first[value]}'s already.")

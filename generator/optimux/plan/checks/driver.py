@@ -106,6 +106,9 @@ def _check_strings(wanted: Wanted) -> None:
     vm = wanted.vm
     if vm.sound.codec and vm.sound.model not in ("ich6", "ich9"):
         wanted.error("sound.codec", vm.sound.codec, "a codec with ich6 or ich9", "Remove it.")
+    release = vm.smbios.bios.get("release") if vm.smbios else None
+    if release is not None and not re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", release):
+        wanted.error("smbios.bios.release", release, "two numbers joined by a dot", "QEMU reads it as such.")
     date = vm.smbios.bios.get("date") if vm.smbios else None
     if date is not None and not re.fullmatch(
         r"(0[1-9]|1[0-2])/(0[1-9]|[12][0-9]|3[01])/((19|20)[0-9]{2}|[0-9]{2})", date

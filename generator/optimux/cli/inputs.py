@@ -1,0 +1,32 @@
+"""What several verbs begin with: a configuration, perhaps facts, and the plan from both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from optimux.errors import InvalidInput, Problem
+from optimux.facts import Facts, load_facts
+from optimux.options.load import read_config
+from optimux.plan.model import Plan
+from optimux.plan.resolve import plan_from
+
+T = TypeVar("T")
+
+
+def plan_of(config: str, facts: str | None) -> Plan:
+    """The plan. Raises ``InvalidInput`` with the problems of both files where neither can be read."""
+    problems: list[Problem] = []
+    data = _read(lambda: read_config(config), problems)
+    known = _read(lambda: load_facts(facts), problems) if facts else Facts()
+    if problems or known is None:
+        raise InvalidInput(problems)
+    return plan_from(data, known)
+
+
+def _read(read: Callable[[], T], problems: list[Problem]) -> T | None:
+    try:
+        return read()
+    except InvalidInput as error:
+        problems += error.problems
+        return None
