@@ -34,6 +34,14 @@ def test_the_client_is_of_the_release() -> None:
     assert len(elsewhere(plan(lookingGlass={"installClient": False}))) == 1
 
 
+def test_fedoras_default_network_is_a_package_of_its_own() -> None:
+    name, fedora = "libvirt-daemon-config-network", {"distribution": "fedora"}
+    bridged = {"memory": "1GiB", "networks": [{"type": "bridge", "source": "br0"}]}
+    assert name in package_names(plan(host=fedora))
+    assert name not in package_names(plan(host=fedora, vms={"a": bridged}))
+    assert name not in package_names(plan())
+
+
 def test_installing_comes_first() -> None:
     assert commands(plan())[0].startswith("apt-get install qemu-system-x86 ")
 

@@ -33,7 +33,8 @@ class HostLines(Record):
 
     ``lines`` are without line ends. ``anchor`` is a regular expression in multi-line mode: what it matches first
     becomes our lines; ``None``, or no match, appends them. With a ``separator`` the anchor matches the part of a line
-    before its words, and our words are added to those that stand there. ``emit.merge`` does it.
+    before its words, and our words are added to those that stand there. ``emit.merge`` does it. ``how`` tells a person
+    the same, in the imperative; with an anchor it names what the anchor matches.
     """
 
     path: str
@@ -43,6 +44,7 @@ class HostLines(Record):
     mode: int = 0o644
     owner: str = "root:root"
     separator: str | None = None
+    how: str = "append at the end of the file, unless it is there already; the file may not exist yet"
 
 
 class HostCommand(Record):

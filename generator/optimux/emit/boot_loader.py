@@ -14,6 +14,9 @@ GRUB_DROP_IN = "/etc/default/grub.d/optimux.cfg"
 GRUB = "/etc/default/grub"
 CMDLINE = "/etc/kernel/cmdline"
 _PURPOSE = "kernel parameters"
+# The line adds to the user's own setting: whoever puts it in that one's place loses root= or cryptdevice=.
+_GRUB_HOW = "append at the end of the file; replace only an earlier line that ends in `# Optimux`, never your own"
+_CMDLINE_HOW = "add the words that are missing to the end of the line that is there; keep every word of its own"
 _GRUB_PLAIN = re.compile(r"[A-Za-z0-9_.,:=/@%+-]+")
 # What kernel-install(8) itself takes while the file is missing.
 _SEED_CMDLINE = (
@@ -38,7 +41,8 @@ def _grub(host: HostPlan) -> list[HostEntry]:
         entry = HostFile(GRUB_DROP_IN, commented("kernel parameters.", [line]), _PURPOSE)
     else:
         # A shell script: a line at its end adds to what the user wrote above, and is found again by its comment.
-        entry = HostLines(GRUB, (f"{line} # Optimux",), r"^GRUB_CMDLINE_LINUX_DEFAULT=.* # Optimux$", _PURPOSE)
+        anchor = r"^GRUB_CMDLINE_LINUX_DEFAULT=.* # Optimux$"
+        entry = HostLines(GRUB, (f"{line} # Optimux",), anchor, _PURPOSE, how=_GRUB_HOW)
     command = rules()["hostCommands"]["grub"][host.distribution]
     return [entry, HostCommand(command, "writes GRUB's menu with the new kernel parameters")]
 
@@ -55,10 +59,11 @@ def _in_double_quotes(text: str) -> str:
 
 def _systemd_boot(host: HostPlan) -> list[HostEntry]:
     """/etc/kernel/cmdline, from which kernel-install and mkinitcpio make boot entries and unified images."""
+    words = (" ".join(host.kernel_params),)
     purpose = f"{_PURPOSE}; in loader entries written by hand, add them to the line 'options' instead"
     return [
         HostCommand(_SEED_CMDLINE, f"starts {CMDLINE}, where it is missing, with what runs now", first=True),
-        HostLines(CMDLINE, (" ".join(host.kernel_params),), r"^(?![ \t]*#)(?=.*\S)", purpose, separator=" "),
+        HostLines(CMDLINE, words, r"^(?![ \t]*#)(?=.*\S)", purpose, separator=" ", how=_CMDLINE_HOW),
         _renew_entries(host),
     ]
 

@@ -7,6 +7,7 @@ from optimux.emit.apparmor import apparmor_entries
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile
 from optimux.emit.boot_loader import boot_loader_entries
 from optimux.emit.initramfs import initramfs_entries
+from optimux.emit.libvirt_start import libvirt_start_entries
 from optimux.emit.looking_glass_client import client_entries
 from optimux.emit.modprobe import modprobe_entries
 from optimux.emit.modules_load import modules_load_entries
@@ -27,6 +28,7 @@ _EMITTERS = (
     tmpfiles_entries,
     apparmor_entries,
     qemu_conf_entries,
+    libvirt_start_entries,
     user_entries,
     client_entries,
     scream_entries,

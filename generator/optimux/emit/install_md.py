@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
+from optimux.emit.libvirt_start import VIRSH
 from optimux.emit.packages import elsewhere
 from optimux.plan.model import Plan
 
 _INTRO = ("# Installing on this host", "", "As root, in this folder. `host/manifest.json` says the same for programs.")
+_OTHER_VERSIONS = """\
+For other versions state `host.libvirtVersion`, `host.qemuVersion`, `host.kernelVersion`, or give `--facts`, and
+generate again."""
 _SELINUX = """\
 Nobody has published an SELinux policy for kvmfr. If a VM may not open `/dev/kvmfr0`, `ausearch -m avc -ts recent` shows
 what was denied, and `audit2allow` turns that into a policy module."""
@@ -24,9 +28,16 @@ def install_md(plan: Plan, entries: Sequence[HostEntry]) -> str:
         ("Merge", [line for entry in entries if isinstance(entry, HostLines) for line in _merge(entry)][:-1]),
         ("Run", _commands(command for command in commands if not command.first)),
         ("Reboot and check", _checks(plan)),
+        ("Define the VMs", _definitions(plan)),
     ]
     body = [line for title, lines in sections if lines for line in ("", f"## {title}", "", *lines)]
-    return "\n".join([*_INTRO, *body, ""])
+    return "\n".join([*_INTRO, "", *_planned_for(plan), *body, ""])
+
+
+def _planned_for(plan: Plan) -> list[str]:
+    host = plan.host
+    versions = f"libvirt {host.libvirt}, QEMU {host.qemu}, Linux {host.kernel}"
+    return [f"Planned for {host.distribution.capitalize()}: {versions}.", _OTHER_VERSIONS]
 
 
 def _code(lines: Iterable[str]) -> list[str]:
@@ -58,25 +69,31 @@ def _copy(file: HostFile) -> str:
 
 
 def _merge(entry: HostLines) -> Iterator[str]:
-    yield f"{_sentence(entry.purpose)}: {_how(entry)}"
+    yield f"{_sentence(entry.purpose)}."
+    yield f"In `{entry.path}`, {entry.how}:"
     yield from ("", "```", *entry.lines, "```", "")
-
-
-def _how(entry: HostLines) -> str:
-    if entry.separator:
-        return f"in `{entry.path}`, complete the line that is there with these words, or add it."
-    if entry.anchor:
-        return f"in `{entry.path}`, in place of the same setting, or at the end."
-    return f"at the end of `{entry.path}`, which may not exist yet."
 
 
 def _checks(plan: Plan) -> list[str]:
     lines = ["Reboot, then:", "", *_code(_check_commands(plan))]
     if plan.host.security_module == "selinux" and plan.kvmfr:
         lines += ["", _SELINUX]
-    if plan.domains:
-        lines += ["", "`virsh define domains/NAME.xml` makes a VM known to libvirt."]
     return lines
+
+
+def _definitions(plan: Plan) -> list[str]:
+    """What makes the VMs known to libvirt, and who may start them."""
+    from shlex import quote
+
+    if not plan.domains:
+        return []
+    files = (quote(f"domains/{domain.key}.xml") for domain in plan.domains)
+    users = dict.fromkeys(memory.user for memory in plan.memories if memory.user) or ("USER",)
+    return [
+        *_code(f"{VIRSH} define {file}" for file in files),
+        *("", "Root and the members of the group `libvirt`, who are as powerful, may start them:", ""),
+        *_code(f"usermod -aG libvirt {quote(user)}" for user in users),
+    ]
 
 
 def _check_commands(plan: Plan) -> Iterator[str]:

@@ -17,7 +17,7 @@ def host_artifacts(plan: Plan, entries: Sequence[HostEntry]) -> list[Artifact]:
     files = [entry for entry in entries if isinstance(entry, HostFile)]
     return [
         *(Artifact(source(entry), entry.data, entry.mode) for entry in files),
-        Artifact(MANIFEST, manifest_json(entries).encode()),
+        Artifact(MANIFEST, manifest_json(plan, entries).encode()),
         Artifact("INSTALL.md", install_md(plan, entries).encode()),
     ]
 
@@ -30,11 +30,18 @@ def source(entry: HostFile) -> str:
     return f"host{entry.path}"
 
 
-def manifest_json(entries: Sequence[HostEntry]) -> str:
-    """Every entry with its kind: ``file``, ``lines`` (merged as ``HostLines`` says) or ``command``."""
+def manifest_json(plan: Plan, entries: Sequence[HostEntry]) -> str:
+    """What it was planned for, and every entry by kind: ``file``, ``lines`` (see ``HostLines``) or ``command``."""
     import json
 
-    return json.dumps({"version": 1, "entries": [_described(entry) for entry in entries]}, indent=2) + "\n"
+    described = [_described(entry) for entry in entries]
+    return json.dumps({"version": 1, "plannedFor": _planned_for(plan), "entries": described}, indent=2) + "\n"
+
+
+def _planned_for(plan: Plan) -> dict[str, str]:
+    host = plan.host
+    versions = {"libvirt": str(host.libvirt), "qemu": str(host.qemu), "kernel": str(host.kernel)}
+    return {"distribution": host.distribution, **versions}
 
 
 def _described(entry: HostEntry) -> dict[str, Any]:

@@ -12,6 +12,10 @@ ANCHOR = (
     r"^[ \t]*cgroup_device_acl[ \t]*=[ \t]*\[[^\]]*\]"
     r"|^#[ \t]*cgroup_device_acl[ \t]*=[ \t]*\[[^\]]*\](?![\s\S]*^[ \t]*cgroup_device_acl)"
 )
+_HOW = (
+    "replace the setting `cgroup_device_acl`, or libvirt's example of it in a comment; where there is neither, append "
+    "at the end of the file. Devices that your list had beyond these must stay in it"
+)
 
 
 def qemu_conf_entries(plan: Plan) -> list[HostEntry]:
@@ -22,6 +26,6 @@ def qemu_conf_entries(plan: Plan) -> list[HostEntry]:
     lines = ("cgroup_device_acl = [", *devices, "]")
     services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.distribution])
     return [
-        HostLines(PATH, lines, ANCHOR, "lets guests open the kvmfr devices", mode=0o600),
+        HostLines(PATH, lines, ANCHOR, "lets guests open the kvmfr devices", mode=0o600, how=_HOW),
         HostCommand(f"systemctl try-restart {services}", "has libvirt read qemu.conf"),
     ]

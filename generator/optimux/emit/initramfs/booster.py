@@ -6,10 +6,11 @@ from optimux.emit.artifact import HostEntry, HostLines
 from optimux.plan.model import Plan
 
 CONF = "/etc/booster.yaml"
+_HOW = "add the modules that are missing to the setting `modules_force_load`; where there is none, append the line"
 
 
 def entries(plan: Plan) -> list[HostEntry]:
     """Our modules added to ``modules_force_load``."""
     lines = (f"modules_force_load: {','.join(plan.host.early_modules)}",)
     purpose = "puts vfio-pci into the initramfs and loads it there"
-    return [HostLines(CONF, lines, r"^modules_force_load:[ \t]*", purpose, separator=",")]
+    return [HostLines(CONF, lines, r"^modules_force_load:[ \t]*", purpose, separator=",", how=_HOW)]
