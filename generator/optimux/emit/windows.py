@@ -27,14 +27,19 @@ _REGISTRY_COLUMNS = 80  # regedit breaks its own exports there
 
 
 def windows_artifacts(plan: Plan) -> list[Artifact]:
-    """The folder ``windows/KEY/`` of each VM whose picture comes back by Looking Glass."""
+    """The folder ``windows/KEY/`` of each VM with Windows whose picture comes back by Looking Glass."""
     artifacts: list[Artifact] = []
     for domain in plan.domains:
-        if domain.memory is not None and domain.looking_glass.enable:
+        if domain.memory is not None and domain.looking_glass.enable and is_windows(domain):
             files = _files(domain, domain.memory.release)
             files["README.txt"] = _text(readme(domain, tuple(files)))
             artifacts.extend(Artifact(f"windows/{domain.key}/{name}", data) for name, data in files.items())
     return artifacts
+
+
+def is_windows(domain: DomainPlan) -> bool:
+    """By libosinfo's id, such as http://microsoft.com/win/11."""
+    return "microsoft.com" in domain.vm.os_id
 
 
 def _files(domain: DomainPlan, release: str) -> dict[str, bytes]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optimux.emit.windows_virtio import virtio_steps
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from optimux.plan.model import DomainPlan
 
 _HOST_FOLDER = r"C:\Program Files\Looking Glass (host)"
+_GPU_DRIVER = "Install the driver of the GPU's vendor."
 _VDD = r"""Install Virtual-Display-Driver:
     winget install --id=VirtualDrivers.Virtual-Display-Driver -e
 Copy vdd_settings.xml into C:\VirtualDisplayDriver, over the one that is there."""
@@ -31,8 +34,7 @@ def readme(domain: DomainPlan, files: Collection[str]) -> str:
     """Numbered steps for the VM's release and files. Lines end in line feeds."""
     memory = domain.memory
     release = memory.release if memory else domain.looking_glass.release
-    steps = ["Install the driver of the GPU's vendor.", *(_idd() if release == "idd" else _b7(domain, files))]
-    steps.append(_AGENT)
+    steps = [*virtio_steps(domain), _GPU_DRIVER, *(_idd() if release == "idd" else _b7(domain, files)), _AGENT]
     if domain.looking_glass.scream.enable:
         steps.append(_SCREAM)
     size = f", shared memory {memory.size} at {memory.path} on the host" if memory else ""
