@@ -1,0 +1,89 @@
+"""./dev generate: what it hands on to the command is what was asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+CONFIG = CHECKOUT / "examples" / "bookworm.toml"
+OPTIMUX = f"#!{sys.executable}\nfrom optimux.cli import main\nmain()\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The script with an environment that is set up already: only ``optimux`` is in it, the real one."""
+    folder = tmp_path / "checkout"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(CHECKOUT / "dev", folder)
+    shutil.copy(CHECKOUT / "pyproject.toml", folder)
+    (folder / "examples").symlink_to(CHECKOUT / "examples")
+    key = hashlib.sha256(f"{folder}\n".encode() + (CHECKOUT / "pyproject.toml").read_bytes()).hexdigest()[:16]
+    (folder / ".venv" / "stamp-runtime").write_text(f"{key}\n")
+    optimux = folder / ".venv" / "bin" / "optimux"
+    optimux.write_text(OPTIMUX)
+    optimux.chmod(0o755)
+    return folder
+
+
+def generate(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run in the folder above the checkout, with a configuration on standard input."""
+    with CONFIG.open() as stdin:
+        return subprocess.run(
+            ["bash", checkout / "dev", "generate", *arguments],
+            cwd=checkout.parent, stdin=stdin, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+
+def is_of(config: str, bundle: Path) -> bool:
+    """Only bookworm's configuration is planned for libvirt 9.0."""
+    return ("libvirt 9.0" in (bundle / "INSTALL.md").read_text()) == (config == "bookworm")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "config", "folder"),
+    [
+        ([], "omen-17", "out"),
+        (["-o", "zz"], "omen-17", "zz"),
+        (["-ozz"], "omen-17", "zz"),
+        (["--output=zz"], "omen-17", "zz"),
+        (["--output", "zz", "--"], "omen-17", "zz"),
+        ([str(CONFIG)], "bookworm", "out"),
+        ([str(CONFIG), "-o", "zz"], "bookworm", "zz"),
+        (["--output=zz", str(CONFIG)], "bookworm", "zz"),
+        (["-o", "zz", "--force", "--", str(CONFIG)], "bookworm", "zz"),
+        (["-", "-o", "zz"], "bookworm", "zz"),
+        (["-ozz", "--", "-"], "bookworm", "zz"),
+    ],
+)
+def test_configuration_and_folder(checkout: Path, arguments: list[str], config: str, folder: str) -> None:
+    ran = generate(checkout, *arguments)
+    assert ran.returncode == 0, ran.stderr
+    assert {path.name for path in checkout.parent.iterdir()} == {"checkout", folder}
+    assert is_of(config, checkout.parent / folder)
+    assert f"files to {folder};" in ran.stderr
+    assert ("no CONFIG given" in ran.stderr) == (config == "omen-17")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["-o", "zz", "--help"]])
+def test_help_is_help_alone(checkout: Path, arguments: list[str]) -> None:
+    ran = generate(checkout, *arguments)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("Usage: optimux generate ")
+    assert [path.name for path in checkout.parent.iterdir()] == ["checkout"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["-o"], "requires an argument"), (["a.toml", "b.toml"], "b.toml"), (["--", "--help"], "--help")],
+)
+def test_mistakes_are_the_commands_to_name(checkout: Path, arguments: list[str], words: str) -> None:
+    ran = generate(checkout, *arguments)
+    assert ran.returncode == 2
+    assert words in ran.stderr
+    assert [path.name for path in checkout.parent.iterdir()] == ["checkout"]
