@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from first_level.fixtures import by_address, by_id, group_by_machine, without_files
+from first_level.fixtures import (
+    by_address,
+    by_id,
+    domain,
+    group_by_machine,
+    kvmfr,
+    module,
+    second_level,
+    without_files,
+)
 from optimux.vm.busybox import find_busybox
 from optimux.vm.errors import VmError
 from optimux.vm.kernel import find_kernel
@@ -15,7 +24,16 @@ from optimux.vm.programs import find_ovmf, find_qemu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["by_address", "by_id", "without_files"]  # fixtures that pytest finds here
+# Fixtures that pytest finds here.
+__all__ = [
+    "by_address",
+    "by_id",
+    "domain",
+    "kvmfr",
+    "module",
+    "second_level",
+    "without_files",
+]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

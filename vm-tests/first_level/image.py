@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from first_level.configs import USER
 from optimux.emit.artifact import HostCommand, HostFile, HostLines
 from optimux.emit.merge import merged
 from optimux.record import Record
@@ -80,9 +81,11 @@ def build_image(
             session.put(path, content, 0o755 if content[:2] in ("#!", b"#!") else 0o644)
         for link, target in _LINKS.items():
             session.run(["sh", "-c", 'mkdir -p "${2%/*}" && ln -s "$1" "$2"', "link", target, link])
+        session.run(["useradd", "--create-home", USER])
         for entry in entries:
             _install(session, entry)
         release = session.run(["ls", "/lib/modules"]).stdout.split()[0]
+        session.run(["depmod", release])
         session.run(["update-initramfs", "-u", "-k", release], timeout=_BUILD_SECONDS)
         kernel = _copied(session, f"/boot/vmlinuz-{release}", folder / "vmlinuz")
         initrd = _copied(session, f"/boot/initrd.img-{release}", folder / "initrd.img")

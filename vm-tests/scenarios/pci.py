@@ -26,3 +26,13 @@ def attribute(address: str, name: str) -> str:
 def write(address: str, name: str, text: str) -> None:
     """Write an attribute."""
     (DEVICES / address / name).write_text(text)
+
+
+def bind(address: str, name: str) -> None:
+    """Give the function to a driver, whoever has it."""
+    if driver(address):
+        write(address, "driver/unbind", address)
+    write(address, "driver_override", name)
+    (DEVICES.parent / "drivers_probe").write_text(address)
+    if driver(address) != name:
+        raise RuntimeError(f"{address} is bound to {driver(address)}, not to {name}")

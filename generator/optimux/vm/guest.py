@@ -26,16 +26,19 @@ _QUICK = ("quiet", "mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=rel
 def guest_machine(
     machine: Machine, kernel: LinuxKernel, token: str, supplies: Sequence[str] = (), frame_mib: int = 0
 ) -> Machine:
-    """``machine`` with the guest in it. Raises ``VmError`` where there is no busybox.
+    """``machine`` with the guest in it. Raises ``VmError`` where there is no busybox."""
+    image = initramfs(kernel, find_busybox())
+    direct = Kernel(str(kernel.image), str(image), guest_parameters(token, supplies, frame_mib))
+    return machine.replace(kernel=direct, memory_mib=max(machine.memory_mib, _MEMORY_MIB))
+
+
+def guest_parameters(token: str, supplies: Sequence[str] = (), frame_mib: int = 0) -> str:
+    """The guest's kernel command line.
 
     The guest waits for the power ``supplies`` to appear before it reports, and writes a frame of ``frame_mib`` MiB.
     """
     words = ["console=ttyS0", "panic=-1", *_QUICK, f"token={token}", f"supplies={','.join(supplies)}"]
-    if frame_mib:
-        words.append(f"frame={frame_mib}")
-    image = initramfs(kernel, find_busybox())
-    direct = Kernel(str(kernel.image), str(image), " ".join(words))
-    return machine.replace(kernel=direct, memory_mib=max(machine.memory_mib, _MEMORY_MIB))
+    return " ".join([*words, f"frame={frame_mib}"] if frame_mib else words)
 
 
 def await_report(run: Run, token: str) -> GuestReport:

@@ -1,0 +1,58 @@
+"""libvirt inside the first level, through virsh."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+_SECONDS = 120
+QEMU_CONF = Path("/etc/libvirt/qemu.conf")
+
+
+def start(xml: str) -> None:
+    """Create a domain that is gone once it stops. Raises ``RuntimeError`` with libvirt's words and QEMU's log."""
+    if words := _create(xml):
+        logs = [path.read_text(errors="replace")[-2000:] for path in Path("/var/log/libvirt/qemu").glob("*.log")]
+        raise RuntimeError("\n".join((words, *logs)))
+
+
+def refusal(xml: str) -> str:
+    """libvirt's words when it refuses to start the domain; empty where it starts, and is stopped again."""
+    words = _create(xml)
+    if not words:
+        stop(name_of(xml))
+    return words
+
+
+def stop(name: str) -> None:
+    """As pulling the plug."""
+    _virsh("destroy", name, check=True)
+
+
+def live_xml(name: str) -> str:
+    """The running domain as libvirt has it."""
+    return _virsh("dumpxml", name, check=True).stdout
+
+
+def name_of(xml: str) -> str:
+    """A domain's name."""
+    return xml.partition("<name>")[2].partition("</name>")[0]
+
+
+def reconfigure(text: str) -> None:
+    """Have libvirtd read another qemu.conf."""
+    QEMU_CONF.write_text(text)
+    subprocess.run(["systemctl", "restart", "libvirtd"], check=True, timeout=_SECONDS)
+
+
+def _create(xml: str) -> str:
+    subprocess.run(["systemctl", "start", "libvirtd"], check=True, timeout=_SECONDS)
+    file = Path("/run/domain.xml")
+    file.write_text(xml)
+    done = _virsh("create", str(file), check=False)
+    return done.stderr.strip() or f"virsh exited with {done.returncode}" if done.returncode else ""
+
+
+def _virsh(*arguments: str, check: bool) -> subprocess.CompletedProcess[str]:
+    command = ["virsh", "-q", "-c", "qemu:///system", *arguments]
+    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=_SECONDS)
