@@ -33,6 +33,7 @@ in
   options = {
     boot.loader.grub.enable = default' types.bool true; # system/boot/loader/grub/grub.nix
     boot.loader.systemd-boot.enable = default' types.bool false; # system/boot/loader/systemd-boot
+    boot.initrd.availableKernelModules = default' (types.listOf types.str) [ ]; # system/boot/kernel.nix
     fileSystems = default' (types.attrsOf (
       types.submodule {
         # tasks/filesystems.nix
