@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 # Tests that share a machine run in one worker, so that it is booted once.
 _MACHINES = ("by_id", "by_address", "without_files")
-_GUEST_SECONDS = 300
+_GUEST_SECONDS = 450
 
 
 def group_by_machine(items: Iterable[pytest.Item]) -> None:

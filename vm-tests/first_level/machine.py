@@ -61,6 +61,7 @@ class Level:
 
         Raises ``VmError`` with its traceback and the console's tail where it fails or stays silent.
         """
+        self.run.check_alive()
         token = secrets.token_hex(8)
         self._channel.sendall(json.dumps([token, function, arguments]).encode() + b"\n")
         answer = self._answer(token, function, time.monotonic() + timeout)
