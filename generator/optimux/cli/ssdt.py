@@ -21,7 +21,8 @@ Examples:
 """
 
 
-@click.command("ssdt", epilog=EPILOG)
+# click keeps the help option of the first run, which may be one without the group around it.
+@click.command("ssdt", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--variant", type=click.Choice(["full", "article"]), help="Which table: full (default) or article.")
 @click.option("--asl", is_flag=True, help="The source instead of the table.")
 @click.option("--decode", "source", metavar="FILE", help="Read a table back; - is standard input.")
