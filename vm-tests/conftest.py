@@ -13,6 +13,7 @@ from first_level.fixtures import (
     group_by_machine,
     kvmfr,
     module,
+    patched_level,
     second_level,
     without_files,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "domain",
     "kvmfr",
     "module",
+    "patched_level",
     "second_level",
     "without_files",
 ]

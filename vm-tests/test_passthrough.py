@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.consumers.survival import lost
 
-from first_level.configs import IDS, by_id_config, without_audio
+from first_level.configs import IDS, PLAIN, by_id_config, without_audio
 from first_level.machine import AUDIO, GPU
 from optimux.pci import Address, Id
 from optimux.plan.resolve import plan_from
@@ -71,7 +71,11 @@ def test_guest_sees_the_card(second_level: Seen) -> None:
 
 
 def test_guest_sees_the_shared_memory(second_level: Seen, domain: Subject) -> None:
-    report = second_level.report
+    _assert_memory(second_level, domain)
+
+
+def _assert_memory(seen: Seen, domain: Subject) -> None:
+    report = seen.report
     devices = [Device(place, report.bars.get(place, 0), None) for place, id_ in report.pci.items() if id_ == ID]
     assert domain.memory is not None
     assert size_fault(domain.memory.size, devices) == ""
@@ -86,6 +90,30 @@ def test_guest_has_the_table_and_the_battery(second_level: Seen, domain: Subject
 
 def test_guest_has_no_balloon(second_level: Seen) -> None:
     assert not _BALLOONS & set(second_level.report.pci.values())
+
+
+class TestPatched:
+    """A VM as virt-manager makes one, patched: the guest sees the same."""
+
+    def test_libvirt_keeps_every_element_and_address(self, patched_level: Seen) -> None:
+        assert "<title>made by hand</title>" in patched_level.values["live"]
+        assert lost(patched_level.values["started"], patched_level.values["live"]) == []
+
+    def test_guest_sees_the_card_and_no_balloon(self, patched_level: Seen) -> None:
+        pci = patched_level.report.pci
+        for address in (GPU, AUDIO):
+            assert pci.get(Address.parse(address)) == Id.parse(IDS[address])
+        assert not _BALLOONS & set(pci.values())
+
+    def test_guest_sees_the_shared_memory(self, patched_level: Seen, domain: Subject) -> None:
+        _assert_memory(patched_level, domain)
+
+    def test_guest_has_the_table_and_the_battery(self, patched_level: Seen, domain: Subject) -> None:
+        checks = [table_check(domain, patched_level.report), *supply_checks(domain, patched_level.report)]
+        assert [check for check in checks if check.state != PASSED] == []
+
+    def test_twin_unpatched_it_has_nothing_of_it(self) -> None:
+        assert not any(word in PLAIN for word in ("hostdev", "kvmfr", "<table", "hidden"))
 
 
 def test_twin_audio_left_to_the_host(by_id: Level, module: Module) -> None:

@@ -51,3 +51,33 @@ def _config(gpu: dict[str, Any], memory: str = "kvmfr") -> dict[str, Any]:
         "lookingGlass": {"user": USER, "memory": memory, "displays": [{"width": 1920, "height": 1080}]},
         "vms": {VM: vm},
     }
+
+
+# A VM as virt-manager makes one: no card, no shared memory, no battery, a balloon; its ports write where ours do.
+PLAIN = f"""<domain type='kvm'>
+  <name>{VM}</name>
+  <uuid>0b3f5f2e-4f3a-4c55-9f59-6f9f2ba1a111</uuid>
+  <title>made by hand</title>
+  <memory unit='KiB'>524288</memory>
+  <vcpu placement='static'>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc-q35-10.0'>hvm</type>
+  </os>
+  <features><acpi/><apic/></features>
+  <cpu mode='host-model' check='partial'/>
+  <devices>
+    <serial type='file'>
+      <source path='{LOGS[0]}'/>
+      <target type='isa-serial' port='0'/>
+    </serial>
+    <serial type='file'>
+      <source path='{LOGS[1]}'/>
+      <target type='isa-serial' port='1'/>
+    </serial>
+    <input type='tablet' bus='usb'/>
+    <graphics type='spice' autoport='yes'/>
+    <video><model type='qxl'/></video>
+    <memballoon model='virtio'/>
+  </devices>
+</domain>
+"""

@@ -10,12 +10,13 @@ import pytest
 from tests.consumers import roots
 from tests.consumers.errors import Unavailable
 
-from first_level.configs import LOGS, by_address_config, by_id_config
+from first_level.configs import LOGS, PLAIN, by_address_config, by_id_config
 from first_level.image import build_image
 from first_level.kvmfr import kvmfr_module
 from first_level.machine import AUDIO, GPU, NETWORK, first_level
 from first_level.qemu import qemu_of
 from optimux.emit.host import host_entries
+from optimux.patch import patch_domain
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
 from optimux.vm.accel import accelerated
@@ -141,12 +142,23 @@ def by_id(tmp_path_factory: pytest.TempPathFactory, module: Module) -> Iterator[
 @pytest.fixture(scope="session")
 def second_level(by_id: Level, domain: Subject) -> Seen:
     """The generated domain, run on the machine ``by_id`` until its guest has reported, and stopped."""
+    return _run(by_id, domain, domain.xml)
+
+
+@pytest.fixture(scope="session")
+def patched_level(by_id: Level, domain: Subject, module: Module) -> Seen:
+    """A domain as virt-manager makes one, patched for the same plan, run the same way."""
+    plan = plan_from(by_id_config(module.memory))
+    return _run(by_id, domain, patch_domain(PLAIN.encode(), plan.domains[0]).document.decode())
+
+
+def _run(by_id: Level, domain: Subject, xml: str) -> Seen:
     assert domain.memory is not None
     token = secrets.token_hex(8)
     seen = by_id.call(
         "passthrough.run",
         _GUEST_SECONDS + 120,
-        xml=domain.xml,
+        xml=xml,
         command_line=guest_parameters(token, tuple(expected_supplies(domain.battery))),
         token=token,
         logs=LOGS,
