@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tests.consumers.roots import Root
 
 pytestmark = pytest.mark.xdist_group("flake")
+VM_TESTS = EXAMPLES.parent / "vm-tests"
 OUTPUTS = {
     ("nixosModules",): {"default", "optimux"},
     ("packages", "x86_64-linux"): {"default", "optimux", "options-doc"},
@@ -199,6 +200,12 @@ BROKEN_VM_TESTS = {
 def test_vm_tests_are_found(flake: Flake) -> None:
     with flake.changed("vm-tests/sample.nix", VM_TEST):
         flake.build("checks.x86_64-linux.vm-sample")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in VM_TESTS.glob("*.nix")))
+def test_every_scenario_evaluates(name: str, flake: Flake) -> None:
+    """Its machines and its script, typed and linted against the driver; booting takes nixpkgs itself."""
+    flake.build(f"checks.x86_64-linux.vm-{name}")
 
 
 @pytest.mark.parametrize(("old", "new", "words"), BROKEN_VM_TESTS.values(), ids=BROKEN_VM_TESTS.keys())

@@ -164,6 +164,7 @@ let
     looking-glass-client = nothing "looking-glass-client" "B7";
     scream = nothing "scream" "4.0";
     qemu = nothing "qemu" "10.2.2";
+    pkgsStatic.busybox = nothing "busybox-static" "1.37.0";
     libvirt = runCommand "libvirt-12.1.0" { version = "12.1.0"; } ''
       mkdir -p "$out/share/libvirt" "$out/bin"
       ${lib.optionalString (host.schemas != null) ''cp -r ${host.schemas} "$out/share/libvirt/schemas"''}
