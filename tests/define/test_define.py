@@ -133,6 +133,16 @@ def test_nothing_happens_unasked(machine: Machine) -> None:
     assert not machine.has(TABLE)
 
 
+@pytest.mark.parametrize(("answer", "code", "names"), [("y", 0, [NAME]), ("n", 1, [])])
+def test_a_terminal_is_asked(machine: Machine, answer: str, code: int, names: list[str]) -> None:
+    machine.session.put("/tmp/optimux.toml", EXAMPLE.read_text(encoding="utf-8"))
+    machine.session.put("/tmp/run.py", "from optimux.cli import main\nmain()\n")
+    command = ["script", "-qec", "python3 /tmp/run.py define /tmp/optimux.toml", "/dev/null"]
+    done = machine.session.run(command, env={"PYTHONPATH": "/opt/generator"}, check=False, input=f"{answer}\n")
+    assert "Define this?" in done.stdout
+    assert (done.returncode, machine.domains()) == (code, names)
+
+
 def test_a_refused_domain_takes_everything_back(machine: Machine) -> None:
     """The second VM has the UUID of a domain that the configuration does not name: libvirt refuses it."""
     machine.libvirtd.define(PLAIN.replace("<name>Windows11", "<name>Other"))
