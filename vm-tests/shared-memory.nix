@@ -1,23 +1,10 @@
 # Scenario 3 on NixOS: sizes by release and display, whole frames from guest to host; a file too small and a regular
 # file in kvmfr's place are named.
 { self, ... }:
-{
+import ./scenarios/test.nix {
+  inherit self;
   name = "shared-memory";
-  globalTimeout = 900;
-  nodes.machine = ./scenarios/node.nix;
-
-  testScript = ''
-    import json
-
-    CODE = "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=${self}/generator:${self}/vm-tests python3 -m scenarios.agent"
-
-
-    def scenario(function: str, **arguments: str) -> str:
-        words = json.dumps({"folder": "/tmp", **arguments})
-        return machine.succeed(f"{CODE} {function} '{words}'")
-
-
-    machine.wait_for_unit("multi-user.target")
+  calls = ''
     for release in ("b7", "idd"):
         for display in ("1080p", "1440p", "4k"):
             with subtest(f"size for {release}, {display}"):

@@ -1,23 +1,10 @@
 # Scenario 1 on NixOS: the battery table lies in guest memory byte for byte; a flipped byte and a SLIC table do not
 # pass for it.
 { self, ... }:
-{
+import ./scenarios/test.nix {
+  inherit self;
   name = "table-bytes";
-  globalTimeout = 900;
-  nodes.machine = ./scenarios/node.nix;
-
-  testScript = ''
-    import json
-
-    CODE = "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=${self}/generator:${self}/vm-tests python3 -m scenarios.agent"
-
-
-    def scenario(function: str, **arguments: str) -> None:
-        words = json.dumps({"folder": "/tmp", **arguments})
-        machine.succeed(f"{CODE} {function} '{words}'")
-
-
-    machine.wait_for_unit("multi-user.target")
+  calls = ''
     for firmware in ("seabios", "ovmf"):
         for variant in ("full", "article"):
             with subtest(f"{variant} under {firmware}"):
