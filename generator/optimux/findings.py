@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TypeVar
+
 from optimux.errors import Problem
+
+P = TypeVar("P")
+V = TypeVar("V", bound=Hashable)
+
+
+def doubled(places: Iterable[tuple[P, V]]) -> Iterator[tuple[P, V, P]]:
+    """Each place whose value stood at an earlier one: the place, the value, and the first place that has it."""
+    first: dict[V, P] = {}
+    for place, value in places:
+        if value in first:
+            yield place, value, first[value]
+        else:
+            first[value] = place
 
 
 class Findings:

@@ -14,7 +14,7 @@ from optimux.errors import Problem
 
 T = TypeVar("T")
 D = TypeVar("D", bound=Declared)
-MAX_DEPTH_TEXT = 60
+MOST_SHOWN = 60
 # More entries than any host has devices or VMs: what is longer is a mistake, and would only take time.
 MOST = 10_000
 # Each suggestion compares with every known word; a file that is wrong this often is no misspelt configuration.
@@ -44,8 +44,8 @@ def shown(value: object) -> str:
         return "null"
     else:
         text = _number_text(value)
-    text = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[: MAX_DEPTH_TEXT + 1])
-    return text if len(text) <= MAX_DEPTH_TEXT else text[:MAX_DEPTH_TEXT] + "…"
+    text = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[: MOST_SHOWN + 1])
+    return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "…"
 
 
 def _number_text(value: object) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import count
 
+from optimux.findings import doubled
 from optimux.options.vm.devices import Disk
 from optimux.plan.wanted import Wanted
 
@@ -89,32 +90,25 @@ def _check_drive_address(disk: Disk, address: str, path: str, wanted: Wanted) ->
 
 
 def _check_targets(disks: list[Disk], wanted: Wanted) -> None:
-    first: dict[str | None, int] = {}
-    for index, disk in enumerate(disks):
-        if disk.target in first:
-            where = f"disks[{index}].target"
-            wanted.error(where, disk.target, "each target once", f"It is disks[{first[disk.target]}]'s.")
-        first.setdefault(disk.target, index)
+    for index, target, first in doubled((index, disk.target) for index, disk in enumerate(disks)):
+        wanted.error(f"disks[{index}].target", target, "each target once", f"It is disks[{first}]'s.")
 
 
 def _check_sources(disks: list[Disk], wanted: Wanted) -> None:
     """Two writers of one image destroy it; QEMU's lock stops the second only for formats that have one."""
-    first: dict[str, int] = {}
-    for index, disk in enumerate(disks):
-        if disk.source and not disk.readonly and first.setdefault(disk.source, index) != index:
-            remedy = f"It is disks[{first[disk.source]}]'s; name another image, or set readonly on both."
-            wanted.error(f"disks[{index}].source", disk.source, "each image once", remedy)
+    written = ((index, disk.source) for index, disk in enumerate(disks) if disk.source and not disk.readonly)
+    for index, source, first in doubled(written):
+        remedy = f"It is disks[{first}]'s; name another image, or set readonly on both."
+        wanted.error(f"disks[{index}].source", source, "each image once", remedy)
 
 
 def _check_places(disks: list[Disk], wanted: Wanted) -> None:
     """Two disks at one place of a drive controller: stated, or by libvirt's rule of six SATA targets a controller."""
-    first: dict[tuple[str | None, str], int] = {}
-    for index, disk in enumerate(disks):
-        place = disk.drive_address or _sata_place(disk)
-        if place is not None and first.setdefault((disk.bus, place), index) != index:
-            key = "driveAddress" if disk.drive_address else "target"
-            remedy = f"disks[{first[(disk.bus, place)]}] is there already; move one of them."
-            wanted.error(f"disks[{index}].{key}", place, "each drive address once", remedy)
+    placed = ((index, disk.drive_address or _sata_place(disk)) for index, disk in enumerate(disks))
+    for index, (_, place), first in doubled((index, (disks[index].bus, place)) for index, place in placed if place):
+        key = "driveAddress" if disks[index].drive_address else "target"
+        remedy = f"disks[{first}] is there already; move one of them."
+        wanted.error(f"disks[{index}].{key}", place, "each drive address once", remedy)
 
 
 def _sata_place(disk: Disk) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from optimux.facts import Facts
-from optimux.findings import Findings
+from optimux.findings import Findings, doubled
 from optimux.options.gpus import Function, Gpu
 from optimux.pci import Address
 from optimux.plan.model import GpuPlan, PlannedFunction
@@ -41,13 +41,13 @@ def functions_of(gpu: Gpu) -> Iterator[tuple[str, Function]]:
 
 
 def _check_shared_functions(gpus: Mapping[str, Gpu], findings: Findings) -> None:
-    seen: dict[object, str] = {}
-    for name, gpu in gpus.items():
-        for key, function in functions_of(gpu):
-            path = f"gpus.{name}.{key}.address"
-            if first := seen.get(function.address):
-                findings.error(path, function.address, "each host address once", f"It stands at {first} already.")
-            seen.setdefault(function.address, path)
+    placed = (
+        (f"gpus.{name}.{key}.address", function.address)
+        for name, gpu in gpus.items()
+        for key, function in functions_of(gpu)
+    )
+    for path, address, first in doubled(placed):
+        findings.error(path, address, "each host address once", f"It stands at {first} already.")
 
 
 def _check_power(gpu: Gpu, path: str, findings: Findings) -> None:

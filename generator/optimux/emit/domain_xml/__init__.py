@@ -23,6 +23,7 @@ QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 def domain_xml(domain: DomainPlan) -> str:
     """The domain as libvirt reads it, UTF-8 text ending in a line feed."""
     vm = domain.vm
+    arguments, properties = commandline(domain), overrides(domain)
     root = element(
         "domain",
         element("name", text=domain.name),
@@ -48,14 +49,10 @@ def domain_xml(domain: DomainPlan) -> str:
         *lifecycle(vm.lifecycle),
         power_management(vm.power_management),
         devices(domain),
-        commandline(domain),
-        overrides(domain),
+        arguments,
+        properties,
         raw=vm.extra_xml.domain,
         type_="kvm",
-        xmlns__qemu=QEMU if _speaks_qemu(domain) else None,
+        xmlns__qemu=QEMU if arguments or properties else None,
     )
     return render(root)
-
-
-def _speaks_qemu(domain: DomainPlan) -> bool:
-    return commandline(domain) is not None or bool(domain.subsystem)

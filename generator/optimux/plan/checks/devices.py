@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from optimux.findings import doubled
 from optimux.plan.wanted import Wanted
 from optimux.rules import rules, since
 
@@ -104,12 +105,8 @@ def _check_boot_order(wanted: Wanted) -> None:
     vm = wanted.vm
     orders = [(f"disks[{index}]", disk.boot_order) for index, disk in enumerate(vm.disks)]
     orders += [(f"networks[{index}]", network.boot_order) for index, network in enumerate(vm.networks)]
-    seen: dict[int, str] = {}
-    for key, order in orders:
-        if order in seen:
-            wanted.error(f"{key}.bootOrder", order, "each number once", f"It is {seen[order]}'s.")
-        elif order is not None:
-            seen[order] = f"{wanted.path}.{key}"
+    for key, order, first in doubled((key, order) for key, order in orders if order is not None):
+        wanted.error(f"{key}.bootOrder", order, "each number once", f"It is {wanted.path}.{first}'s.")
 
 
 def _check_doubles(wanted: Wanted) -> None:
@@ -117,8 +114,5 @@ def _check_doubles(wanted: Wanted) -> None:
     vm = wanted.vm
     ports = [(f"channels[{i}].port", str(channel.port)) for i, channel in enumerate(vm.channels) if channel.port]
     devices = [(f"usb.hostDevices[{i}].id", str(device.id)) for i, device in enumerate(vm.usb.host_devices)]
-    for used in (ports, devices):
-        first: dict[str, str] = {}
-        for key, value in used:
-            if first.setdefault(value, key) != key:
-                wanted.error(key, value, "each once", f"It is {first[value]}'s already.")
+    for key, value, first in (*doubled(ports), *doubled(devices)):
+        wanted.error(key, value, "each once", f"It is {first}'s already.")

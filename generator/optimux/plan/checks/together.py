@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optimux.findings import Findings
+from optimux.findings import Findings, doubled
 from optimux.plan.model import DomainPlan
 
 
@@ -27,8 +27,5 @@ def check_together(domains: list[DomainPlan], findings: Findings) -> None:
 
 
 def _check_once(values: list[tuple[str, str]], allowed: str, findings: Findings) -> None:
-    first: dict[str, str] = {}
-    for path, value in values:
-        if value in first:
-            findings.error(path, value, allowed, f"{first[value]} has it; change one of them.")
-        first.setdefault(value, path)
+    for path, value, first in doubled(values):
+        findings.error(path, value, allowed, f"{first} has it; change one of them.")
