@@ -259,6 +259,16 @@ def test_a_cloud_kernel_is_passed_over(tmp_path: Path) -> None:
     assert installed(tmp_path, "6.12.0") is not None
 
 
+def test_a_kernel_that_is_being_fetched_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another process unpacks one, or did until it was killed; its folder's name sorts after the whole one's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    whole = tmp_path / "optimux/packages/linux-image-6.12.0"
+    _kernel(whole)
+    (whole.parent / "linux-image-6.12.0.building").mkdir()
+    (whole.parent / "linux-image-6.12.0.lock").touch()
+    assert find_kernel(tmp_path).image == whole / "boot/vmlinuz-6.12.0"
+
+
 def test_an_archive_is_what_cpio_reads(tmp_path: Path) -> None:
     import shutil
     import subprocess

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_UNFINISHED = ".building"
+
 
 def cache(name: str) -> Path:
     """A folder for ``name`` in the user's cache, made where it is missing."""
@@ -19,13 +21,19 @@ def cache(name: str) -> Path:
     return folder
 
 
+def present(name: str, prefix: str) -> list[str]:
+    """The complete folders in ``cache(name)`` that begin with ``prefix``: not what is being made, or never was done."""
+    folders = (entry.name for entry in cache(name).glob(f"{prefix}*") if entry.is_dir())
+    return sorted(folder for folder in folders if not folder.endswith(_UNFINISHED))
+
+
 def cached(target: Path, make: Callable[[Path], None]) -> Path:
     """``target``, made first where it is missing: under another name, so that no half of it is ever found."""
     if target.exists():
         return target
     with _locked(target.with_name(f"{target.name}.lock")):
         if not target.exists():
-            half = target.with_name(f"{target.name}.building")
+            half = target.with_name(target.name + _UNFINISHED)
             _remove(half)
             make(half)
             half.rename(target)

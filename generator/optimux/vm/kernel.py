@@ -7,7 +7,7 @@ from pathlib import Path
 
 from optimux.record import Record
 from optimux.vm import debian_package
-from optimux.vm.cache import cache
+from optimux.vm.cache import present
 from optimux.vm.errors import VmError
 
 # Adapter and battery; phram makes the shared memory's BAR a device that can be read and written (mtd is its core).
@@ -116,7 +116,7 @@ def _names_in(listing: Path) -> set[str]:
 
 def _fetched() -> str | None:
     """A kernel package that is in the cache already: any will do, and apt takes half a second to name the newest."""
-    return max((folder.name for folder in cache("packages").glob("linux-image-*") if folder.is_dir()), default=None)
+    return max(present("packages", "linux-image-"), default=None)
 
 
 def _debian(package: str) -> LinuxKernel:
