@@ -9,11 +9,11 @@ import pytest
 from first_level.fixtures import (
     by_address,
     by_id,
-    domain,
     group_by_machine,
     kvmfr,
     module,
     patched_level,
+    plan,
     second_level,
     without_files,
 )
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = [
     "by_address",
     "by_id",
-    "domain",
     "kvmfr",
     "module",
     "patched_level",
+    "plan",
     "second_level",
     "without_files",
 ]

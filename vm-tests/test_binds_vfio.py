@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from first_level.configs import IDS
+from first_level.configs import AUDIO, GPU, NETWORK, OTHER_GPU, by_id_config, ids
 from first_level.image import RIVALS
-from first_level.machine import AUDIO, GPU, NETWORK, OTHER_GPU
 
 if TYPE_CHECKING:
     from first_level.machine import Level
@@ -55,7 +54,7 @@ def test_twin_without_the_files(without_files: Level) -> None:
 
 
 def test_twin_module_after_the_driver(without_files: Level) -> None:
-    without_files.call("binds_vfio.load_late", 2 * _SECONDS, ids=",".join(IDS.values()))
+    without_files.call("binds_vfio.load_late", 2 * _SECONDS, ids=",".join(ids(by_id_config())))
     seen = observe(without_files)
     assert "vfio_pci" in seen["modules"]
     assert {address: seen["functions"][address]["driver"] for address in _NATIVE} == _NATIVE

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING
 
-from tests.consumers.survival import lost
+import pytest
 
-from first_level.configs import IDS, PLAIN, by_id_config, without_audio
-from first_level.machine import AUDIO, GPU
+from first_level.configs import AUDIO, GPU, PLAIN
+from first_level.fixtures import domain_file
 from optimux.pci import Address, Id
-from optimux.plan.resolve import plan_from
-from optimux.vm.checks import PASSED, subject_of
-from optimux.vm.guest_level import supply_checks, table_check
-from optimux.vm.ivshmem import ID, Device
-from optimux.vm.judge import size_fault, slot_fault
+from scenarios import passthrough
 from scenarios.emulated import adapted, changes
-from scenarios.passthrough import boot
+from scenarios.second_level import boot
 
 if TYPE_CHECKING:
-    from first_level.fixtures import Module, Seen
+    from collections.abc import Callable
+
     from first_level.machine import Level
-    from optimux.vm.checks import Subject
+    from scenarios.given import Given
+    from scenarios.second_level import Seen
 
 _SECONDS = 180
-_BALLOONS = {Id.parse("1af4:1002"), Id.parse("1af4:1045")}
 # All that a domain loses where it is emulated once more.
 _GIVEN_UP = [
     "domain {'type': 'kvm'}",
@@ -36,19 +34,18 @@ _GIVEN_UP = [
 ]
 
 
-def test_only_the_disk_is_replaced(second_level: Seen, domain: Subject) -> None:
-    removed, added = changes(domain.xml, second_level.values["started"])
-    assert [line.partition(" ")[0] for line in added if "domain/os/" in line] == [
-        "domain/os/cmdline",
-        "domain/os/initrd",
-        "domain/os/kernel",
-    ]
-    if second_level.values["kvm"]:
-        assert (removed, len(added)) == ([], 3)
+def test_the_card_is_planned_where_drivers_look_for_it(plan: Given) -> None:
+    wanted = {GPU: "01:00.0", AUDIO: "01:00.1"}
+    assert {host: str(plan.passed[host][0]) for host in wanted} == {k: f"0000:{v}" for k, v in wanted.items()}
 
 
-def test_what_is_given_up_without_kvm(domain: Subject) -> None:
-    removed, added = changes(domain.xml, adapted(domain.xml, boot("quiet"), kvm=False))
+def test_only_the_disk_is_replaced(second_level: Seen, plan: Given) -> None:
+    passthrough.only_the_disk_is_replaced(plan.subject, second_level)
+
+
+def test_what_is_given_up_without_kvm(plan: Given) -> None:
+    xml = plan.subject.xml
+    removed, added = changes(xml, adapted(xml, boot("quiet"), kvm=False))
     outer = [line for line in removed if not line.startswith(("domain/features/hyperv/", "domain/features/kvm/"))]
     assert [line.partition(" {")[0] for line in outer] == [line.partition(" {")[0] for line in _GIVEN_UP]
     assert [line.partition(" ")[0] for line in added] == [
@@ -61,35 +58,27 @@ def test_what_is_given_up_without_kvm(domain: Subject) -> None:
 
 
 def test_libvirt_keeps_every_element_and_address(second_level: Seen) -> None:
-    assert lost(second_level.values["started"], second_level.values["live"]) == []
+    passthrough.libvirt_keeps_everything(second_level)
 
 
-def test_guest_sees_the_card(second_level: Seen) -> None:
-    pci = second_level.report.pci
-    for address in (GPU, AUDIO):
-        assert pci.get(Address.parse(address)) == Id.parse(IDS[address])
+def test_guest_sees_the_card(second_level: Seen, plan: Given) -> None:
+    passthrough.guest_sees_the_card(plan, second_level)
 
 
-def test_guest_sees_the_shared_memory(second_level: Seen, domain: Subject) -> None:
-    _assert_memory(second_level, domain)
+def test_guest_sees_the_shared_memory(second_level: Seen, plan: Given) -> None:
+    passthrough.guest_sees_the_memory(plan.subject, second_level)
 
 
-def _assert_memory(seen: Seen, domain: Subject) -> None:
-    report = seen.report
-    devices = [Device(place, report.bars.get(place, 0), None) for place, id_ in report.pci.items() if id_ == ID]
-    assert domain.memory is not None
-    assert size_fault(domain.memory.size, devices) == ""
-    assert slot_fault(domain.slot, devices[0]) == ""
-
-
-def test_guest_has_the_table_and_the_battery(second_level: Seen, domain: Subject) -> None:
-    checks = [table_check(domain, second_level.report), *supply_checks(domain, second_level.report)]
-    assert [check for check in checks if check.state != PASSED] == []
-    assert len(checks) == 3
+def test_guest_has_the_table_and_the_battery(second_level: Seen, plan: Given) -> None:
+    passthrough.guest_has_table_and_battery(plan.subject, second_level)
 
 
 def test_guest_has_no_balloon(second_level: Seen) -> None:
-    assert not _BALLOONS & set(second_level.report.pci.values())
+    passthrough.guest_has_no_balloon(second_level)
+
+
+def test_qemu_says_the_same(second_level: Seen, plan: Given) -> None:
+    passthrough.qemu_says_the_same(plan, second_level)
 
 
 class TestPatched:
@@ -97,29 +86,87 @@ class TestPatched:
 
     def test_libvirt_keeps_every_element_and_address(self, patched_level: Seen) -> None:
         assert "<title>made by hand</title>" in patched_level.values["live"]
-        assert lost(patched_level.values["started"], patched_level.values["live"]) == []
+        passthrough.libvirt_keeps_everything(patched_level)
 
-    def test_guest_sees_the_card_and_no_balloon(self, patched_level: Seen) -> None:
-        pci = patched_level.report.pci
-        for address in (GPU, AUDIO):
-            assert pci.get(Address.parse(address)) == Id.parse(IDS[address])
-        assert not _BALLOONS & set(pci.values())
+    def test_guest_sees_the_card_and_no_balloon(self, patched_level: Seen, plan: Given) -> None:
+        passthrough.guest_sees_the_card(plan, patched_level)
+        passthrough.guest_has_no_balloon(patched_level)
 
-    def test_guest_sees_the_shared_memory(self, patched_level: Seen, domain: Subject) -> None:
-        _assert_memory(patched_level, domain)
+    def test_guest_sees_the_shared_memory(self, patched_level: Seen, plan: Given) -> None:
+        passthrough.guest_sees_the_memory(plan.subject, patched_level)
 
-    def test_guest_has_the_table_and_the_battery(self, patched_level: Seen, domain: Subject) -> None:
-        checks = [table_check(domain, patched_level.report), *supply_checks(domain, patched_level.report)]
-        assert [check for check in checks if check.state != PASSED] == []
+    def test_guest_has_the_table_and_the_battery(self, patched_level: Seen, plan: Given) -> None:
+        passthrough.guest_has_table_and_battery(plan.subject, patched_level)
 
     def test_twin_unpatched_it_has_nothing_of_it(self) -> None:
         assert not any(word in PLAIN for word in ("hostdev", "kvmfr", "<table", "hidden"))
 
 
-def test_twin_audio_left_to_the_host(by_id: Level, module: Module) -> None:
-    """A function of the group with a host's driver is what VFIO refuses; one without a driver would not matter."""
-    xml = subject_of(plan_from(without_audio(by_id_config(module.memory))).domains[0]).xml
-    seen = by_id.call("passthrough.refusal_with_driver", _SECONDS, xml=xml, address=AUDIO, driver="snd_hda_intel")
-    assert seen["driver"] == "snd_hda_intel"
-    assert seen["group"] == [GPU, AUDIO]
-    assert "is not viable" in seen["words"]
+def test_twin_audio_left_to_the_host(by_id: Level) -> None:
+    by_id.call(
+        "passthrough.audio_left_to_the_host",
+        _SECONDS,
+        xml=domain_file("without-audio"),
+        gpu=GPU,
+        audio=AUDIO,
+        driver="snd_hda_intel",
+    )
+
+
+def _without_card(seen: Seen) -> Seen:
+    return seen.replace(report=seen.report.replace(pci={a: i for a, i in seen.report.pci.items() if str(a) != GPU}))
+
+
+def _other_card(seen: Seen) -> Seen:
+    return seen.replace(report=seen.report.replace(pci=seen.report.pci | {Address.parse(GPU): Id.parse("1234:1112")}))
+
+
+def _smaller_bar(seen: Seen) -> Seen:
+    return seen.replace(report=seen.report.replace(bars={a: size // 2 for a, size in seen.report.bars.items()}))
+
+
+def _spoilt_tables(seen: Seen) -> Seen:
+    tables = {name: table[:-1] + bytes([table[-1] ^ 1]) for name, table in seen.report.tables.items()}
+    return seen.replace(report=seen.report.replace(tables=tables))
+
+
+def _no_battery(seen: Seen) -> Seen:
+    return seen.replace(report=seen.report.replace(supplies={}))
+
+
+def _balloon(seen: Seen) -> Seen:
+    pci = seen.report.pci | {Address.parse("0000:04:00.0"): Id.parse("1af4:1045")}
+    return seen.replace(report=seen.report.replace(pci=pci))
+
+
+def _no_address(seen: Seen) -> Seen:
+    live = seen.values["live"].replace("bus='0x01'", "bus='0x07'")
+    return seen.replace(values=seen.values | {"live": live})
+
+
+def _paused(seen: Seen) -> Seen:
+    return seen.replace(values=seen.values | {"status": {"status": "paused"}})
+
+
+@pytest.mark.parametrize(
+    ("check", "spoil"),
+    [
+        (passthrough.guest_sees_the_card, _without_card),
+        (passthrough.guest_sees_the_card, _other_card),
+        (passthrough.guest_sees_the_memory, _smaller_bar),
+        (passthrough.guest_has_table_and_battery, _spoilt_tables),
+        (passthrough.guest_has_table_and_battery, _no_battery),
+        (passthrough.guest_has_no_balloon, _balloon),
+        (passthrough.libvirt_keeps_everything, _no_address),
+        (passthrough.qemu_says_the_same, _paused),
+    ],
+    ids=lambda value: value.__name__.strip("_"),
+)
+def test_twin_each_check_notices(
+    check: Callable[..., None], spoil: Callable[[Seen], Seen], second_level: Seen, plan: Given
+) -> None:
+    given = {"plan": plan, "subject": plan.subject}
+    words = {name: value for name, value in given.items() if name in signature(check).parameters}
+    check(**words, seen=second_level)
+    with pytest.raises(AssertionError):
+        check(**words, seen=spoil(second_level))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from optimux.pci import Address, Id
+from optimux.vm import guest_checks
 from optimux.vm import guest_level as level
 from optimux.vm.busybox import find_busybox
 from optimux.vm.errors import VmError
@@ -44,7 +45,8 @@ def _report(**changes: Any) -> GuestReport:
 
 
 def _memory_faults(report: GuestReport) -> list[str]:
-    return [check.found for check in level._memory(subject(), report) if check.state == "failed"]
+    check = guest_checks.memory_check(subject(), report)
+    return [check.found] if check.state == "failed" else []
 
 
 def test_all_is_well(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
@@ -58,19 +60,19 @@ def test_all_is_well(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
 
 def test_a_perfect_report_has_no_fault() -> None:
     report = _report()
-    assert level.table_check(subject(), report).state == "passed"
-    assert [check.state for check in level.supply_checks(subject(), report)] == ["passed"] * 2
+    assert guest_checks.table_check(subject(), report).state == "passed"
+    assert [check.state for check in guest_checks.supply_checks(subject(), report)] == ["passed"] * 2
     assert _memory_faults(report) == []
 
 
 def test_each_fault_of_the_battery_is_named() -> None:
-    assert "not among the guest's tables" in level.table_check(subject(), _report(tables={})).found
+    assert "not among the guest's tables" in guest_checks.table_check(subject(), _report(tables={})).found
     low = expected_supplies(subject().battery)
     low["BAT0"] = low["BAT0"] | {"STATUS": "Discharging"}
-    battery, adapter = level.supply_checks(subject(), _report(supplies=low))
+    battery, adapter = guest_checks.supply_checks(subject(), _report(supplies=low))
     assert (battery.state, adapter.state) == ("failed", "passed")
     assert battery.found == "STATUS is Discharging, planned is Full"
-    battery, adapter = level.supply_checks(subject(), _report(supplies={"ADP1": low["ADP1"]}))
+    battery, adapter = guest_checks.supply_checks(subject(), _report(supplies={"ADP1": low["ADP1"]}))
     assert battery.found == "no power supply BAT0; there are: ADP1"
     assert adapter.state == "passed"
 

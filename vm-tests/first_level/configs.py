@@ -1,55 +1,55 @@
-"""The configurations whose files the first-level machines have, and whose domains they start."""
+"""The configurations whose files the first-level machines have, and the domains that they start."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from first_level.machine import AUDIO, GPU, NETWORK
+from optimux.options.load import read_config
+from optimux.patch import patch_domain
+from optimux.plan.resolve import plan_from
+from optimux.vm.checks import subject_of
 
-IDS = {GPU: "1234:1111", AUDIO: "8086:293e", NETWORK: "8086:10d3"}
-CARD = (GPU, AUDIO)
-USER = "alice"  # the desktop's user, whom the test makes
+_OPTIONS = Path(__file__).with_name("options.toml")
+USER = "alice"  # the desktop's user, whom the image makes
 VM = "win"
-# Where the second level's guest writes: its console, and its report.
-LOGS = ("/var/log/libvirt/qemu/win-console.log", "/var/log/libvirt/qemu/win-report.log")
+GPU, AUDIO = CARD = ("0000:01:00.0", "0000:01:00.1")
+NETWORK = "0000:02:00.0"
+OTHER_GPU = "0000:03:00.0"
 
 
 def by_id_config(memory: str = "kvmfr") -> dict[str, Any]:
     """The emulated card with a network card beside it, bound by the ids of their functions, and its VM."""
-    return _config({"otherDevices": [{"address": NETWORK, "id": IDS[NETWORK]}]}, memory)
-
-
-def without_audio(config: dict[str, Any]) -> dict[str, Any]:
-    """The VM gets all but the card's second function."""
-    config["gpus"]["card"]["functions"][1]["passThrough"] = False
-    return config
+    options: dict[str, Any] = read_config(str(_OPTIONS))
+    options["lookingGlass"]["memory"] = memory
+    return options
 
 
 def by_address_config() -> dict[str, Any]:
     """The emulated card, bound by its address: the machine has another card with the same id."""
-    return _config({"bind": "address"})
+    options = by_id_config()
+    del options["gpus"]["card"]["otherDevices"]
+    options["gpus"]["card"]["bind"] = "address"
+    return options
 
 
-def _config(gpu: dict[str, Any], memory: str = "kvmfr") -> dict[str, Any]:
-    functions = [{"address": address, "id": IDS[address]} for address in CARD]
-    serials = [{"type": "file", "path": path, "port": port} for port, path in enumerate(LOGS)]
-    vm = {
-        "gpu": "card",
-        "memory": "512MiB",
-        "vcpus": 1,
-        "networks": [],
-        "serials": serials,
-        # The emulated processor is AMD's, whatever the emulated IOMMU.
-        "hyperv": {"evmcs": False},
-        # QEMU's emulation of SVM (7.2, 10.0) fails an assertion when a guest writes CR8 while an interrupt waits,
-        # which UEFI firmware does.
-        "firmware": {"type": "bios"},
-    }
+def ids(options: dict[str, Any]) -> list[str]:
+    """The ids of everything that a configuration names."""
+    card = options["gpus"]["card"]
+    return [function["id"] for function in (*card["functions"], *card["otherDevices"])]
+
+
+def domains(memory: str) -> dict[str, str]:
+    """The domain of ``by_id_config``, one that was patched for it, and those of the twins."""
+    without_audio, larger = by_id_config(memory), by_id_config(memory)
+    without_audio["gpus"]["card"]["functions"][1]["passThrough"] = False
+    larger["lookingGlass"]["size"] = "64MiB"
+    plan = plan_from(by_id_config(memory))
     return {
-        "host": {"distribution": "debian", "cpuVendor": "intel"},
-        "gpus": {"card": {"functions": functions, **gpu}},
-        "lookingGlass": {"user": USER, "memory": memory, "displays": [{"width": 1920, "height": 1080}]},
-        "vms": {VM: vm},
+        VM: subject_of(plan.domains[0]).xml,
+        "patched": patch_domain(PLAIN.encode(), plan.domains[0]).document.decode(),
+        "without-audio": subject_of(plan_from(without_audio).domains[0]).xml,
+        "another-size": subject_of(plan_from(larger).domains[0]).xml,
     }
 
 
@@ -67,11 +67,11 @@ PLAIN = f"""<domain type='kvm'>
   <cpu mode='host-model' check='partial'/>
   <devices>
     <serial type='file'>
-      <source path='{LOGS[0]}'/>
+      <source path='/var/log/libvirt/qemu/win-console.log'/>
       <target type='isa-serial' port='0'/>
     </serial>
     <serial type='file'>
-      <source path='{LOGS[1]}'/>
+      <source path='/var/log/libvirt/qemu/win-report.log'/>
       <target type='isa-serial' port='1'/>
     </serial>
     <input type='tablet' bus='usb'/>

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import secrets
+import json
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.consumers import roots
 from tests.consumers.errors import Unavailable
 
-from first_level.configs import LOGS, PLAIN, by_address_config, by_id_config
-from first_level.image import build_image
+from first_level.configs import VM, by_address_config, by_id_config, domains
+from first_level.image import GIVEN, build_image
 from first_level.kvmfr import kvmfr_module
-from first_level.machine import AUDIO, GPU, NETWORK, first_level
+from first_level.machine import first_level
 from first_level.qemu import qemu_of
 from optimux.emit.host import host_entries
-from optimux.patch import patch_domain
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
 from optimux.vm.accel import accelerated
-from optimux.vm.checks import subject_of
-from optimux.vm.guest import guest_parameters
-from optimux.vm.guest_report import parse_report
 from optimux.vm.initramfs import initramfs
 from optimux.vm.kernel import installed
-from optimux.vm.supplies import expected_supplies
-from scenarios.passthrough import GUEST
+from scenarios.given import given
+from scenarios.second_level import INITRD, KERNEL, LIMIT_SECONDS, seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,13 +31,12 @@ if TYPE_CHECKING:
 
     from first_level.machine import Level
     from optimux.emit.artifact import HostEntry
-    from optimux.plan.model import SharedMemory
-    from optimux.vm.checks import Subject
-    from optimux.vm.guest_report import GuestReport
+    from scenarios.given import Given
+    from scenarios.second_level import Seen
 
 # Tests that share a machine run in one worker, so that it is booted once.
 _MACHINES = ("by_id", "by_address", "without_files")
-_GUEST_SECONDS = 450
+OPTIONS = f"{GIVEN}/options.json"
 
 
 def group_by_machine(items: Iterable[pytest.Item]) -> None:
@@ -64,20 +59,6 @@ class Module(Record):
         return "shm" if self.reason else "kvmfr"
 
 
-class Seen(Record):
-    """What ``scenarios.passthrough.run`` returned, and its guest's report."""
-
-    values: dict[str, Any]
-    report: GuestReport
-    token: str
-
-
-def described(memory: SharedMemory) -> dict[str, Any]:
-    """The shared memory for code in the machine: its size in bytes, its user the one who looks at the screen."""
-    keys = ("gpu", "kind", "release", "name", "path", "group")
-    return {key: getattr(memory, key) for key in keys} | {"size": memory.size.bytes, "user": memory.user}
-
-
 def _root() -> Root:
     return roots.trixie_root()
 
@@ -89,7 +70,7 @@ def _guest() -> dict[str, str | bytes]:
     kernel = installed(path, release)
     assert kernel is not None, f"the root's kernel {release} has no battery driver"
     image = initramfs(kernel, path / "usr/bin/busybox")
-    return {f"{GUEST}/vmlinuz": kernel.image.read_bytes(), f"{GUEST}/initrd": image.read_bytes()}
+    return {str(KERNEL): kernel.image.read_bytes(), str(INITRD): image.read_bytes()}
 
 
 @contextmanager
@@ -126,49 +107,43 @@ def kvmfr(module: Module) -> None:
 
 
 @pytest.fixture(scope="session")
-def domain(module: Module) -> Subject:
-    """The VM of the machine ``by_id``, on kvmfr where the module is to be had."""
-    return subject_of(plan_from(by_id_config(module.memory)).domains[0])
+def plan(module: Module, tmp_path_factory: pytest.TempPathFactory) -> Given:
+    """What the machine ``by_id`` was configured with: kvmfr where the module is to be had."""
+    path = tmp_path_factory.mktemp("given") / "options.json"
+    path.write_text(json.dumps(by_id_config(module.memory)), encoding="utf-8")
+    return given(str(path))
 
 
 @pytest.fixture(scope="session")
 def by_id(tmp_path_factory: pytest.TempPathFactory, module: Module) -> Iterator[Level]:
-    """A machine whose card is bound by its ids, with libvirt, kvmfr, and the small guest."""
-    entries = host_entries(plan_from(by_id_config(module.memory)))
-    with booted(tmp_path_factory, entries, {**module.files, **_guest()}) as level:
+    """A machine whose card is bound by its ids, with libvirt, kvmfr, the small guest, its options and domains."""
+    options = by_id_config(module.memory)
+    files: dict[str, str | bytes] = {OPTIONS: json.dumps(options)}
+    files |= {domain_file(name): xml for name, xml in domains(module.memory).items()}
+    with booted(tmp_path_factory, host_entries(plan_from(options)), {**module.files, **_guest(), **files}) as level:
         yield level
 
 
 @pytest.fixture(scope="session")
-def second_level(by_id: Level, domain: Subject) -> Seen:
+def second_level(by_id: Level) -> Seen:
     """The generated domain, run on the machine ``by_id`` until its guest has reported, and stopped."""
-    return _run(by_id, domain, domain.xml)
+    return _run(by_id, VM)
 
 
 @pytest.fixture(scope="session")
-def patched_level(by_id: Level, domain: Subject, module: Module) -> Seen:
+def patched_level(by_id: Level) -> Seen:
     """A domain as virt-manager makes one, patched for the same plan, run the same way."""
-    plan = plan_from(by_id_config(module.memory))
-    return _run(by_id, domain, patch_domain(PLAIN.encode(), plan.domains[0]).document.decode())
+    return _run(by_id, "patched")
 
 
-def _run(by_id: Level, domain: Subject, xml: str) -> Seen:
-    assert domain.memory is not None
-    token = secrets.token_hex(8)
-    seen = by_id.call(
-        "passthrough.run",
-        _GUEST_SECONDS + 120,
-        xml=xml,
-        command_line=guest_parameters(token, tuple(expected_supplies(domain.battery))),
-        token=token,
-        logs=LOGS,
-        memory=described(domain.memory),
-        functions=[GPU, AUDIO, NETWORK],
-        limit=_GUEST_SECONDS,
-    )
-    report = parse_report(seen["report"], token)
-    assert report is not None
-    return Seen(seen, report, token)
+def domain_file(name: str) -> str:
+    """Where the machine ``by_id`` has a domain of ``configs.domains``."""
+    return f"{GIVEN}/{name}.xml"
+
+
+def _run(by_id: Level, name: str) -> Seen:
+    seconds = LIMIT_SECONDS + 120
+    return seen(by_id.call("second_level.run", seconds, options=OPTIONS, xml=domain_file(name)))
 
 
 @pytest.fixture(scope="session")

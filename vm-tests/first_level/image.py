@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _CODE = "/opt/optimux"
+GIVEN = "/opt/given"  # the options as JSON, the domains
 _SIZE_GIB = 4
 _BUILD_SECONDS = 300
 _DROP_IN = "/etc/default/grub.d/optimux.cfg"
@@ -49,7 +50,7 @@ DefaultDependencies=no
 After=systemd-udev-trigger.service local-fs.target
 
 [Service]
-Environment=PYTHONPATH={_CODE}/generator:{_CODE}/vm-tests PYTHONDONTWRITEBYTECODE=1
+Environment=PYTHONPATH={_CODE}:{_CODE}/generator:{_CODE}/vm-tests PYTHONDONTWRITEBYTECODE=1
 ExecStart=/usr/bin/python3 -m scenarios.agent /dev/virtio-ports/optimux
 Restart=no
 
@@ -73,10 +74,11 @@ def build_image(
     root: Root, folder: Path, entries: Iterable[HostEntry] = (), files: Mapping[str, str | bytes] | None = None
 ) -> Image:
     """A copy-on-write layer of ``root`` with the ``entries`` and the test's ``files``, as a disk; about 5 s."""
-    code = {_CHECKOUT / name: f"/checkout/{name}" for name in ("generator", "vm-tests")}
+    code = {_CHECKOUT / name: f"/checkout/{name}" for name in ("generator", "tests/consumers", "vm-tests")}
     with root.session(code) as session:
         # Nothing is due that systemd does after an update of /usr.
-        session.run(["sh", "-c", f"touch /etc/.updated /var/.updated; mkdir -p {_CODE} && cp -r /checkout/* {_CODE}"])
+        session.run(["sh", "-c", "touch /etc/.updated /var/.updated"])
+        session.run(["sh", "-c", f"mkdir -p {_CODE} && cp -r /checkout/* {_CODE} && python3 -m compileall -q {_CODE}"])
         for path, content in {**_SCAFFOLD, **(files or {})}.items():
             session.put(path, content, 0o755 if content[:2] in ("#!", b"#!") else 0o644)
         for link, target in _LINKS.items():

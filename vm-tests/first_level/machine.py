@@ -7,7 +7,9 @@ import secrets
 import select
 import socket
 import time
+import tomllib
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimux.vm.errors import VmError
@@ -16,7 +18,6 @@ from optimux.vm.run import start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from first_level.image import Image
     from optimux.vm.accel import Accelerator
@@ -33,21 +34,7 @@ _MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
     *("e2scrub_reap.service", "dracut-shutdown.service", "getty@tty1.service", "libvirt-guests.service"),
 )
-GPU = "0000:01:00.0"
-AUDIO = "0000:01:00.1"
-NETWORK = "0000:02:00.0"
-OTHER_GPU = "0000:03:00.0"
-_DEVICES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("intel-iommu", {"intremap": "on", "caching-mode": True, "aw-bits": 48}),
-    *(
-        ("pcie-root-port", {"id": f"port{n}", "bus": "pcie.0", "chassis": n, "slot": n, "addr": hex(n)})
-        for n in (1, 2, 3)
-    ),
-    ("secondary-vga", {"id": "gpu", "bus": "port1", "addr": "0x0.0x0", "multifunction": True}),
-    ("ich9-intel-hda", {"id": "audio", "bus": "port1", "addr": "0x0.0x1"}),
-    ("e1000e", {"id": "network", "bus": "port2"}),
-    ("secondary-vga", {"id": "other", "bus": "port3"}),
-)
+_HARDWARE = tomllib.loads(Path(__file__).with_name("hardware.toml").read_text(encoding="utf-8"))
 
 
 class Level:
@@ -103,7 +90,7 @@ def _machine(image: Image, channel: int) -> Machine:
     masks = (f"systemd.mask={unit}" for unit in _MASKED)
     kernel = Kernel(str(image.kernel), str(image.initrd), " ".join((*words, *masks)))
     return Machine(
-        machine="q35,kernel-irqchip=split",
+        machine=_HARDWARE["machine"],
         memory_mib=_MEMORY_MIB,
         processors=_PROCESSORS,
         kernel=kernel,
@@ -112,8 +99,8 @@ def _machine(image: Image, channel: int) -> Machine:
 
 
 def _devices() -> Iterator[str]:
-    for driver, values in _DEVICES:
-        yield from ("-device", json.dumps({"driver": driver, **values}))
+    for device in _HARDWARE["devices"]:
+        yield from ("-device", json.dumps(device))
 
 
 def _disk(path: Path) -> Sequence[str]:

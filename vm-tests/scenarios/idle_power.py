@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scenarios import pci
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scenarios.second_level import Seen
+
 _SETTLE_SECONDS = 30
+_LONG_ENOUGH = 10  # idle functions are suspended within a second
 _STEP_SECONDS = 0.2
 _SECONDS = 60
+_AWAKE = {"driver": "vfio-pci", "status": "active", "power": "D0"}
+_ASLEEP = {"driver": "vfio-pci", "status": "suspended", "control": "auto", "d3cold_allowed": "1"}
 
 
 def state(address: str) -> dict[str, Any]:
@@ -37,15 +46,61 @@ def settled(address: str) -> dict[str, Any]:
     return state(address)
 
 
-def with_files(files: dict[str, str], addresses: list[str], seconds: float) -> dict[str, dict[str, Any]]:
-    """The states ``seconds`` after vfio-pci was loaded anew with other host ``files``; they are put back."""
+def proven(options: str, xml: str, deep: str) -> str:
+    """On this machine: awake while the VM runs, asleep after it, ``deep`` in D3hot; the power states, in words."""
+    from scenarios import second_level
+
+    seen = second_level.seen(second_level.run(options, xml))
+    awake_while_the_vm_runs(seen)
+    asleep_after_the_vm(seen, deep)
+    return ", ".join(f"{address} {found['power']}" for address, found in seen.values["stopped"].items())
+
+
+def awake_while_the_vm_runs(seen: Seen) -> None:
+    """A guest's functions are in D0."""
+    _assert_all(seen.values["running"], _AWAKE)
+
+
+def asleep_after_the_vm(seen: Seen, deep: str) -> None:
+    """vfio-pci has them again and suspends them; ``deep`` is the one that can be put into D3hot."""
+    stopped = seen.values["stopped"]
+    _assert_all(stopped, _ASLEEP)
+    assert stopped[deep]["power"] == "D3hot", stopped[deep]
+
+
+def stays_awake(addresses: Sequence[str]) -> None:
+    """Twin: with ``disable_idle_d3=1`` idle functions are in D0, however long."""
+    time.sleep(_LONG_ENOUGH)
+    _assert_all({address: state(address) for address in addresses}, _AWAKE)
+
+
+def stays_awake_with(files: dict[str, str], addresses: Sequence[str]) -> None:
+    """The same under other host files, for which vfio-pci is loaded anew; they are put back."""
+    with _installed(files):
+        stays_awake(addresses)
+
+
+def sleeps_with(files: dict[str, str], deep: str) -> None:
+    """The twin's twin: loading vfio-pci anew is not what keeps functions awake."""
+    with _installed(files):
+        found = settled(deep)
+    _assert_all({deep: found}, _ASLEEP | {"power": "D3hot"})
+
+
+@contextmanager
+def _installed(files: dict[str, str]) -> Iterator[None]:
     kept = {path: Path(path).read_text() for path in files}
     try:
         _reload(files)
-        time.sleep(seconds)
-        return {address: state(address) for address in addresses}
+        yield
     finally:
         _reload(kept)
+
+
+def _assert_all(states: dict[str, dict[str, Any]], wanted: dict[str, str]) -> None:
+    assert states, "no function was looked at"
+    for address, found in states.items():
+        assert {key: found[key] for key in wanted} == wanted, (address, found)
 
 
 def _reload(files: dict[str, str]) -> None:

@@ -6,74 +6,156 @@ import grp
 import pwd
 import re
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scenarios import device, libvirt
+from optimux.vm.checks import FAILED
+from optimux.vm.host_device import host_device
+from scenarios import device, libvirt, second_level
+from scenarios.given import given
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scenarios.given import Given
+    from scenarios.second_level import Seen
 
 _SECONDS = 60
 # What NixOS sets: there QEMU may create files in /dev, and does.
 _AS_ROOT_IN_DEV = '\nuser = "root"\ngroup = "root"\nnamespaces = []\n'
 
 
-def observe(path: str, size: int, user: str) -> dict[str, Any]:
-    """The device: its kind, mode, owner and group, and whether ``user`` can map ``size`` bytes of it, and not more."""
-    state = Path(path).stat()
-    return {
-        "character_device": Path(path).is_char_device(),
+def proven(options: str, xml: str) -> str:
+    """On this machine: the device is as generated, guest and host see each other's bytes; its size, in words."""
+    device_is_as_generated(options)
+    seen = second_level.seen(second_level.run(options, xml))
+    guest_reads_what_the_host_wrote(seen)
+    host_reads_what_the_guest_wrote(seen)
+    memory = given(options).memory
+    return f"{memory.path}, {memory.size}"
+
+
+def device_is_as_generated(options: str) -> None:
+    """Kind, mode, owner, group; its user maps the planned size of it and not more, another user nothing."""
+    memory = given(options).memory
+    user = memory.user or "root"
+    state, size = Path(memory.path).stat(), memory.size.bytes
+    found = {
+        "character device": Path(memory.path).is_char_device(),
         "mode": f"{state.st_mode & 0o777:04o}",
         "owner": pwd.getpwuid(state.st_uid).pw_name,
         "group": grp.getgrgid(state.st_gid).gr_name,
-        "maps": device.can_map(user, path, size),
-        "maps_more": device.can_map(user, path, 2 * size),
-        "others_map": device.can_map("nobody", path, size),
+        "its size can be mapped": device.can_map(user, memory.path, size),
+        "twice its size can be mapped": device.can_map(user, memory.path, 2 * size),
+        "others can map it": device.can_map("nobody", memory.path, size),
     }
+    assert found == {
+        "character device": True,
+        "mode": "0660",
+        "owner": user,
+        "group": memory.group,
+        "its size can be mapped": True,
+        "twice its size can be mapped": False,
+        "others can map it": False,
+    }, found
 
 
-def refusal(xml: str) -> str:
-    """libvirt's words."""
-    return libvirt.refusal(xml)
+def guest_reads_what_the_host_wrote(seen: Seen) -> None:
+    """The words on the first and the last page."""
+    seeds = _pages(seen.values["seeds"])
+    assert len(seeds) == 2, seeds
+    assert seen.report.pages == seeds, (seen.report.pages, seeds)
 
 
-def refusal_without_acl(xml: str, path: str) -> str:
-    """libvirt's words while ``path`` is missing in cgroup_device_acl alone."""
+def host_reads_what_the_guest_wrote(seen: Seen) -> None:
+    """The guest's words beside them, with the token of this very run."""
+    written = _pages(seen.values["written"])
+    assert len(written) == 2, written
+    for page, data in written.items():
+        assert data.startswith(f"guest {seen.values['token']} {page}\n".encode()), (page, data)
+
+
+def another_size(xml: str) -> None:
+    """Twin: a domain that asks for more than the device has."""
+    _assert_refused(_read(xml), "unable to map backing store")
+
+
+def refused_without_acl_entry(options: str, xml: str) -> None:
+    """Twin: on a machine whose cgroup_device_acl lacks the device."""
+    _assert_refused(_read(xml), f"can't open backing store {given(options).memory.path}")
+
+
+def acl_entry_removed(options: str, xml: str) -> None:
+    """The same twin, made here: everything else in qemu.conf stays."""
     text = libvirt.QEMU_CONF.read_text()
-    without = re.sub(rf',?\s*"{path}"', "", text)
-    assert without != text
-    try:
-        libvirt.reconfigure(without)
-        return libvirt.refusal(xml)
-    finally:
-        libvirt.reconfigure(text)
+    without = re.sub(rf',?\s*"{given(options).memory.path}"', "", text)
+    assert without != text, text
+    with _reconfigured(without, text):
+        refused_without_acl_entry(options, xml)
 
 
-def without_module(xml: str, memory: dict[str, Any]) -> dict[str, Any]:
-    """What happens while the module is not loaded: under Debian's settings of libvirt, and under those of NixOS."""
-    path, text = Path(memory["path"]), libvirt.QEMU_CONF.read_text()
+def module_absent(options: str, xml: str) -> None:
+    """Twin: without the module, under Debian's settings of libvirt and under those of NixOS."""
+    plan, text = given(options, xml), libvirt.QEMU_CONF.read_text()
+    with _unloaded(plan):
+        _assert_refused(plan.subject.xml, f"can't open backing store {plan.memory.path}")
+        assert not Path(plan.memory.path).exists(), "a file was left"
+        with _reconfigured(text + _AS_ROOT_IN_DEV, text):
+            _assert_file_is_left_and_named(plan)
+
+
+def module_absent_as_root(options: str, xml: str) -> None:
+    """Twin: without the module, where QEMU runs as root in the machine's own /dev, as on NixOS."""
+    plan = given(options, xml)
+    with _unloaded(plan):
+        _assert_file_is_left_and_named(plan)
+
+
+def _assert_file_is_left_and_named(plan: Given) -> None:
+    """QEMU starts, on a file that nobody else will ever map; the health check names the case."""
+    words = libvirt.refusal(plan.subject.xml)
+    assert words == "", words
+    assert Path(plan.memory.path).is_file(), "QEMU made no file where the device should be"
+    (check,) = host_device(plan.memory)
+    assert check.state == FAILED, check
+    assert f"{plan.memory.path} is a regular file" in check.found, check
+    assert f"remove {plan.memory.path}" in check.remedy, check
+
+
+def _assert_refused(xml: str, words: str) -> None:
+    found = libvirt.refusal(xml)
+    assert words in found, found or "libvirt started it"
+
+
+@contextmanager
+def _unloaded(plan: Given) -> Iterator[None]:
+    path = Path(plan.memory.path)
     _run("modprobe", "-r", "kvmfr")
     try:
-        seen: dict[str, Any] = {"words": libvirt.refusal(xml), "left": path.exists()}
-        libvirt.reconfigure(text + _AS_ROOT_IN_DEV)
-        seen["words_as_root"] = libvirt.refusal(xml)
-        seen["regular_file"] = path.is_file()
-        seen["verdict"] = _health(memory)
+        yield
     finally:
         path.unlink(missing_ok=True)
-        libvirt.reconfigure(text)
         _run("modprobe", "kvmfr")
         _run("udevadm", "settle")
-    return seen | {"again": path.is_char_device()}
+    assert path.is_char_device(), f"{path} did not come back"
 
 
-def _health(memory: dict[str, Any]) -> list[list[str]]:
-    """What the health check says of the path."""
-    from optimux.plan.model import SharedMemory
-    from optimux.sizes import Size
-    from optimux.vm.host_device import host_device
+@contextmanager
+def _reconfigured(text: str, before: str) -> Iterator[None]:
+    try:
+        libvirt.reconfigure(text)
+        yield
+    finally:
+        libvirt.reconfigure(before)
 
-    keys = ("gpu", "kind", "release", "name", "path", "user", "group")
-    planned = SharedMemory(**{key: memory[key] for key in keys}, size=Size(memory["size"]))
-    return [[check.state, check.found, check.remedy] for check in host_device(planned)]
+
+def _pages(pages: dict[Any, str]) -> dict[int, bytes]:
+    return {int(page): bytes.fromhex(data) for page, data in pages.items()}
+
+
+def _read(xml: str) -> str:
+    return Path(xml).read_text(encoding="utf-8")
 
 
 def _run(*command: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 _SECONDS = 120
 QEMU_CONF = Path("/etc/libvirt/qemu.conf")
@@ -32,6 +35,24 @@ def stop(name: str) -> None:
 def live_xml(name: str) -> str:
     """The running domain as libvirt has it."""
     return _virsh("dumpxml", name, check=True).stdout
+
+
+def definition(name: str) -> str:
+    """What a domain will be at its next start."""
+    return _virsh("dumpxml", "--inactive", name, check=True).stdout
+
+
+def qmp(name: str, command: str) -> Any:
+    """What the domain's QEMU answers to a QMP command without arguments."""
+    words = json.dumps({"execute": command})
+    return json.loads(_virsh("qemu-monitor-command", name, words, check=True).stdout)["return"]
+
+
+def serial_files(xml: str) -> tuple[Path, Path]:
+    """The files that a domain's two serial ports write to: its console's, its report's."""
+    sources = ElementTree.fromstring(xml).iterfind("devices/serial[@type='file']/source")
+    console, report = (Path(source.attrib["path"]) for source in sources)
+    return console, report
 
 
 def name_of(xml: str) -> str:

@@ -1,84 +1,114 @@
-"""Scenario 5: libvirt runs the generated domain on the card, and its guest reports what it sees."""
+"""Scenario 5: libvirt runs the generated domain, and its guest has the card, the memory and the battery."""
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from scenarios import device, idle_power, libvirt, pci
-from scenarios.emulated import adapted
+from optimux.pci import Id
+from optimux.vm.checks import PASSED
+from optimux.vm.guest_checks import memory_check, supply_checks, table_check
+from optimux.vm.ivshmem import find_devices
+from optimux.vm.judge import size_fault
+from optimux.vm.query_pci import address_of, entries, id_of
+from scenarios import emulated, libvirt, pci, second_level
+from scenarios.given import given
 
-GUEST = "/var/lib/libvirt/images/guest"  # its kernel and initrd
-_STEP_SECONDS = 0.5
-_WORDS = 64
+if TYPE_CHECKING:
+    from optimux.vm.checks import Subject
+    from scenarios.given import Given
+    from scenarios.second_level import Seen
+
+_BALLOONS = {Id.parse("1af4:1002"), Id.parse("1af4:1045")}
+_DIRECT_BOOT = [f"domain/os/{name}" for name in sorted(emulated.DIRECT_BOOT)]
 
 
-def has_kvm() -> bool:
-    """Whether this level can run guests by hardware, real or emulated."""
-    return Path("/dev/kvm").exists()
+def proven(options: str, xml: str) -> str:
+    """All of it on this machine, whose host is configured with ``options``; how long it took, in words."""
+    plan, seen = given(options, xml), second_level.seen(second_level.run(options, xml))
+    only_the_disk_is_replaced(plan.subject, seen)
+    libvirt_keeps_everything(seen)
+    guest_sees_the_card(plan, seen)
+    guest_sees_the_memory(plan.subject, seen)
+    guest_has_table_and_battery(plan.subject, seen)
+    guest_has_no_balloon(seen)
+    qemu_says_the_same(plan, seen)
+    seconds = seen.values["seconds"]
+    return f"created after {seconds['created']:.1f} s, reported after {seconds['reported']:.1f} s"
 
 
-def boot(command_line: str) -> dict[str, str]:
-    """The direct boot of the small guest."""
-    return {"kernel": f"{GUEST}/vmlinuz", "initrd": f"{GUEST}/initrd", "cmdline": command_line}
+def only_the_disk_is_replaced(subject: Subject, seen: Seen) -> None:
+    """The domain that was started is the generated one; without KVM, less what is KVM's."""
+    removed, added = emulated.changes(subject.xml, seen.values["started"])
+    names = [line.partition(" ")[0] for line in added]
+    if seen.values["kvm"]:
+        assert (removed, names) == ([], _DIRECT_BOOT), (removed, names)
+    else:
+        assert names == ["domain", "domain/cpu", *_DIRECT_BOOT], names
 
 
-def run(
-    xml: str, command_line: str, token: str, logs: list[str], memory: dict[str, Any], functions: list[str], limit: float
-) -> dict[str, Any]:
-    """Start ``xml``, wait for the guest's report, stop it; what was seen on the way.
+def libvirt_keeps_everything(seen: Seen) -> None:
+    """Every element and address of what was started stands in the running domain's XML."""
+    from tests.consumers.survival import lost
 
-    ``logs`` are the console's and the report's path, ``memory`` has path, size and user of the shared memory,
-    ``functions`` are those that the guest gets. Raises ``RuntimeError`` with the console where no report with the
-    ``token`` comes within ``limit`` seconds.
+    gone = lost(seen.values["started"], seen.values["live"])
+    assert gone == [], gone
+
+
+def guest_sees_the_card(plan: Given, seen: Seen) -> None:
+    """Each function has its id, and the address that is planned."""
+    wanted = dict(plan.passed.values())
+    found = {address: seen.report.pci.get(address) for address in wanted}
+    assert found == wanted, (found, wanted)
+
+
+def guest_sees_the_memory(subject: Subject, seen: Seen) -> None:
+    """One ivshmem device of the planned size, at its address."""
+    check = memory_check(subject, seen.report)
+    assert check.state == PASSED, check
+
+
+def guest_has_table_and_battery(subject: Subject, seen: Seen) -> None:
+    """The table's bytes; battery and adapter with the planned values."""
+    checks = [table_check(subject, seen.report), *supply_checks(subject, seen.report)]
+    assert [check.state for check in checks] == [PASSED] * 3, checks
+
+
+def guest_has_no_balloon(seen: Seen) -> None:
+    """VFIO pins the guest's memory: a balloon could give nothing back."""
+    assert not _BALLOONS & set(seen.report.pci.values()), seen.report.pci
+
+
+def qemu_says_the_same(plan: Given, seen: Seen) -> None:
+    """Over QMP: the machine runs, the ivshmem BAR has the size, the functions are where the guest saw them."""
+    assert seen.values["status"]["status"] == "running", seen.values["status"]
+    buses = seen.values["pci"]
+    fault = size_fault(plan.memory.size, find_devices(buses))
+    assert fault == "", fault
+    wanted, found = dict(plan.passed.values()), {address_of(entry): id_of(entry) for entry in entries(buses)}
+    assert {address: found.get(address) for address in wanted} == wanted, found
+
+
+def is_defined(xml: str) -> None:
+    """libvirt's definition of the domain has everything that was built."""
+    from tests.consumers.survival import lost
+
+    built = Path(xml).read_text(encoding="utf-8")
+    gone = lost(built, libvirt.definition(libvirt.name_of(built)))
+    assert gone == [], gone
+
+
+def audio_left_to_the_host(xml: str, gpu: str, audio: str, driver: str) -> None:
+    """Twin: a function of the group with a host's ``driver`` is what VFIO refuses; vfio-pci has it again afterwards.
+
+    One without a driver would not matter. ``xml`` is a domain without that function.
     """
-    started = adapted(xml, boot(command_line), has_kvm())
-    place, size, user = memory["path"], memory["size"], memory["user"]
-    seeds = {page: os.urandom(_WORDS) for page in device.written_by_host(size)}
-    if memory["kind"] == "kvmfr":
-        device.write_as(user, place, size, seeds)
-    for log in logs:
-        Path(log).unlink(missing_ok=True)
-    before = time.monotonic()
-    libvirt.start(started)
-    name = libvirt.name_of(xml)
+    pci.bind(audio, driver)
     try:
-        seen = {"created_after": time.monotonic() - before, "live": libvirt.live_xml(name)}
-        seen["report"] = _report(logs, token, limit)
-        seen["reported_after"] = time.monotonic() - before
-        seen["running"] = {address: idle_power.state(address) for address in functions}
-        written = device.read_as(user, place, size) if memory["kind"] == "kvmfr" else {}
+        assert pci.driver(audio) == driver, pci.driver(audio)
+        assert pci.group(audio) == [gpu, audio], pci.group(audio)
+        words = libvirt.refusal(Path(xml).read_text(encoding="utf-8"))
+        assert "is not viable" in words, words or "libvirt started it"
     finally:
-        libvirt.stop(name)
-    seen["stopped"] = {address: idle_power.settled(address) for address in functions}
-    hexadecimal = {"seeds": seeds, "written": written}
-    return seen | {
-        "started": started,
-        "kvm": has_kvm(),
-        **{name: {page: data.hex() for page, data in pages.items()} for name, pages in hexadecimal.items()},
-    }
-
-
-def refusal_with_driver(xml: str, address: str, driver: str) -> dict[str, Any]:
-    """libvirt's words for ``xml`` while ``address`` is bound to ``driver``; vfio-pci has it again afterwards."""
-    pci.bind(address, driver)
-    try:
-        return {"driver": pci.driver(address), "words": libvirt.refusal(xml), "group": pci.group(address)}
-    finally:
-        pci.bind(address, "vfio-pci")
-        pci.write(address, "driver_override", "\n")
-
-
-def _report(logs: list[str], token: str, limit: float) -> str:
-    console, report = (Path(log) for log in logs)
-    end = time.monotonic() + limit
-    while True:
-        text = report.read_text(errors="replace").replace("\r", "") if report.exists() else ""
-        if f"end {token}\n" in text:
-            return text[text.find(f"begin {token}") :]  # UEFI writes to this port as well
-        if time.monotonic() > end:
-            tail = console.read_text(errors="replace")[-3000:] if console.exists() else "(nothing)"
-            raise RuntimeError(f"no report within {limit:g} s; the guest's console ends with:\n{tail}")
-        time.sleep(_STEP_SECONDS)
+        pci.bind(audio, "vfio-pci")
+        pci.write(audio, "driver_override", "\n")

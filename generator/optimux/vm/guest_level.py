@@ -7,13 +7,12 @@ import secrets
 from typing import TYPE_CHECKING
 
 from optimux.sizes import Size
-from optimux.vm.checks import FAILED, PASSED, SKIPPED, Check, judged
+from optimux.vm.checks import PASSED, SKIPPED, Check, judged
 from optimux.vm.guest import await_report, guest_machine
-from optimux.vm.ivshmem import ID, Device
-from optimux.vm.judge import size_fault, slot_fault, table_fault
+from optimux.vm.guest_checks import memory_check, supply_checks, table_check
 from optimux.vm.kernel import find_kernel
 from optimux.vm.run import start
-from optimux.vm.supplies import expected_supplies, supply_faults
+from optimux.vm.supplies import expected_supplies
 from optimux.vm.throwaway import throwaway
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def guest_level(subject: Subject, accelerator: Accelerator, qemu: str, folder: P
             yield Check("Linux boots", PASSED, where)
         yield table_check(subject, report)
         yield from supply_checks(subject, report)
-        yield from _memory(subject, report)
+        yield memory_check(subject, report)
         if made.file:
             yield from _transfers(report, pages, made.file, token)
 
@@ -52,40 +51,6 @@ def seed(file: SharedFile) -> dict[int, bytes]:
     for page, words in pages.items():
         file.write(page * _PAGE, words)
     return pages
-
-
-def table_check(subject: Subject, report: GuestReport) -> Check:
-    """The table, byte for byte, among those that Linux took."""
-    name = "battery table in Linux"
-    if subject.table is None:
-        return Check(name, SKIPPED, "no battery is planned")
-    fault = table_fault(subject.table, list(report.tables.values()))
-    remedy = f"The domain must name {subject.table_path} as <table type='raw'> or -acpitable file=, unchanged."
-    return judged(name, fault, f"{len(subject.table)} bytes in /sys/firmware/acpi/tables, each as generated", remedy)
-
-
-def supply_checks(subject: Subject, report: GuestReport) -> Iterator[Check]:
-    """Battery and adapter, with the plan's values."""
-    for name, wanted in expected_supplies(subject.battery).items():
-        found = report.supplies.get(name)
-        remedy = "Linux did not take the table: see the console in the logs for ACPI errors."
-        if found is None:
-            others = ", ".join(report.supplies) or "none"
-            yield Check(f"{name} in Linux", FAILED, f"no power supply {name}; there are: {others}", remedy)
-            continue
-        seen = ", ".join(f"{key} {value}" for key, value in wanted.items() if value)
-        yield judged(f"{name} in Linux", "; ".join(supply_faults(wanted, found)), seen, remedy)
-
-
-def _memory(subject: Subject, report: GuestReport) -> Iterator[Check]:
-    name, memory = "shared memory in Linux", subject.memory
-    if memory is None:
-        yield Check(name, SKIPPED, "no shared memory is planned")
-        return
-    devices = [Device(place, report.bars.get(place, 0), None) for place, id_ in report.pci.items() if id_ == ID]
-    fault = size_fault(memory.size, devices) or slot_fault(subject.slot, devices[0])
-    found = f"{ID} at {devices[0].address}, BAR 2 of {memory.size}" if devices else ""
-    yield judged(name, fault, found, f"The domain's ivshmem device must be {memory.size}, as {memory.path} is.")
 
 
 def _transfers(report: GuestReport, pages: dict[int, bytes], file: SharedFile, token: str) -> Iterator[Check]:

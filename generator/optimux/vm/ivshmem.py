@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optimux.pci import Address, Id
+from optimux.pci import Id
 from optimux.record import Record
+from optimux.vm.query_pci import address_of, entries, id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+
+    from optimux.pci import Address
 
 ID = Id(0x1AF4, 0x1110)
 _BAR = 2
@@ -24,23 +27,12 @@ class Device(Record):
 
 def find_devices(answer: Iterable[dict[str, Any]]) -> tuple[Device, ...]:
     """The ivshmem devices of a ``query-pci`` answer, those behind bridges included."""
-    return tuple(_device(entry) for entry in _all(answer) if _id(entry) == ID)
-
-
-def _all(buses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for bus in buses:
-        for entry in bus["devices"]:
-            yield entry
-            yield from _all([{"devices": entry.get("pci_bridge", {}).get("devices", [])}])
-
-
-def _id(entry: dict[str, Any]) -> Id:
-    return Id(entry["id"]["vendor"], entry["id"]["device"])
+    return tuple(_device(entry) for entry in entries(answer) if id_of(entry) == ID)
 
 
 def _device(entry: dict[str, Any]) -> Device:
     bars = [region for region in entry["regions"] if region["bar"] == _BAR]
-    address = Address(0, entry["bus"], entry["slot"], entry["function"])
+    address = address_of(entry)
     if not bars:
         return Device(address, 0, None)
     base = bars[0]["address"]

@@ -1,0 +1,124 @@
+"""The second level: libvirt runs a domain on the card until its guest has reported, and stops it again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optimux.record import Record
+from optimux.vm.guest import guest_parameters
+from optimux.vm.guest_report import parse_report
+from optimux.vm.supplies import expected_supplies
+from scenarios import device, idle_power, libvirt
+from scenarios.emulated import adapted
+from scenarios.given import given
+
+if TYPE_CHECKING:
+    from optimux.vm.guest_report import GuestReport
+
+FOLDER = Path("/var/lib/libvirt/images/guest")
+KERNEL, INITRD = FOLDER / "vmlinuz", FOLDER / "initrd"
+LIMIT_SECONDS = 450
+_STEP_SECONDS = 0.5
+_WORDS = 64  # bytes that a page begins with
+
+
+class Seen(Record):
+    """``values`` is what ``run`` returned, ``report`` what its guest said in it."""
+
+    values: dict[str, Any]
+    report: GuestReport
+
+
+def seen(values: dict[str, Any]) -> Seen:
+    """Raises ``ValueError`` for a report that is not whole."""
+    report = parse_report(values["report"], values["token"])
+    if report is None:
+        raise ValueError(f"no report of {values['token']} in: {values['report']}")
+    return Seen(values, report)
+
+
+def has_kvm() -> bool:
+    """Whether this level can run guests by hardware, real or emulated."""
+    return Path("/dev/kvm").exists()
+
+
+def boot(command_line: str) -> dict[str, str]:
+    """The direct boot of the small guest."""
+    return {"kernel": str(KERNEL), "initrd": str(INITRD), "cmdline": command_line}
+
+
+def make_guest() -> None:
+    """The small guest, of the kernel that runs here; on Debian it comes with the machine's image."""
+    from optimux.vm.busybox import find_busybox
+    from optimux.vm.initramfs import initramfs
+    from optimux.vm.kernel import find_kernel
+
+    kernel = find_kernel()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    KERNEL.write_bytes(kernel.image.read_bytes())
+    INITRD.write_bytes(initramfs(kernel, find_busybox()).read_bytes())
+
+
+def run(options: str, xml: str) -> dict[str, Any]:
+    """Start the domain in the file ``xml``, wait for its guest's report, stop it; what was seen on the way, as JSON.
+
+    Raises ``RuntimeError`` with the console where no report comes in time.
+    """
+    plan, token = given(options, xml), secrets.token_hex(8)
+    words = guest_parameters(token, tuple(expected_supplies(plan.subject.battery)))
+    started = adapted(plan.subject.xml, boot(words), has_kvm())
+    name, memory, functions = libvirt.name_of(started), plan.memory, list(plan.passed)
+    seeds = {page: os.urandom(_WORDS) for page in device.written_by_host(memory.size.bytes)}
+    if memory.kind == "kvmfr":
+        device.write_as(memory.user or "root", memory.path, memory.size.bytes, seeds)
+    logs = libvirt.serial_files(started)
+    for log in logs:
+        log.unlink(missing_ok=True)
+    before = time.monotonic()
+    libvirt.start(started)
+    try:
+        created = time.monotonic() - before
+        report = _report(logs, token)
+        reported = time.monotonic() - before
+        written = {}
+        if memory.kind == "kvmfr":
+            written = device.read_as(memory.user or "root", memory.path, memory.size.bytes)
+        values = {
+            "live": libvirt.live_xml(name),
+            "status": libvirt.qmp(name, "query-status"),
+            "pci": libvirt.qmp(name, "query-pci"),
+            "running": {address: idle_power.state(address) for address in functions},
+        }
+    finally:
+        libvirt.stop(name)
+    return values | {
+        "token": token,
+        "report": report,
+        "seconds": {"created": created, "reported": reported},
+        "stopped": {address: idle_power.settled(address) for address in functions},
+        "started": started,
+        "kvm": has_kvm(),
+        "seeds": _hexadecimal(seeds),
+        "written": _hexadecimal(written),
+    }
+
+
+def _hexadecimal(pages: dict[int, bytes]) -> dict[int, str]:
+    return {page: data.hex() for page, data in pages.items()}
+
+
+def _report(logs: tuple[Path, Path], token: str) -> str:
+    console, report = logs
+    end = time.monotonic() + LIMIT_SECONDS
+    while True:
+        text = report.read_text(errors="replace").replace("\r", "") if report.exists() else ""
+        if f"end {token}\n" in text:
+            return text[text.find(f"begin {token}") :]  # UEFI writes to this port as well
+        if time.monotonic() > end:
+            tail = console.read_text(errors="replace")[-3000:] if console.exists() else "(nothing)"
+            raise RuntimeError(f"no report within {LIMIT_SECONDS} s; the guest's console ends with:\n{tail}")
+        time.sleep(_STEP_SECONDS)
