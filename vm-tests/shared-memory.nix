@@ -1,18 +1,21 @@
-# Scenario 3 on NixOS: sizes by release and display, whole frames from guest to host; a file too small and a regular
-# file in kvmfr's place are named.
+# Scenario 3 on NixOS: sizes by release and display, whole frames from guest to host; a lost block, a file too small
+# and a regular file in kvmfr's place are named.
 { self, ... }:
-import ./scenarios/test.nix {
+import ./scenarios/one-machine.nix {
   inherit self;
   name = "shared-memory";
   calls = ''
     for release in ("b7", "idd"):
         for display in ("1080p", "1440p", "4k"):
             with subtest(f"size for {release}, {display}"):
-                scenario("shared_memory.size_is_right", release=release, display=display)
+                scenario(
+                    machine.succeed, "shared_memory.size_is_right", release=release, display=display, folder="/tmp"
+                )
     with subtest("a frame of 4k"):
-        print(scenario("shared_memory.frame_arrives", release="b7", display="4k"))
+        print(scenario(machine.succeed, "shared_memory.frame_arrives", release="b7", display="4k", folder="/tmp"))
     with subtest("twins"):
-        scenario("shared_memory.a_file_that_is_too_small")
-        scenario("shared_memory.a_regular_file_for_kvmfr")
+        scenario(machine.succeed, "shared_memory.a_lost_block")
+        scenario(machine.succeed, "shared_memory.a_file_that_is_too_small", folder="/tmp")
+        scenario(machine.succeed, "shared_memory.a_regular_file_for_kvmfr", folder="/tmp")
   '';
 }

@@ -23,6 +23,13 @@ def observe(addresses: list[str]) -> dict[str, Any]:
     return {"functions": found, "modules": modules, "command_line": Path("/proc/cmdline").read_text().split()}
 
 
+def drivers_are(drivers: dict[str, str], group: list[str]) -> None:
+    """Each function has its driver now, and the functions in ``group`` are one IOMMU group, which nothing else is in."""
+    functions = observe([*drivers])["functions"]
+    assert {address: found["driver"] for address, found in functions.items()} == drivers, functions
+    assert [functions[address]["group"] for address in group] == [group] * len(group), functions
+
+
 def load_late(ids: str) -> None:
     """vfio-pci with its ids, after every other driver."""
     subprocess.run(["modprobe", "vfio-pci", f"ids={ids}"], check=True, timeout=60)
