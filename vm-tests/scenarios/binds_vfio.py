@@ -24,7 +24,7 @@ def observe(addresses: list[str]) -> dict[str, Any]:
 
 
 def drivers_are(drivers: dict[str, str], group: list[str]) -> None:
-    """Each function has its driver now, and the functions in ``group`` are one IOMMU group, which nothing else is in."""
+    """Each function has its driver now; those in ``group`` are one IOMMU group, which nothing else is in."""
     functions = observe([*drivers])["functions"]
     assert {address: found["driver"] for address, found in functions.items()} == drivers, functions
     assert [functions[address]["group"] for address in group] == [group] * len(group), functions
