@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from optimux.nix_text import string
+from optimux.record import Record
 from tests.consumers.errors import Refused
 from tests.golden_cases import CHECKOUT
 from tests.nixos.nix import evaluate
@@ -84,7 +85,17 @@ def needed() -> None:
         pytest.skip("the flake's checks are for x86_64-linux")
 
 
-def write_standin(folder: Path, schemas: Path | None) -> Path:
+class Versions(Record):
+    """Of the stand-in's packages, which decide what is planned."""
+
+    libvirt: str
+    qemu: str
+
+
+NIXPKGS = Versions("12.1.0", "10.2.2")  # of 26.05
+
+
+def write_standin(folder: Path, schemas: Path | None, versions: Versions = NIXPKGS) -> Path:
     """The stand-in, complete, at ``folder``; ``schemas`` are libvirt's, of the version that the plans are for."""
     lib = evaluate("--expr", "toString <nixpkgs/lib>")
     shutil.copytree(HERE / "standin", folder)
@@ -92,12 +103,12 @@ def write_standin(folder: Path, schemas: Path | None) -> Path:
     for name in ("nix", "nixos"):
         (folder / "upstream" / name).mkdir(parents=True)
         shutil.copy(HERE.parent / name / "upstream.nix", folder / "upstream" / name)
-    (folder / "host.nix").write_text(_host(folder.with_name("programs"), schemas), encoding="utf-8")
+    (folder / "host.nix").write_text(_host(folder.with_name("programs"), schemas, versions), encoding="utf-8")
     return folder
 
 
-def _host(programs: Path, schemas: Path | None) -> str:
-    """host.nix: where this machine's programs are."""
+def _host(programs: Path, schemas: Path | None, versions: Versions) -> str:
+    """host.nix: where this machine's programs are, and which versions the packages claim to have."""
     programs.mkdir()
     for name in PROGRAMS:
         found = shutil.which(name)
@@ -111,6 +122,8 @@ def _host(programs: Path, schemas: Path | None) -> str:
         "ruff": str(scripts / "ruff"),
         "shellcheck": shutil.which("shellcheck") or "true",
         "schemas": None if schemas is None else str(schemas),
+        "libvirt": versions.libvirt,
+        "qemu": versions.qemu,
     }
     lines = (f"  {key} = {'null' if value is None else string(value)};\n" for key, value in values.items())
     return "{\n" + "".join(lines) + "}\n"

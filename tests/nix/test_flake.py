@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,14 +18,13 @@ from optimux.options.looking_glass import Display
 from optimux.plan.battery import ARTICLE, FULL
 from optimux.plan.memory_size import frame_memory
 from optimux.plan.resolve import plan_from
-from tests.consumers import roots
-from tests.consumers.errors import Refused, Unavailable
+from tests.consumers.errors import Refused
 from tests.golden_cases import EXAMPLES, artifacts, case
+from tests.nix.flake import Flake, schemas
 from tests.nix.nixos import need_lib
-from tests.nix.standin import SETTINGS, Nix, needed, write_checkout, write_standin
+from tests.nix.standin import SETTINGS, needed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.consumers.roots import Root
@@ -45,67 +43,11 @@ OUTPUTS = {
 }
 
 
-class Flake:
-    """A copy of the checkout, and nix commands on it with the stand-in in nixpkgs' place."""
-
-    def __init__(self, folder: Path, schemas: Path | None) -> None:
-        self.folder, self.schemas = folder, schemas
-        self.nix = Nix(folder)
-        self.standin = write_standin(folder / "standin", schemas)
-        self.checkout = write_checkout(folder / "checkout")
-
-    def __call__(self, command: str, output: str = "", *arguments: str, timeout: float = 600) -> str:
-        """``nix COMMAND FLAKE#OUTPUT``. Raises ``Refused`` with Nix's own words."""
-        target = f"path:{self.checkout}" + (f"#{output}" if output else "")
-        override = ("--override-input", "nixpkgs", f"path:{self.standin}", "--no-write-lock-file")
-        return self.nix(*command.split(), target, *override, *arguments, timeout=timeout)
-
-    def build(self, output: str) -> Path:
-        """Where an output is, built."""
-        link = self.folder / "result"
-        self("build", output, "-L", "--out-link", str(link))
-        return link.resolve()
-
-    def expression(self, text: str) -> Path:
-        """Where a derivation of default.nix is, built: ``text`` may use ``pkgs`` and ``optimux``."""
-        pkgs = f"import {self.standin}/pkgs.nix {{ lib = import {self.standin}/lib; }}"
-        whole = f"let pkgs = {pkgs}; optimux = import {self.checkout} {{ inherit pkgs; }}; in {text}"
-        link = self.folder / "result"
-        self.nix("build", "--impure", "--expr", whole, "--out-link", str(link))
-        return link.resolve()
-
-    @contextmanager
-    def changed(self, name: str, text: str) -> Iterator[None]:
-        """Another text in a file of the checkout, which may be new."""
-        path = self.checkout / name
-        before = path.read_text(encoding="utf-8") if path.exists() else None
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        try:
-            yield
-        finally:
-            path.unlink()
-            if before is not None:
-                path.write_text(before, encoding="utf-8")
-
-    def text(self, name: str) -> str:
-        """A file of the checkout."""
-        return (self.checkout / name).read_text(encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def flake(tmp_path_factory: pytest.TempPathFactory) -> Flake:
     needed()
     need_lib()
-    return Flake(tmp_path_factory.mktemp("flake"), _schemas())
-
-
-def _schemas() -> Path | None:
-    """libvirt 11.3's schemas, where a root with them can be had."""
-    try:
-        return roots.trixie_root().path / "usr/share/libvirt/schemas"
-    except Unavailable:
-        return None
+    return Flake(tmp_path_factory.mktemp("flake"), schemas())
 
 
 def need_schemas(flake: Flake) -> None:

@@ -163,10 +163,12 @@ let
     kvmfr = nothing "kvmfr" "0";
     looking-glass-client = nothing "looking-glass-client" "B7";
     scream = nothing "scream" "4.0";
-    qemu = nothing "qemu" "10.2.2";
+    qemu = nothing "qemu" host.qemu;
     pkgsStatic.busybox = nothing "busybox-static" "1.37.0";
-    libvirt = runCommand "libvirt-12.1.0" { version = "12.1.0"; } ''
+    libvirt = runCommand "libvirt-${host.libvirt}" { version = host.libvirt; } ''
       mkdir -p "$out/share/libvirt" "$out/bin"
+      printf '#!%s\nexec virsh "$@"\n' ${host.bash} > "$out/bin/virsh"
+      chmod +x "$out/bin/virsh"
       ${lib.optionalString (host.schemas != null) ''cp -r ${host.schemas} "$out/share/libvirt/schemas"''}
     '';
     testers.runNixOSTest = import ./run-nixos-test.nix { inherit host lib pkgs; };

@@ -1,5 +1,6 @@
 # testers.runNixOSTest, up to the moment when machines would boot: every node is evaluated against the declared
 # options, and the script, with the names of the nodes, is type-checked and linted against the driver's interface.
+# Out come the script, and for each node its system, the settings as JSON.
 {
   host,
   lib,
@@ -61,7 +62,7 @@ let
   machines = lib.concatMapStrings (name: "${lib.replaceStrings [ "-" ] [ "_" ] name} = create_machine()\n") (
     lib.attrNames nodes
   );
-  forced = lib.mapAttrsToList (
+  systems = lib.mapAttrs (
     _: node:
     builtins.deepSeq {
       inherit (node.virtualisation) memorySize cores graphics;
@@ -80,7 +81,6 @@ pkgs.runCommand "vm-test-${config.name}"
       "script"
       "machines"
     ];
-    systems = forced;
     timeout = toString config.globalTimeout;
   }
   ''
@@ -92,5 +92,7 @@ pkgs.runCommand "vm-test-${config.name}"
     ${lib.optionalString (!config.skipLint) ''
       ruff check --no-cache --isolated --select F --ignore F403,F405 script.py
     ''}
-    touch "$out"
+    mkdir "$out"
+    cp "$scriptPath" "$out/script.py"
+    cp ${pkgs.writeText "nodes.json" (builtins.toJSON systems)} "$out/nodes.json"
   ''
