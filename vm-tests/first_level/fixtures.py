@@ -11,7 +11,8 @@ from tests.consumers import roots
 from tests.consumers.errors import Unavailable
 
 from first_level.configs import VM, by_address_config, by_id_config, domains
-from first_level.image import GIVEN, build_image
+from first_level.debian import debian_image
+from first_level.image import GIVEN
 from first_level.kvmfr import kvmfr_module
 from first_level.machine import first_level
 from first_level.qemu import qemu_of
@@ -84,7 +85,7 @@ def booted(
     except Unavailable as reason:
         pytest.skip(f"no first level: {reason}")
     qemu = qemu_of(root, folder)
-    image = build_image(root, folder, entries, files)
+    image = debian_image(root, folder, entries, files)
     with ExitStack() as stack:
         stack.callback(image.disk.unlink)
         yield accelerated(qemu, lambda which: stack.enter_context(first_level(image, which, qemu, folder / which.name)))

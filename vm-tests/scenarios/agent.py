@@ -20,6 +20,12 @@ def settle() -> None:
     subprocess.run(["udevadm", "settle", f"--timeout={_SETTLE_SECONDS}"], check=True, timeout=_SETTLE_SECONDS + 10)
 
 
+def shell(command: str, seconds: float) -> tuple[int, str, str]:
+    """Exit status of a shell's command, its standard output, its standard error."""
+    done = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds)
+    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
 def call(function: str, arguments: dict[str, Any]) -> Any:
     """``module.function`` of this package."""
     module, _, name = function.rpartition(".")

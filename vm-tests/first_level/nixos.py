@@ -1,0 +1,150 @@
+"""A machine with the settings of an evaluated NixOS node, on the Debian root.
+
+What NixOS makes of its options is made here of the same values: modprobe.d and modules-load.d in both stages, kernel
+parameters, udev's rules, tmpfiles, qemu.conf, groups, units. Stage 1 is dracut's with systemd, as NixOS' is systemd's.
+What it is not: NixOS' own scripts that turn options into files, its kernel, its libvirt and its QEMU.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from first_level.configs import USER
+from first_level.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, link, release_of
+from optimux.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.consumers.roots import Root
+    from tests.consumers.session import Session
+
+_STAGE_1 = "/stage-1"  # becomes the root of the initramfs
+_DRACUT_MODULES = "base systemd systemd-initrd systemd-modules-load systemd-udevd rootfs-block fs-lib"
+_DISK_DRIVERS = ("virtio_pci", "virtio_blk", "ext4")
+_LISTS = {"after": "After", "before": "Before", "requires": "Requires", "conflicts": "Conflicts", "partOf": "PartOf"}
+
+
+class System(Record):
+    """A node: its settings as the stand-in's toplevel has them, and every path of the store that they refer to."""
+
+    settings: dict[str, Any]
+    closure: tuple[Path, ...]
+
+
+def read_system(toplevel: Path, closure: list[Path]) -> System:
+    """``closure`` holds what a script refers to as well."""
+    return System(json.loads(toplevel.read_text(encoding="utf-8")), tuple(closure))
+
+
+def nixos_image(root: Root, folder: Path, system: System, modules: Mapping[str, str | bytes]) -> Image:
+    """The root with the settings of ``system``; ``modules`` are kernel modules that it may ask for. About 8 s."""
+
+    def settle(session: Session) -> Boot:
+        _store(session, system)
+        for path, content in {**_files(system.settings), **modules}.items():
+            session.put(path, content)
+        _users(session, system.settings)
+        for name, unit in system.settings["everything"]["systemd"]["services"].items():
+            _unit(session, "", name, unit)
+        session.run(["depmod", release_of(session)])
+        return Boot(_initramfs(session, system.settings["boot"]), _parameters(system.settings["boot"]))
+
+    return build_image(root, folder, settle, {path: f"/store/{path.name}" for path in system.closure})
+
+
+def _store(session: Session, system: System) -> None:
+    """The store's paths where they are here, compiled. The programs of this machine that they call are the root's."""
+    (folder,) = {path.parent for path in system.closure}
+    script = """mkdir -p "$1" && cp -r /store/* "$1"
+for code in "$1"/*/vm-tests; do python3 -m compileall -q "${code%/*}"; done"""
+    session.run(["sh", "-c", script, "store", str(folder)])
+    link(session, sys.executable, "/usr/bin/python3")
+
+
+def _files(settings: dict[str, Any]) -> dict[str, str | bytes]:
+    """What NixOS writes for the options, where Debian looks for it."""
+    boot, everything = settings["boot"], settings["everything"]
+    qemu = 'user = "root"\ngroup = "root"\n'  # libvirtd.qemu.runAsRoot
+    rules = [file for package in everything["services"]["udev"]["packages"] for file in Path(package).rglob("*.rules")]
+    return {
+        "/etc/modprobe.d/nixos.conf": _modprobe(boot),
+        "/etc/modules-load.d/nixos.conf": _lines(boot["kernelModules"]),
+        "/etc/tmpfiles.d/nixos.conf": _tmpfiles(everything["systemd"]["tmpfiles"]["settings"]),
+        "/etc/libvirt/qemu.conf": qemu + settings["libvirtd"]["qemu"]["verbatimConfig"],
+        **{f"/etc/udev/rules.d/{file.name}": file.read_bytes() for file in rules},
+    }
+
+
+def _modprobe(boot: dict[str, Any]) -> str:
+    """One file in both stages, the blacklist first."""
+    return _lines(f"blacklist {name}" for name in boot["blacklistedKernelModules"]) + str(boot["extraModprobeConfig"])
+
+
+def _tmpfiles(settings: dict[str, dict[str, dict[str, dict[str, str]]]]) -> str:
+    return _lines(
+        f"{kind} '{path}' {rule['mode']} {rule['user']} {rule['group']} {rule['age']} {rule['argument']}"
+        for file in settings.values()
+        for path, kinds in file.items()
+        for kind, rule in kinds.items()
+    )
+
+
+def _users(session: Session, settings: dict[str, Any]) -> None:
+    for name, user in settings["everything"]["users"]["users"].items():
+        if name != USER:
+            session.run(["useradd", "--create-home", name])
+        for group in user["extraGroups"]:
+            session.run(["groupadd", "--force", "--system", group])
+            session.run(["usermod", "--append", "--groups", group, name])
+
+
+def _initramfs(session: Session, boot: dict[str, Any]) -> str:
+    """Stage 1: systemd loads the modules in ``initrd.kernelModules`` and runs ``initrd.systemd.services``."""
+    initrd = boot["initrd"]
+    session.put(f"{_STAGE_1}/etc/modules-load.d/nixos.conf", _lines(initrd["kernelModules"]))
+    session.put(f"{_STAGE_1}/etc/modprobe.d/nixos.conf", _modprobe(boot))
+    for name, unit in initrd["systemd"]["services"].items():
+        _unit(session, _STAGE_1, name, unit)
+    assert set(RIVALS) <= set(initrd["availableKernelModules"]), "coming first would mean nothing"
+    drivers = " ".join((*_DISK_DRIVERS, *initrd["availableKernelModules"], *initrd["kernelModules"]))
+    path, release = "/boot/initrd-nixos.img", release_of(session)
+    command = ["dracut", "--force", "--quiet", "--no-hostonly", "--no-early-microcode", "--no-compress"]
+    command += ["--modules", _DRACUT_MODULES, "--drivers", drivers, "--include", _STAGE_1, "/", "--kver", release, path]
+    session.run(command, timeout=BUILD_SECONDS)
+    return path
+
+
+def _parameters(boot: dict[str, Any]) -> tuple[str, ...]:
+    """Without AppArmor, which NixOS does not enable by itself."""
+    return (*boot["kernelParams"], "apparmor=0")
+
+
+def _unit(session: Session, root: str, name: str, unit: dict[str, Any]) -> None:
+    """A unit file below ``root``, its script beside it, and what wants it."""
+    folder = "/etc/systemd/system"
+    sections = {
+        "Unit": {"Description": unit.get("description", ""), **unit.get("unitConfig", {})}
+        | {key: " ".join(unit[option]) for option, key in _LISTS.items() if unit.get(option)},
+        "Service": dict(unit["serviceConfig"]),
+    }
+    if script := unit.get("script"):
+        path = f"{folder}/{name}.sh"
+        session.put(root + path, f"#!/bin/sh\nset -e\n{script}", 0o755)
+        sections["Service"]["ExecStart"] = path
+    text = (_lines([f"[{section}]", *map(_setting, values.items())]) for section, values in sections.items())
+    session.put(f"{root}{folder}/{name}.service", "\n".join(text))
+    for target in unit["wantedBy"]:
+        link(session, f"{root}{folder}/{target}.wants/{name}.service", f"../{name}.service")
+
+
+def _setting(item: tuple[str, Any]) -> str:
+    key, value = item
+    return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+
+
+def _lines(lines: Any) -> str:
+    return "".join(f"{line}\n" for line in lines)
