@@ -70,6 +70,14 @@ def build_image(
         return Image(_disk(session, folder / "disk.ext4"), kernel, initrd, boot.parameters)
 
 
+def put_all(session: Session, files: Mapping[str, str | bytes]) -> None:
+    """Write files by their paths, scripts among them executable; kernel modules can be loaded by name afterwards."""
+    for path, content in files.items():
+        session.put(path, content, 0o755 if content[:2] in ("#!", b"#!") else 0o644)
+    if any(path.startswith("/lib/modules/") for path in files):
+        session.run(["depmod", release_of(session)])
+
+
 def release_of(session: Session) -> str:
     """The root's only kernel."""
     return session.run(["ls", "/lib/modules"]).stdout.split()[0]

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from first_level.configs import USER
-from first_level.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, link, release_of
+from first_level.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, link, put_all, release_of
 from optimux.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tests.consumers.roots import Root
     from tests.consumers.session import Session
@@ -40,17 +40,17 @@ def read_system(toplevel: Path, closure: list[Path]) -> System:
     return System(json.loads(toplevel.read_text(encoding="utf-8")), tuple(closure))
 
 
-def nixos_image(root: Root, folder: Path, system: System, modules: Mapping[str, str | bytes]) -> Image:
-    """The root with the settings of ``system``; ``modules`` are kernel modules that it may ask for. About 8 s."""
+def nixos_image(root: Root, folder: Path, system: System, modules: Callable[[], Mapping[str, str | bytes]]) -> Image:
+    """The root with the settings of ``system``; ``modules`` gives those of its packages. About 8 s."""
 
     def settle(session: Session) -> Boot:
         _store(session, system)
-        for path, content in {**_files(system.settings), **modules}.items():
-            session.put(path, content)
+        put_all(session, _files(system.settings))
+        if system.settings["boot"]["extraModulePackages"]:
+            put_all(session, modules())
         _users(session, system.settings)
         for name, unit in system.settings["everything"]["systemd"]["services"].items():
             _unit(session, "", name, unit)
-        session.run(["depmod", release_of(session)])
         return Boot(_initramfs(session, system.settings["boot"]), _parameters(system.settings["boot"]))
 
     return build_image(root, folder, settle, {path: f"/store/{path.name}" for path in system.closure})

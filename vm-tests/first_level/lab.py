@@ -1,0 +1,98 @@
+"""The flake's VM tests over the stand-in for nixpkgs, and machines for their scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.consumers import roots
+from tests.nix.flake import Flake, schemas
+from tests.nix.standin import Versions
+
+from first_level.driver import Here, Machine, run_script
+from first_level.machine import first_level
+from first_level.nixos import nixos_image, read_system
+from first_level.qemu import qemu_of
+from optimux.vm.accel import accelerated
+from scenarios import agent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import ExitStack
+
+    from first_level.driver import Shell
+    from first_level.machine import Level
+    from first_level.nixos import System
+
+_OF_THE_ROOT = Versions("11.3.0", "10.0.0")
+_ANSWER_SECONDS = 30  # on top of a command's own time
+
+
+class Lab:
+    """Tests of the flake, built; and their machines, each booted once for all the scripts that use its system."""
+
+    def __init__(
+        self, names: Iterable[str], folder: Path, modules: Callable[[], Mapping[str, str | bytes]], stack: ExitStack
+    ) -> None:
+        """``modules`` gives the kernel modules for machines that ask for some; what is started ends with ``stack``."""
+        self._folder, self._modules, self._stack = folder, modules, stack
+        self._levels: dict[Path, Level] = {}
+        flake = Flake(_folder_on_disk(stack), schemas(), _OF_THE_ROOT)
+        self._tests = {name: flake.build(f"checks.x86_64-linux.vm-{name}") for name in names}
+        # A machine that scripts share has what any of them refers to.
+        self._closure = sorted({path for test in self._tests.values() for path in flake.closure(test)})
+
+    def run(self, name: str, script: str = "") -> None:
+        """Run the script of a test, or another one in its place. Raises what it raises."""
+        test = self._tests[name]
+        nodes = json.loads((test / "nodes.json").read_text(encoding="utf-8"))
+        machines = {node: self._machine(node, Path(toplevel)) for node, toplevel in nodes.items()}
+        run_script(script or (test / "script.py").read_text(encoding="utf-8"), machines)
+
+    def _machine(self, name: str, toplevel: Path) -> Machine:
+        system = read_system(toplevel, self._closure)
+        if not system.settings["libvirtd"]["enable"]:
+            return Here(name, lambda: _here)
+
+        def boot() -> Shell:
+            if toplevel not in self._levels:
+                self._levels[toplevel] = self._boot(system, self._folder / toplevel.name)
+            return _inside(self._levels[toplevel])
+
+        return Machine(name, boot)
+
+    def _boot(self, system: System, folder: Path) -> Level:
+        folder.mkdir()
+        root = roots.trixie_root()
+        qemu, image = qemu_of(root, folder), nixos_image(root, folder, system, self._modules)
+        self._stack.callback(image.disk.unlink)
+        return accelerated(
+            qemu, lambda which: self._stack.enter_context(first_level(image, which, qemu, folder / which.name))
+        )
+
+
+def _here(command: str, seconds: float) -> tuple[int, str, str]:
+    """This machine, with the Python that runs the tests."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return agent.shell(f"export PATH='{path}'; {command}", seconds)
+
+
+def _inside(level: Level) -> Shell:
+    def shell(command: str, seconds: float) -> tuple[int, str, str]:
+        status, out, errors = level.call("agent.shell", seconds + _ANSWER_SECONDS, command=command, seconds=seconds)
+        return status, out, errors
+
+    return shell
+
+
+def _folder_on_disk(stack: ExitStack) -> Path:
+    """For the store, whose paths are the same in the machines: /tmp is empty there at every boot."""
+    folder = Path(tempfile.mkdtemp(prefix="optimux-", dir="/var/tmp"))
+    # Nix takes the right to write from all that it has built.
+    stack.callback(subprocess.run, ["sh", "-c", 'chmod -R u+w "$1"; rm -rf "$1"', "rm", str(folder)], check=True)
+    return folder
