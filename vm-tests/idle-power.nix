@@ -1,6 +1,10 @@
 # Scenario 6 on NixOS: after the VM its functions are vfio-pci's again and sleep, as deep as emulated ones can; with
 # disable_idle_d3=1 they stay awake.
-{ self, pkgs, ... }:
+{
+  self,
+  pkgs,
+  lib,
+}:
 import ./first_level/test.nix {
   inherit self pkgs;
   name = "idle-power";
@@ -8,9 +12,8 @@ import ./first_level/test.nix {
     inherit self;
     change =
       options:
-      options
-      // {
-        gpus.card = options.gpus.card // {
+      lib.recursiveUpdate options {
+        gpus.card = {
           disableIdleD3 = true;
           d3coldAllowed = false;
         };

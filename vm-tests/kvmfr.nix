@@ -7,15 +7,7 @@
 }:
 let
   domain = import ./first_level/domain.nix { inherit self pkgs lib; };
-  anotherSize = domain (
-    options:
-    options
-    // {
-      lookingGlass = options.lookingGlass // {
-        size = "64MiB";
-      };
-    }
-  );
+  anotherSize = domain (options: lib.recursiveUpdate options { lookingGlass.size = "64MiB"; });
 in
 import ./first_level/test.nix {
   inherit self pkgs;

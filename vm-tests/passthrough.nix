@@ -9,14 +9,11 @@ let
   domain = import ./first_level/domain.nix { inherit self pkgs lib; };
   withoutAudio = domain (
     options:
-    options
-    // {
-      gpus.card = options.gpus.card // {
-        functions = [
-          (lib.head options.gpus.card.functions)
-          (lib.last options.gpus.card.functions // { passThrough = false; })
-        ];
-      };
+    lib.recursiveUpdate options {
+      gpus.card.functions = [
+        (lib.head options.gpus.card.functions)
+        (lib.last options.gpus.card.functions // { passThrough = false; })
+      ];
     }
   );
 in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,3 +99,21 @@ def test_a_wrong_slot(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
     planned = subject().replace(slot=Address(0, 0, 0x11, 0))
     faults = _failed(_checks(planned, qemu, emulated, tmp_path))
     assert faults == {"shared memory: address": "the device is at 0000:00:10.0, planned is 0000:00:11.0"}
+
+
+def _on(machine: str) -> Subject:
+    planned = subject()
+    return planned.replace(xml=re.sub(r"pc-q35-[0-9.]+", machine, planned.xml))
+
+
+def test_the_machine_is_the_domains(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
+    checks = _checks(_on("pc-q35-6.2"), qemu, emulated, tmp_path)
+    assert _failed(checks) == {}
+    assert ": pc-q35-6.2; TCG" in checks["SeaBIOS boots"].found
+    assert "-machine pc-q35-6.2 " in (tmp_path / "command.txt").read_text()
+
+
+def test_a_machine_that_qemu_does_not_know(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
+    checks = _checks(_on("pc-q35-99.9"), qemu, emulated, tmp_path)
+    assert _failed(checks) == {}
+    assert ": q35, as it has no pc-q35-99.9; TCG" in checks["SeaBIOS boots"].found

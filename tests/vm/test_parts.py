@@ -144,7 +144,7 @@ def test_devices_behind_bridges_are_found() -> None:
 
 
 _XML = """<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
-  <os><acpi><table type='slic'>/a</table></acpi></os>
+  <os><type machine='pc-q35-9.2'>hvm</type><acpi><table type='slic'>/a</table></acpi></os>
   <devices>
     <controller type='pci' index='1' model='pcie-root-port'>
       <address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x2' multifunction='on'/>
@@ -163,6 +163,7 @@ _XML = """<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
 
 def test_a_domain_is_read() -> None:
     domain = read_domain(_XML)
+    assert domain.machine == "pc-q35-9.2"
     assert [(table.path, table.kind) for table in domain.tables] == [("/a", "slic"), ("/b", "raw")]
     assert domain.ports == (Port(1, "0x1.0x2", True),)
     assert domain.shared == (

@@ -70,7 +70,7 @@ class Guest(Record):
 def reported(subject: Subject, folder: Path | str, frame_mib: int = 0) -> Iterator[Guest]:
     """The throwaway Linux guest on the machine of ``subject``."""
     qemu, token, folder = find_qemu(), secrets.token_hex(8), Path(folder)
-    with throwaway(subject, folder) as made:
+    with throwaway(subject, qemu, folder) as made:
         assert made.file is not None, "the scenario needs shared memory"
         seeded = seed(made.file)
         supplies = tuple(expected_supplies(subject.battery))

@@ -12,44 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenarios import pci
+from scenarios import power, second_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scenarios.second_level import Seen
 
-_SETTLE_SECONDS = 30
 _LONG_ENOUGH = 10  # idle functions are suspended within a second
-_STEP_SECONDS = 0.2
 _SECONDS = 60
 _AWAKE = {"driver": "vfio-pci", "status": "active", "power": "D0"}
 _ASLEEP = {"driver": "vfio-pci", "status": "suspended", "control": "auto", "d3cold_allowed": "1"}
 
 
-def state(address: str) -> dict[str, Any]:
-    """Driver, runtime status (``active``, ``suspended``), power state (``D0``, ``D3hot``, …) and what is allowed."""
-    return {
-        "driver": pci.driver(address),
-        "status": pci.attribute(address, "power/runtime_status"),
-        "power": pci.attribute(address, "power_state"),
-        "control": pci.attribute(address, "power/control"),
-        "d3cold_allowed": pci.attribute(address, "d3cold_allowed"),
-    }
-
-
-def settled(address: str) -> dict[str, Any]:
-    """The state once it is suspended, or after half a minute of not being so."""
-    end = time.monotonic() + _SETTLE_SECONDS
-    while pci.attribute(address, "power/runtime_status") != "suspended" and time.monotonic() < end:
-        time.sleep(_STEP_SECONDS)
-    return state(address)
-
-
 def proven(options: str, xml: str, deep: str) -> str:
     """On this machine: awake while the VM runs, asleep after it, ``deep`` in D3hot; the power states, in words."""
-    from scenarios import second_level
-
     seen = second_level.seen(second_level.run(options, xml))
     awake_while_the_vm_runs(seen)
     asleep_after_the_vm(seen, deep)
@@ -71,7 +48,7 @@ def asleep_after_the_vm(seen: Seen, deep: str) -> None:
 def stays_awake(addresses: Sequence[str]) -> None:
     """Twin: with ``disable_idle_d3=1`` idle functions are in D0, however long."""
     time.sleep(_LONG_ENOUGH)
-    _assert_all({address: state(address) for address in addresses}, _AWAKE)
+    _assert_all({address: power.state(address) for address in addresses}, _AWAKE)
 
 
 def stays_awake_with(files: dict[str, str], addresses: Sequence[str]) -> None:
@@ -83,7 +60,7 @@ def stays_awake_with(files: dict[str, str], addresses: Sequence[str]) -> None:
 def sleeps_with(files: dict[str, str], deep: str) -> None:
     """The twin's twin: loading vfio-pci anew is not what keeps functions awake."""
     with _installed(files):
-        found = settled(deep)
+        found = power.settled(deep)
     _assert_all({deep: found}, _ASLEEP | {"power": "D3hot"})
 
 

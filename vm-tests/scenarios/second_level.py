@@ -12,7 +12,7 @@ from optimux.record import Record
 from optimux.vm.guest import guest_parameters
 from optimux.vm.guest_report import parse_report
 from optimux.vm.supplies import expected_supplies
-from scenarios import device, idle_power, libvirt
+from scenarios import device, libvirt, power
 from scenarios.emulated import adapted
 from scenarios.given import given
 
@@ -91,7 +91,7 @@ def run(options: str, xml: str) -> dict[str, Any]:
             "live": libvirt.live_xml(name),
             "status": libvirt.qmp(name, "query-status"),
             "pci": libvirt.qmp(name, "query-pci"),
-            "running": {address: idle_power.state(address) for address in functions},
+            "running": {address: power.state(address) for address in functions},
         }
     finally:
         libvirt.stop(name)
@@ -99,7 +99,7 @@ def run(options: str, xml: str) -> dict[str, Any]:
         "token": token,
         "report": report,
         "seconds": {"created": created, "reported": reported},
-        "stopped": {address: idle_power.settled(address) for address in functions},
+        "stopped": {address: power.settled(address) for address in functions},
         "started": started,
         "kvm": has_kvm(),
         "seeds": _hexadecimal(seeds),

@@ -72,7 +72,7 @@ def a_lost_block() -> None:
 def a_file_that_is_too_small(folder: Path | str) -> None:
     """Twin: the host's memory is smaller than the domain says; QEMU refuses it by name."""
     qemu = find_qemu()
-    with shared_file(Size.mib_of(64).bytes) as small, throwaway(generated(), Path(folder)) as made:
+    with shared_file(Size.mib_of(64).bytes) as small, throwaway(generated(), qemu, Path(folder)) as made:
         (device,) = made.machine.shared
         machine = made.machine.replace(shared=(device.replace(path=small.path),))
         said = _refusal(machine, qemu, folder, small)
@@ -91,7 +91,7 @@ def a_regular_file_for_kvmfr(folder: Path | str) -> None:
     """Twin: QEMU without the module kvmfr leaves a file at its path, and verify names the case."""
     qemu, subject, place = find_qemu(), generated(), Path(folder, "kvmfr0")
     assert subject.memory is not None
-    with throwaway(subject, place.parent) as made:
+    with throwaway(subject, qemu, place.parent) as made:
         (device,) = made.machine.shared
         with start(made.machine.replace(shared=(device.replace(path=str(place)),)), choose(qemu), qemu, place.parent):
             assert place.is_file(), "QEMU made no file where the device should be"

@@ -23,8 +23,9 @@ class WantedTable(Record):
 
 
 class Domain(Record):
-    """The parts that a throwaway machine takes over."""
+    """The parts that a throwaway machine takes over; ``machine`` is the type, such as ``pc-q35-10.0``."""
 
+    machine: str
     tables: tuple[WantedTable, ...]
     ports: tuple[Port, ...]
     shared: tuple[Ivshmem, ...]
@@ -40,7 +41,8 @@ def read_domain(xml: str) -> Domain:
     tables = [WantedTable((node.text or "").strip(), node.get("type", "")) for node in root.findall("os/acpi/table")]
     tables += [_acpitable(value) for word, value in pairs if word == "-acpitable"]
     shared = (*_shmem_elements(root), *_shmem_arguments(pairs))
-    return Domain(tuple(tables), tuple(_ports(root)), shared)
+    machine = next((node.get("machine", "") for node in root.iterfind("os/type")), "")
+    return Domain(machine, tuple(tables), tuple(_ports(root)), shared)
 
 
 def _acpitable(value: str) -> WantedTable:

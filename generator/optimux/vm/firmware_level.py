@@ -47,12 +47,12 @@ def firmware_level(
 ) -> Iterator[Check]:
     """Boot with ``seabios`` or ``ovmf`` and check, one after the other. Raises ``VmError`` where nothing boots."""
     ovmf = find_ovmf(qemu) if firmware == "ovmf" else None
-    with throwaway(subject, folder) as made:
+    with throwaway(subject, qemu, folder) as made:
         machine = made.machine.replace(firmware=ovmf)
         with start(machine, accelerator, qemu, folder, made.descriptors) as run:
             view = _settled(run, subject, firmware, machine.memory_mib << 20)
             run.qmp.execute("stop")  # what is read from here on stays as it is
-            yield _boot(run, view, firmware)
+            yield _boot(run, view, firmware, made.on(run))
             if view.tables is not None:
                 yield _chain(view.tables)
                 yield _table(subject, view.tables)
@@ -93,9 +93,8 @@ def _contents(tables: Tables) -> list[bytes]:
     return [table.data for table in tables.found]
 
 
-def _boot(run: Run, view: View, firmware: str) -> Check:
+def _boot(run: Run, view: View, firmware: str, where: str) -> Check:
     name = f"{TITLES[firmware]} boots"
-    where = f"QEMU {run.qmp.version}, {run.accelerator}"
     if view.tables is None:
         fault = f"no ACPI root pointer after {run.seconds:.1f} s ({where})"
         return Check(name, FAILED, fault, f"See the logs in {run.folder}.")

@@ -31,12 +31,12 @@ _READ = 64  # bytes of a page that the guest reports
 def guest_level(subject: Subject, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[Check]:
     """Boot the guest and check its report. Raises ``VmError`` where no kernel, no busybox or no report is to be had."""
     kernel, token = find_kernel(), secrets.token_hex(8)
-    with throwaway(subject, folder) as made:
+    with throwaway(subject, qemu, folder) as made:
         pages = seed(made.file) if made.file else {}
         machine = guest_machine(made.machine, kernel, token, tuple(expected_supplies(subject.battery)))
         with start(machine, accelerator, qemu, folder, made.descriptors) as run:
             report = await_report(run, token)
-            where = f"{kernel.release} reported after {run.seconds:.1f} s (QEMU {run.qmp.version}, {accelerator})"
+            where = f"{kernel.release} reported after {run.seconds:.1f} s ({made.on(run)})"
             yield Check("Linux boots", PASSED, where)
         yield table_check(subject, report)
         yield from supply_checks(subject, report)

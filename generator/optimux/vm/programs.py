@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Beside the search path: RHEL's name, and NixOS' place for libvirt's emulators.
 _ELSEWHERE = ("/usr/libexec/qemu-kvm", "/run/libvirt/nix-emulators/qemu-system-x86_64")
+_ASK_SECONDS = 5
 # Images where no descriptor names them: code and variables.
 _PAIRS = (
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
@@ -43,6 +45,24 @@ def find_qemu() -> str:
             "or name it in OPTIMUX_QEMU.",
         )
     return found
+
+
+def has_machine(qemu: str, name: str) -> bool:
+    """Whether this QEMU knows a machine type; one that does not answer knows none, and says why when it is run."""
+    return name in _machine_types(qemu)
+
+
+@cache
+def _machine_types(qemu: str) -> frozenset[str]:
+    import subprocess
+
+    command = [qemu, "-machine", "help"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return frozenset()
+    lines = done.stdout.decode(errors="replace").splitlines()
+    return frozenset(line.split()[0] for line in lines if line.strip())
 
 
 def find_ovmf(qemu: str) -> Ovmf:

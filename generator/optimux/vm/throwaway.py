@@ -9,6 +9,7 @@ from optimux.record import Record
 from optimux.vm.domain import read_domain
 from optimux.vm.machine import AcpiTable, Machine
 from optimux.vm.memory import SharedFile, shared_file
+from optimux.vm.programs import has_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,13 +17,23 @@ if TYPE_CHECKING:
 
     from optimux.vm.checks import Subject
     from optimux.vm.domain import Domain
+    from optimux.vm.run import Run
+
+NEWEST = "q35"  # QEMU's alias
 
 
 class Throwaway(Record):
-    """The machine, and the host's side of its shared memory (``None`` where the domain has none)."""
+    """The machine, its ``wanted`` type, and the host's side of its shared memory (``None`` where there is none)."""
 
     machine: Machine
+    wanted: str
     file: SharedFile | None
+
+    def on(self, run: Run) -> str:
+        """What it runs on, in words: QEMU's version, the machine type, the accelerator."""
+        kind = self.machine.machine
+        why = "" if kind == self.wanted else f", as it has no {self.wanted}"
+        return f"QEMU {run.qmp.version}: {kind}{why}; {run.accelerator}"
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -31,9 +42,10 @@ class Throwaway(Record):
 
 
 @contextmanager
-def throwaway(subject: Subject, folder: Path) -> Iterator[Throwaway]:
+def throwaway(subject: Subject, qemu: str, folder: Path) -> Iterator[Throwaway]:
     """Build it from the generated XML; a table that the XML does not name, or by another path, is not there.
 
+    The machine type is the domain's where ``qemu`` knows it, else that QEMU's newest q35.
     The shared memory is a file of its own, as large as the XML says: the host's real device is left alone.
     """
     domain = read_domain(subject.xml)
@@ -45,7 +57,9 @@ def throwaway(subject: Subject, folder: Path) -> Iterator[Throwaway]:
                 file = stack.enter_context(shared_file(device.size))
                 shared.append(device.replace(path=file.path))
         tables = tuple(_tables(subject, domain, folder))
-        yield Throwaway(Machine(tables=tables, ports=domain.ports, shared=tuple(shared)), file)
+        kind = domain.machine if has_machine(qemu, domain.machine) else NEWEST
+        machine = Machine(machine=kind, tables=tables, ports=domain.ports, shared=tuple(shared))
+        yield Throwaway(machine, domain.machine, file)
 
 
 def _tables(subject: Subject, domain: Domain, folder: Path) -> Iterator[AcpiTable]:
