@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import qemu.qmp
+
 from first_level.configs import USER
 from optimux.record import Record
 
@@ -56,7 +58,9 @@ def build_image(
     root: Root, folder: Path, settle: Callable[[Session], Boot], binds: Mapping[Path, str] | None = None
 ) -> Image:
     """A copy-on-write layer of ``root`` with the agent, and what ``settle`` does to it, as a disk."""
-    code = {_CHECKOUT / name: f"/checkout/{name}" for name in ("generator", "tests/consumers", "vm-tests")}
+    parts = ("generator", "tests/consumers", "vm-tests", "examples")
+    code = {_CHECKOUT / name: f"/checkout/{name}" for name in parts}
+    code[Path(qemu.qmp.__file__).parents[1]] = "/checkout/qemu"  # which Debian does not have
     with root.session({**code, **(binds or {})}) as session:
         # Nothing is due that systemd does after an update of /usr.
         session.run(["sh", "-c", "touch /etc/.updated /var/.updated"])

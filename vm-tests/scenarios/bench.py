@@ -52,6 +52,11 @@ def firmware_checks(subject: Subject, firmware: str, folder: Path | str) -> dict
     return {check.name: check for check in accelerated(qemu, attempt)}
 
 
+def accelerator() -> str:
+    """What guests run under here, in words."""
+    return str(choose(find_qemu()))
+
+
 def failed(checks: dict[str, Check]) -> dict[str, str]:
     """What failed, and how."""
     return {name: check.found for name, check in checks.items() if check.state == "failed"}
