@@ -6,8 +6,8 @@ import ./scenarios/one-machine.nix {
   calls = ''
     for variant in ("full", "article"):
         with subtest(f"the {variant} table"):
-            scenario(machine.succeed, "battery_in_linux.battery_is_full", variant=variant, folder="/tmp")
+            scenario(machine.succeed, "battery_in_linux.battery_is_full", variant=variant, folder=FOLDER)
     with subtest("twin: no table"):
-        scenario(machine.succeed, "battery_in_linux.no_table", folder="/tmp")
+        scenario(machine.succeed, "battery_in_linux.no_table", folder=FOLDER)
   '';
 }

@@ -9,10 +9,10 @@ import ./scenarios/one-machine.nix {
         for variant in ("full", "article"):
             with subtest(f"{variant} under {firmware}"):
                 scenario(
-                    machine.succeed, "table_bytes.table_is_there", firmware=firmware, variant=variant, folder="/tmp"
+                    machine.succeed, "table_bytes.table_is_there", firmware=firmware, variant=variant, folder=FOLDER
                 )
         with subtest(f"twins under {firmware}"):
-            scenario(machine.succeed, "table_bytes.a_flipped_byte", firmware=firmware, folder="/tmp")
-            scenario(machine.succeed, "table_bytes.a_slic_table", firmware=firmware, folder="/tmp")
+            scenario(machine.succeed, "table_bytes.a_flipped_byte", firmware=firmware, folder=FOLDER)
+            scenario(machine.succeed, "table_bytes.a_slic_table", firmware=firmware, folder=FOLDER)
   '';
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,7 @@ class Lab:
     def _machine(self, name: str, toplevel: Path) -> Machine:
         system = read_system(toplevel, self._closure)
         if not system.settings["libvirtd"]["enable"]:
-            return Here(name, lambda: _here)
+            return Here(name, lambda: _here(self._folder))
 
         def boot() -> Shell:
             if toplevel not in self._levels:
@@ -76,10 +77,11 @@ class Lab:
         )
 
 
-def _here(command: str, seconds: float) -> tuple[int, str, str]:
-    """This machine, with the Python that runs the tests."""
+def _here(folder: Path) -> Shell:
+    """This machine, with the Python that runs the tests; what it leaves is left in ``folder``."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return agent.shell(f"export PATH='{path}'; {command}", seconds)
+    settings = f"export PATH={shlex.quote(path)} TMPDIR={shlex.quote(str(folder))}"
+    return lambda command, seconds: agent.shell(f"{settings}; {command}", seconds)
 
 
 def _inside(level: Level) -> Shell:

@@ -1,4 +1,5 @@
-# A test of one machine that boots the throwaway QEMU of scenarios 1 to 3 itself: `calls` is the script after it is up.
+# A test of one machine that boots the throwaway QEMU of scenarios 1 to 3 itself: `calls` is the script after it is up,
+# in which FOLDER is a folder for logs.
 {
   self,
   name,
@@ -24,6 +25,7 @@
     import ./calls.nix { inherit self; }
     + ''
       machine.wait_for_unit("multi-user.target")
+      FOLDER = machine.succeed("mktemp --directory").strip()
     ''
     + calls;
 }
