@@ -18,7 +18,7 @@ let
 in
 {
   name = "binds-vfio";
-  globalTimeout = 1800;
+  globalTimeout = 3600;
 
   nodes.by_id = node { };
   nodes.by_address = node { bind = "address"; };

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import lzma
+import tarfile
 import zlib
 from struct import pack
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from optimux.sizes import Size
 from optimux.vm import cpio
 from optimux.vm.accel import choose, tcg
 from optimux.vm.acpi_memory import find_tables
+from optimux.vm.archive import extract
 from optimux.vm.busybox import is_static
 from optimux.vm.console import Console
 from optimux.vm.domain import read_domain
@@ -268,6 +271,31 @@ def test_a_kernel_that_is_being_fetched_is_none(monkeypatch: pytest.MonkeyPatch,
     (whole.parent / "linux-image-6.12.0.building").mkdir()
     (whole.parent / "linux-image-6.12.0.lock").touch()
     assert find_kernel(tmp_path).image == whole / "boot/vmlinuz-6.12.0"
+
+
+def _archive(path: Path, *names: str) -> Path:
+    with tarfile.open(path, "w") as members:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = len(name)
+            members.addfile(member, io.BytesIO(name.encode()))
+    return path
+
+
+def test_wanted_files_come_out_of_an_archive(tmp_path: Path) -> None:
+    with tarfile.open(_archive(tmp_path / "a.tar", "./boot/kernel", "./usr/other")) as members:
+        extract(members, tmp_path / "out", lambda path: path.startswith("boot/"))
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["kernel"]
+    assert (tmp_path / "out/boot/kernel").read_bytes() == b"./boot/kernel"
+
+
+def test_an_archive_cannot_write_elsewhere(tmp_path: Path) -> None:
+    with (
+        tarfile.open(_archive(tmp_path / "a.tar", "../outside")) as members,
+        pytest.raises(ValueError, match="leads out"),
+    ):
+        extract(members, tmp_path / "out", lambda path: True)
+    assert not (tmp_path / "outside").exists()
 
 
 def test_an_archive_is_what_cpio_reads(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from tests.consumers import roots
 
+from optimux.vm.archive import extract
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,6 +34,5 @@ def kvmfr_module(root: Root, folder: Path) -> dict[str, str | bytes]:
 def _unpacked(folder: Path) -> Path:
     (archive,) = roots.looking_glass_source().path.glob("usr/src/*.orig.tar.*")
     with tarfile.open(archive) as members:
-        wanted = [member for member in members.getmembers() if member.isfile() and "/module/" in member.name]
-        members.extractall(folder, wanted, filter="data")
+        extract(members, folder, lambda path: "/module/" in path)
     return next(folder.glob("*/module"))

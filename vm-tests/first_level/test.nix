@@ -9,7 +9,7 @@
 }:
 {
   inherit name;
-  globalTimeout = 1800;
+  globalTimeout = 3600;
 
   nodes = {
     machine = import ./node.nix { inherit self; };
@@ -30,6 +30,8 @@
       AUDIO = "${address "functions" 1}"
       NETWORK = "${address "otherDevices" 0}"
 
+      machine.wait_for_unit("multi-user.target")
+      scenario(machine.succeed, "second_level.require_kvm")
       machine.wait_for_unit("optimux-domains.service")
       scenario(machine.succeed, "agent.settle")
       scenario(machine.succeed, "second_level.make_guest")

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 _SECONDS = 120
-QEMU_CONF = Path("/etc/libvirt/qemu.conf")
+QEMU_CONF = Path("/etc/libvirt/qemu.conf")  # on NixOS it is elsewhere, and written anew at each start
 
 
 def start(xml: str) -> None:

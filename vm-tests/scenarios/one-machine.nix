@@ -7,7 +7,7 @@
 }:
 {
   inherit name;
-  globalTimeout = 900;
+  globalTimeout = 1800;
 
   nodes.machine =
     { pkgs, ... }:

@@ -42,8 +42,20 @@ def seen(values: dict[str, Any]) -> Seen:
 
 
 def has_kvm() -> bool:
-    """Whether this level can run guests by hardware, real or emulated."""
-    return Path("/dev/kvm").exists()
+    """Whether this level can run guests by hardware, real or emulated. The node alone may stand for nothing."""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR))
+    except OSError:
+        return False
+    return True
+
+
+def require_kvm() -> None:
+    """For machines whose domains libvirt has to define as they are. Raises ``RuntimeError`` with what is missing."""
+    if not has_kvm():
+        raise RuntimeError(
+            "no /dev/kvm in this machine: the host's KVM must allow nesting (kvm_intel or kvm_amd nested=1)"
+        )
 
 
 def boot(command_line: str) -> dict[str, str]:

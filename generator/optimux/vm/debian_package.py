@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimux.vm.archive import extract
 from optimux.vm.cache import cache, cached
 from optimux.vm.errors import VmError, tail
 
@@ -54,9 +55,7 @@ def _extract(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None
     """The archive is read as a stream: a kernel package holds some hundred MB that nobody wants."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacker:
         with tarfile.open(fileobj=unpacker.stdout, mode="r|") as members:
-            for member in members:
-                if member.isfile() and wanted(member.name.removeprefix("./")):
-                    members.extract(member, folder, filter="data")
+            extract(members, folder, wanted)
         unpacker.wait(_UNPACK_SECONDS)
     archive.unlink()
 
