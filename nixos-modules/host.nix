@@ -25,7 +25,6 @@ let
   kvmfrRule =
     memory:
     ''SUBSYSTEM=="kvmfr", KERNEL=="${baseNameOf memory.path}", ''
-    + lib.optionalString (memory.user != null) ''OWNER="${literal memory.user}", ''
     + ''GROUP="${literal memory.group}", MODE="0660", TAG+="uaccess"'';
   # One rule a function, for the moment when vfio-pci has it: at boot (add) or at the start of a VM (bind).
   idleRules =

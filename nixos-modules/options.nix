@@ -1400,13 +1400,13 @@ let
         type = types.nullOr user;
         default = null;
         description =
-          "The user that runs the client and owns the shared memory. Here null inherits the value of lookingGlass.";
+          "The user that runs the client: made a member of the group, and owner of a file in /dev/shm. Here null inherits the value of lookingGlass.";
       };
       group = mkOption {
         type = types.nullOr user;
         default = null;
         description =
-          "The group that may open the shared memory. Here null inherits the value of lookingGlass.";
+          "The group that may open the shared memory. A system group: of others udev takes no note, or warns. Here null inherits the value of lookingGlass.";
       };
       client = mkOption {
         type =
@@ -1614,13 +1614,15 @@ in
       user = mkOption {
         type = types.nullOr user;
         default = null;
-        description = "The user that runs the client and owns the shared memory.";
+        description =
+          "The user that runs the client: made a member of the group, and owner of a file in /dev/shm.";
         example = "alice";
       };
       group = mkOption {
         type = user;
         default = "kvm";
-        description = "The group that may open the shared memory.";
+        description =
+          "The group that may open the shared memory. A system group: of others udev takes no note, or warns.";
         example = "libvirt";
       };
       client = mkOption {

@@ -48,11 +48,12 @@ def can_map(user: str, path: str, size: int) -> bool:
 
 def _run_as(user: str, path: str, size: int, *words: str) -> str:
     command = [sys.executable, "-m", "scenarios.device", path, str(size), *words]
+    group = pwd.getpwnam(user).pw_gid
     done = subprocess.run(
         command,
         user=user,
-        group=pwd.getpwnam(user).pw_gid,
-        extra_groups=[],
+        group=group,
+        extra_groups=os.getgrouplist(user, group),
         capture_output=True,
         text=True,
         timeout=_SECONDS,

@@ -37,7 +37,7 @@ def proven(options: str, xml: str) -> str:
 
 
 def device_is_as_generated(options: str) -> None:
-    """Kind, mode, owner, group; its user maps the planned size of it and not more, another user nothing."""
+    """Kind, mode, owner, group; its user, in that group, maps the planned size and not more, another user nothing."""
     memory = given(options).memory
     user = memory.user or "root"
     state, size = Path(memory.path).stat(), memory.size.bytes
@@ -53,7 +53,7 @@ def device_is_as_generated(options: str) -> None:
     assert found == {
         "character device": True,
         "mode": "0660",
-        "owner": user,
+        "owner": "root",
         "group": memory.group,
         "its size can be mapped": True,
         "twice its size can be mapped": False,

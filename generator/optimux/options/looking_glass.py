@@ -79,8 +79,20 @@ class LookingGlass(Declared):
         "for B7 at several modes.",
         example="article",
     )
-    user = option("user", USER, None, doc="The user that runs the client and owns the shared memory.", example="alice")
-    group = option("group", USER, "kvm", doc="The group that may open the shared memory.", example="libvirt")
+    user = option(
+        "user",
+        USER,
+        None,
+        doc="The user that runs the client: made a member of the group, and owner of a file in /dev/shm.",
+        example="alice",
+    )
+    group = option(
+        "group",
+        USER,
+        "kvm",
+        doc="The group that may open the shared memory. A system group: of others udev takes no note, or warns.",
+        example="libvirt",
+    )
     client = option(
         "client",
         MapOf(MapOf(Scalar(), SETTING), SETTING),
