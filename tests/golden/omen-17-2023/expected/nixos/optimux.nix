@@ -57,7 +57,7 @@
   services.udev.packages = [
     (pkgs.writeTextDir "lib/udev/rules.d/70-kvmfr.rules" ''
       # Written by Optimux: who may open the shared memory of Looking Glass.
-      SUBSYSTEM=="kvmfr", KERNEL=="kvmfr0", OWNER="lantian", GROUP="kvm", MODE="0660", TAG+="uaccess"
+      SUBSYSTEM=="kvmfr", KERNEL=="kvmfr0", GROUP="kvm", MODE="0660", TAG+="uaccess"
     '')
     (pkgs.writeTextDir "lib/udev/rules.d/72-optimux-idle-power.rules" ''
       # Written by Optimux: how far idle cards may sleep. The parent is the root port, which sleeps last and wakes first.
