@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import click
 import pytest
 
 from optimux.cli import VERBS, group, run
+from tests import needs
 from tests.cli.command import EXAMPLE, MAIN, OTHER, command, environment, optimux_process
 
 Capture = pytest.CaptureFixture[str]
@@ -102,7 +102,7 @@ class TestColours:
 
     @staticmethod
     def _errors_on_a_terminal(**changes: str) -> bytes:
-        leader, follower = pty.openpty()
+        leader, follower = needs.terminal()
         with subprocess.Popen(
             command("generate", OTHER, "-o", "/dev/null"), env=environment(TERM="xterm", **changes), stderr=follower
         ) as process:

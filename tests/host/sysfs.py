@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests import needs
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,6 +17,7 @@ for device; do mkdir "devices/$device" && echo "(null)" >"devices/$device/driver
 
 def make(session: Session, devices: Iterable[str], *, bound: str = "") -> None:
     """Devices without a driver; ``bound`` has one that is built into the kernel."""
+    needs.root("mounting over a session's /sys")
     session.run(["sh", "-c", _MAKE, "make", *devices])
     if bound:
         session.run(

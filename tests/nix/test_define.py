@@ -10,6 +10,7 @@ import pytest
 
 from optimux.emit.domain_xml import domain_xml
 from optimux.plan.resolve import plan_from
+from tests import needs
 from tests.consumers.errors import Refused
 from tests.consumers.libvirtd import Libvirtd
 from tests.golden_cases import CHECKOUT
@@ -138,6 +139,7 @@ def test_a_named_uuid_that_clashes_is_told_and_the_others_are_defined(host: Host
 
 def test_a_running_vm_goes_on(host: Host) -> None:
     host.run({"small": SMALL.format(name="small")})
+    needs.root("libvirt's labels on a running VM's files")
     host.virsh("start", "small")
     number, pid = host.virsh("domid", "small"), host.virsh("qemu-monitor-command", "small", "--hmp", "info uuid")
     host.run({"small": SMALL.format(name="small").replace(">32<", ">48<")})
@@ -149,6 +151,7 @@ def test_a_running_vm_goes_on(host: Host) -> None:
 
 
 def test_a_removed_vm_stays_unless_the_user_wants_otherwise(host: Host) -> None:
+    needs.root("libvirt's labels on a running VM's files")
     host.run({"windows": domain(), "old": SMALL.format(name="old"), "busy": SMALL.format(name="busy")})
     host.libvirtd.define(SMALL.format(name="mine"))
     host.virsh("start", "busy")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from optimux.cli import run
 from optimux.patch import patch_domain
+from tests import needs
 from tests.cli.command import CHECKOUT, EXAMPLE, command, environment, optimux_process
 from tests.golden_cases import case
 from tests.patch.documents import BY_HAND, I440FX, STORED, VIRT_MANAGER
@@ -84,7 +84,7 @@ def test_the_difference_is_what_patch_applies(text: str, tmp_path: Path) -> None
 
 def test_colours_on_a_terminal_only(domain: Path) -> None:
     for words, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        ours, theirs = pty.openpty()
+        ours, theirs = needs.terminal()
         line = command("patch", EXAMPLE, str(domain), "--diff", "--only", "memballoon")
         subprocess.run(line, stdout=theirs, stderr=subprocess.DEVNULL, env=environment(**words), timeout=60, check=True)
         os.close(theirs)
