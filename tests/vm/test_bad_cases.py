@@ -12,6 +12,7 @@ import pytest
 from optimux.sizes import Size
 from optimux.vm import debian_package
 from optimux.vm.busybox import find_busybox
+from optimux.vm.cache import cache
 from optimux.vm.errors import Silent, VmError
 from optimux.vm.firmware_level import firmware_level
 from optimux.vm.kernel import find_kernel
@@ -68,13 +69,22 @@ def test_no_uefi_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_kernel_with_the_battery_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(debian_package, "available", lambda: False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(VmError, match=r"no kernel with the ACPI battery driver.*not the cloud kernel"):
         find_kernel(tmp_path)
+
+
+def test_a_cache_that_cannot_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(VmError, match=r"no cache: .*/file/optimux/packages: Not a directory\. Name .* XDG_CACHE_HOME"):
+        cache("packages")
 
 
 def test_no_static_busybox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(debian_package, "available", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(VmError, match=r"no static busybox.*busybox-static"):
         find_busybox()
 
@@ -176,7 +186,7 @@ def test_a_refused_command(qemu: str, emulated: Accelerator, tmp_path: Path) -> 
 
 def test_a_backing_file_that_is_too_small(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
     with shared_file(16 << 20) as file:
-        machine = Machine(shared=(Ivshmem("memory", file.path, 32 << 20),))
+        machine = Machine(shared=(Ivshmem.plain("memory", file.path, 32 << 20),))
         with (
             pytest.raises(VmError, match=r"ended at once.*does not match 'size' option"),
             start(machine, emulated, qemu, tmp_path, (file.descriptor,)),

@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 from optimux.vm import debian_package
+from optimux.vm.cache import present
 from optimux.vm.errors import VmError
 
 _ELF_HEAD = 8192
+_IN_PACKAGE = ("usr/bin/busybox", "bin/busybox")  # of Debian 13, and before
 
 
 def find_busybox() -> Path:
@@ -16,9 +18,9 @@ def find_busybox() -> Path:
     for name in ("busybox", "busybox-static", "busybox.static"):
         if (found := shutil.which(name)) and is_static(Path(found)):
             return Path(found)
-    if debian_package.available():
-        folder = debian_package.files_of("busybox-static", lambda path: path.endswith("/busybox"))
-        return next(folder.rglob("busybox"))
+    if debian_package.available() or present("packages", "busybox-static"):
+        folder = debian_package.files_of("busybox-static", lambda path: path in _IN_PACKAGE)
+        return next(folder / path for path in _IN_PACKAGE if (folder / path).exists())
     remedy = "Install one (Debian, Ubuntu: busybox-static; Fedora, Arch: busybox)."
     raise VmError("no static busybox for the throwaway guest", remedy)
 

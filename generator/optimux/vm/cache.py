@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from optimux.vm.errors import VmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,10 +17,16 @@ _UNFINISHED = ".building"
 
 
 def cache(name: str) -> Path:
-    """A folder for ``name`` in the user's cache, made where it is missing."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    """A folder for ``name`` in the user's cache, made where it is missing. Raises ``VmError`` where it cannot be."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - which never fails
     folder = Path(base) / "optimux" / name
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        remedy = "Name a folder that you may write to in XDG_CACHE_HOME."
+        raise VmError(f"no cache: {folder}: {error.strerror}", remedy) from None
     return folder
 
 

@@ -36,6 +36,7 @@ def supply_checks(subject: Subject, report: GuestReport) -> Iterator[Check]:
             yield Check(f"{name} in Linux", FAILED, f"no power supply {name}; there are: {others}", remedy)
             continue
         seen = ", ".join(f"{key} {value}" for key, value in wanted.items() if value)
+        remedy = "Linux reads the table otherwise than it is meant: see it with optimux ssdt --decode."
         yield judged(f"{name} in Linux", "; ".join(supply_faults(wanted, found)), seen, remedy)
 
 

@@ -47,7 +47,7 @@ def _supplies(lines: list[list[str]]) -> dict[str, dict[str, str]]:
     supplies: dict[str, dict[str, str]] = {}
     for _, name, line in _of(lines, "supply"):
         key, _, value = line.partition("=")
-        supplies.setdefault(name, {})[key.removeprefix("POWER_SUPPLY_")] = value.strip()
+        supplies.setdefault(name, {})[key.removeprefix("POWER_SUPPLY_")] = value
     return supplies
 
 

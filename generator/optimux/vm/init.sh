@@ -32,7 +32,7 @@ if [ -e /sys/bus/acpi/devices/PNP0C0A:00 ]; then
 fi
 for supply in /sys/class/power_supply/*; do
     [ -e "$supply/uevent" ] || continue
-    while read -r line; do echo "supply ${supply##*/} $line"; done <"$supply/uevent"
+    while IFS= read -r line; do echo "supply ${supply##*/} $line"; done <"$supply/uevent"
 done
 
 for device in /sys/bus/pci/devices/*; do

@@ -33,7 +33,8 @@ def find_kernel(root: Path = Path("/")) -> LinuxKernel:
     for release in _releases(root):
         if kernel := installed(root, release):
             return kernel
-    if debian_package.available() and (package := _fetched() or debian_package.newest_kernel_package()):
+    package = _fetched() or (debian_package.newest_kernel_package() if debian_package.available() else None)
+    if package:
         return _debian(package)
     raise VmError(
         "no kernel with the ACPI battery driver: none in /boot or /lib/modules is readable and has the modules "

@@ -91,7 +91,8 @@ def _described(file: Path) -> Ovmf | None:
         code, variables = mapping["executable"], mapping["nvram-template"]
     except (OSError, ValueError, KeyError, TypeError):
         return None  # another program's file; the next one may do
-    if {code["format"], variables["format"]} != {"raw"} or not Path(code["filename"]).exists():
+    files = (code["filename"], variables["filename"])
+    if {code["format"], variables["format"]} != {"raw"} or not all(Path(file).exists() for file in files):
         return None
     return Ovmf(code["filename"], variables["filename"])
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from optimux.plan.battery import Battery
 
 _TECHNOLOGIES = {"LION": "Li-ion", "LI-ION": "Li-ion", "LIP": "Li-poly", "NICD": "NiCd", "NIMH": "NiMH"}
+_TEXTS = ("MODEL_NAME", "SERIAL_NUMBER")
+_TEXT_LENGTH = 31  # what Linux keeps of a text, before some version above 6.1
 
 
 def expected_supplies(battery: Battery | None) -> dict[str, dict[str, str]]:
@@ -27,7 +29,7 @@ def supply_faults(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[s
     return [
         f"{key} is {found.get(key, 'missing')}, planned is {value}"
         for key, value in wanted.items()
-        if found.get(key) != value
+        if found.get(key) not in (value, value[:_TEXT_LENGTH] if key in _TEXTS else value)
     ]
 
 
