@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from optimux.pci import Address
+from optimux.vm.errors import VmError
 from optimux.vm.firmware_level import firmware_level
 from tests.vm.subjects import subject
 
@@ -31,19 +32,19 @@ def _failed(checks: dict[str, Check]) -> dict[str, str]:
 @pytest.mark.parametrize("variant", ["full", "article"])
 def test_all_is_well(qemu: str, emulated: Accelerator, tmp_path: Path, variant: str) -> None:
     checks = _checks(subject({"variant": variant}), qemu, emulated, tmp_path)
-    assert [check.state for check in checks.values()] == ["passed"] * 7, checks
+    assert [check.state for check in checks.values()] == ["passed"] * 8, checks
 
 
 def test_memory_in_dev_shm(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
     """<shmem> instead of arguments."""
     checks = _checks(subject(memory="shm", displays=[{"width": 1920, "height": 1080}]), qemu, emulated, tmp_path)
-    assert [check.state for check in checks.values()] == ["passed"] * 7, checks
+    assert [check.state for check in checks.values()] == ["passed"] * 8, checks
     assert checks["shared memory: size"].found == "BAR 2 of 32MiB"
 
 
 def test_table_on_the_command_line(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
     checks = _checks(subject({"attach": "commandline"}), qemu, emulated, tmp_path)
-    assert [check.state for check in checks.values()] == ["passed"] * 7, checks
+    assert [check.state for check in checks.values()] == ["passed"] * 8, checks
 
 
 def test_neither_battery_nor_memory(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
@@ -86,6 +87,44 @@ def test_a_wrong_size(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
     xml = planned.xml.replace(str(128 << 20), str(64 << 20))
     faults = _failed(_checks(planned.replace(xml=xml), qemu, emulated, tmp_path))
     assert faults == {"shared memory: size": "BAR 2 has 64MiB, planned is 128MiB"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"share":true', '"share":false', "other bytes in the"),
+        ('"mem-path":"/dev/kvmfr0"', '"mem-path":"/dev/kvmfr7"', "the domain maps /dev/kvmfr7, planned is /dev/kvmfr0"),
+    ],
+    ids=["a private mapping", "another device"],
+)
+def test_arguments_that_share_nothing(
+    old: str, new: str, words: str, qemu: str, emulated: Accelerator, tmp_path: Path
+) -> None:
+    planned = subject()
+    xml = planned.xml.replace(old, new)
+    assert xml != planned.xml
+    faults = _failed(_checks(planned.replace(xml=xml), qemu, emulated, tmp_path))
+    assert any(words in found for found in faults.values()), faults
+
+
+def test_arguments_that_qemu_refuses(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
+    planned = subject()
+    xml = planned.xml.replace('"share":true', '"shared":true')
+    assert xml != planned.xml
+    with pytest.raises(VmError, match=r"QEMU ended at once: .*shared"):
+        _checks(planned.replace(xml=xml), qemu, emulated, tmp_path)
+
+
+def test_a_table_with_other_ids(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
+    planned = subject({"attach": "commandline"})
+    xml = planned.xml.replace("file=/var", "oem_id=FOO,file=/var")
+    assert xml != planned.xml
+    faults = _failed(_checks(planned.replace(xml=xml), qemu, emulated, tmp_path))
+    assert list(faults) == ["battery table"]
+
+
+def test_a_folder_with_a_colon(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
+    assert _failed(_checks(subject(), qemu, emulated, tmp_path / "12:30, today")) == {}
 
 
 def test_no_ivshmem_device(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:

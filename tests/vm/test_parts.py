@@ -21,7 +21,7 @@ from optimux.vm import cpio
 from optimux.vm.accel import choose, tcg
 from optimux.vm.acpi_memory import find_tables
 from optimux.vm.archive import extract
-from optimux.vm.busybox import is_static
+from optimux.vm.busybox import find_busybox, is_static
 from optimux.vm.console import Console
 from optimux.vm.domain import read_domain
 from optimux.vm.guest_report import parse_report
@@ -152,10 +152,16 @@ _XML = """<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
     <controller type='pci' index='1' model='pcie-root-port'>
       <address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x2' multifunction='on'/>
     </controller>
-    <shmem name='m'><size unit='M'>32</size><address type='pci' bus='0x01' slot='0x10' function='0x0'/></shmem>
+    <shmem name='l'><model type='ivshmem-doorbell'/><size unit='M'>32</size></shmem>
+    <shmem name='k'><model type='ivshmem-plain'/><size unit='furlong'>32</size></shmem>
+    <shmem name='m'>
+      <model type='ivshmem-plain'/><size unit='M'>32</size><address type='pci' bus='0x01' slot='0x10' function='0x0'/>
+    </shmem>
   </devices>
   <qemu:commandline>
-    <qemu:arg value='-acpitable'/><qemu:arg value='file=/b'/>
+    <qemu:arg value='-acpitable'/><qemu:arg value='oem_id=FOO,file=/b'/>
+    <qemu:arg value='-object'/><qemu:arg value='{"qom-type":"rng-random"}'/>
+    <qemu:arg value='-object'/><qemu:arg value='{no JSON'/>
     <qemu:arg value='-object'/>
     <qemu:arg value='{"qom-type":"memory-backend-file","id":"n","mem-path":"/dev/kvmfr0","size":4096}'/>
     <qemu:arg value='-device'/><qemu:arg value='{"driver":"ivshmem-plain","memdev":"n","addr":"0x11"}'/>
@@ -167,19 +173,22 @@ _XML = """<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
 def test_a_domain_is_read() -> None:
     domain = read_domain(_XML)
     assert domain.machine == "pc-q35-9.2"
-    assert [(table.path, table.kind) for table in domain.tables] == [("/a", "slic"), ("/b", "raw")]
+    assert [(table.path, table.options) for table in domain.tables] == [("/a", ("sig=SLIC",)), ("/b", ("oem_id=FOO",))]
     assert domain.ports == (Port(1, "0x1.0x2", True),)
     assert domain.shared == (
-        Ivshmem("m", "/dev/shm/m", 32 << 20, "pci.1", "0x10"),
-        Ivshmem("n", "/dev/kvmfr0", 4096, "pcie.0", "0x11"),
+        Ivshmem.plain("m", "/dev/shm/m", 32 << 20, "pci.1", "0x10"),
+        Ivshmem(
+            {"qom-type": "memory-backend-file", "id": "n", "mem-path": "/dev/kvmfr0", "size": 4096},
+            {"driver": "ivshmem-plain", "memdev": "n", "addr": "0x11"},
+        ),
     )
 
 
 def test_a_machine_becomes_arguments() -> None:
     machine = Machine(
-        tables=(AcpiTable("/a,b"), AcpiTable("/c", "slic")),
+        tables=(AcpiTable("/a,b"), AcpiTable("/c", ("sig=SLIC",))),
         ports=(Port(1, "0x1", True),),
-        shared=(Ivshmem("m", "/x", 4096, address="0x10"),),
+        shared=(Ivshmem.plain("m", "/x", 4096, address="0x10"),),
         kernel=Kernel("/k", None, "quiet"),
         shares=(Share("root", "/r"),),
         arguments=("-device", "e1000"),
@@ -309,6 +318,24 @@ def test_an_archive_is_what_cpio_reads(tmp_path: Path) -> None:
     subprocess.run(words, input=content, cwd=tmp_path, check=True, timeout=30, capture_output=True)
     assert (tmp_path / "bin/b").read_bytes() == b"four+"
     assert (tmp_path / "bin/b").is_symlink()
+
+
+def test_busybox_out_of_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Which holds another file of that name, a hook."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    package = tmp_path / "optimux/packages/busybox-static"
+    for name in ("bin/busybox", "usr/share/initramfs-tools/conf-hooks.d/busybox"):
+        (package / name).parent.mkdir(parents=True)
+        (package / name).write_text(name)
+    assert find_busybox() == package / "bin/busybox"
+
+
+def test_texts_that_linux_cuts_off_are_right() -> None:
+    wanted = {"MODEL_NAME": "M" * 32, "STATUS": "Full"}
+    assert supply_faults(wanted, {"MODEL_NAME": "M" * 31, "STATUS": "Full"}) == []
+    assert supply_faults(wanted, {"MODEL_NAME": "M" * 30, "STATUS": "Full"}) != []
+    assert supply_faults({"STATUS": "F" * 32}, {"STATUS": "F" * 31}) != []
 
 
 def test_static_programs_are_told_apart(tmp_path: Path) -> None:

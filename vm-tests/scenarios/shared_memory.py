@@ -74,7 +74,7 @@ def a_file_that_is_too_small(folder: Path | str) -> None:
     qemu = find_qemu()
     with shared_file(Size.mib_of(64).bytes) as small, throwaway(generated(), qemu, Path(folder)) as made:
         (device,) = made.machine.shared
-        machine = made.machine.replace(shared=(device.replace(path=small.path),))
+        machine = made.machine.replace(shared=(device.on(small.path),))
         said = _refusal(machine, qemu, folder, small)
     assert "does not match 'size' option" in said, said
 
@@ -93,7 +93,7 @@ def a_regular_file_for_kvmfr(folder: Path | str) -> None:
     assert subject.memory is not None
     with throwaway(subject, qemu, place.parent) as made:
         (device,) = made.machine.shared
-        with start(made.machine.replace(shared=(device.replace(path=str(place)),)), choose(qemu), qemu, place.parent):
+        with start(made.machine.replace(shared=(device.on(str(place)),)), choose(qemu), qemu, place.parent):
             assert place.is_file(), "QEMU made no file where the device should be"
     (check,) = host_device(subject.memory.replace(path=str(place)))
     assert check.state == "failed"

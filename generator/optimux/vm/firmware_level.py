@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from optimux.vm.checks import Subject
     from optimux.vm.memory import SharedFile
     from optimux.vm.run import Run
+    from optimux.vm.throwaway import Throwaway
 
 TITLES = {"seabios": "SeaBIOS", "ovmf": "OVMF"}
 # How long the firmware may take at all, and how long its result must stand still to be called final when it is wrong.
@@ -56,7 +57,7 @@ def firmware_level(
             if view.tables is not None:
                 yield _chain(view.tables)
                 yield _table(subject, view.tables)
-            yield from _memory(run, subject, view, made.file)
+            yield from _memory(run, subject, view, made)
 
 
 def _settled(run: Run, subject: Subject, firmware: str, memory_size: int) -> View:
@@ -118,8 +119,8 @@ def _table(subject: Subject, tables: Tables) -> Check:
     return judged(name, fault, found, remedy)
 
 
-def _memory(run: Run, subject: Subject, view: View, file: SharedFile | None) -> Iterator[Check]:
-    memory, name = subject.memory, "shared memory"
+def _memory(run: Run, subject: Subject, view: View, made: Throwaway) -> Iterator[Check]:
+    memory, name, file = subject.memory, "shared memory", made.file
     if memory is None:
         yield Check(name, SKIPPED, "no shared memory is planned")
         return
@@ -128,6 +129,8 @@ def _memory(run: Run, subject: Subject, view: View, file: SharedFile | None) -> 
     yield judged(f"{name}: size", fault, f"BAR 2 of {memory.size}", remedy)
     if not view.devices or file is None:
         return
+    fault = "" if made.source == memory.path else f"the domain maps {made.source}, planned is {memory.path}"
+    yield judged(f"{name}: file", fault, f"{memory.path}, here one without a name", f"It must map {memory.path}.")
     device = view.devices[0]
     remedy = "Another device has the slot, or the address is missing in the domain."
     yield judged(f"{name}: address", slot_fault(subject.slot, device), f"1af4:1110 at {device.address}", remedy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optimux.record import Record
 
@@ -15,26 +15,48 @@ if TYPE_CHECKING:
 
 
 class AcpiTable(Record):
-    """A table for the firmware: ``kind`` is libvirt's, ``raw`` or ``slic``; ``path`` is a file on this machine."""
+    """A table for the firmware, a file on this machine; ``options`` are further ones of ``-acpitable``."""
 
     path: str
-    kind: str = "raw"
+    options: tuple[str, ...] = ()
 
     @property
     def argument(self) -> str:
-        """What libvirt makes of it: slic replaces the table's own signature."""
-        file = self.path.replace(",", ",,")
-        return f"sig=SLIC,file={file}" if self.kind == "slic" else f"file={file}"
+        """The value of ``-acpitable``. A colon in the path would end it: QEMU takes several files there."""
+        return ",".join((*self.options, f"file={self.path.replace(',', ',,')}"))
 
 
 class Ivshmem(Record):
-    """An ivshmem-plain device over a file of ``size`` bytes; ``address`` is ``0x10`` or ``None`` for QEMU's choice."""
+    """An ivshmem-plain device over a file: ``backend`` and ``frontend`` are what ``-object`` and ``-device`` get."""
 
-    id: str
-    path: str
-    size: int
-    bus: str = "pcie.0"
-    address: str | None = None
+    backend: dict[str, Any]
+    frontend: dict[str, Any]
+
+    @classmethod
+    def plain(cls, id: str, path: str, size: int, bus: str = "pcie.0", address: str | None = None) -> Ivshmem:
+        """As libvirt makes one of ``<shmem>``; ``address`` is ``0x10``, or ``None`` for QEMU's choice."""
+        backend = {"qom-type": "memory-backend-file", "id": id, "mem-path": path, "size": size, "share": True}
+        frontend = {"driver": "ivshmem-plain", "id": f"{id}-device", "memdev": id, "bus": bus}
+        return cls(backend, frontend | ({"addr": address} if address else {}))
+
+    @property
+    def id(self) -> str:
+        """The backend's."""
+        return str(self.backend["id"])
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return str(self.backend["mem-path"])
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return int(self.backend["size"])
+
+    def on(self, path: str) -> Ivshmem:
+        """The same over another file."""
+        return self.replace(backend=self.backend | {"mem-path": path})
 
 
 class Port(Record):
@@ -106,15 +128,8 @@ def _port(port: Port) -> dict[str, object]:
 
 
 def _ivshmem(device: Ivshmem) -> Iterator[str]:
-    backend: dict[str, object] = {"qom-type": "memory-backend-file", "id": device.id, "mem-path": device.path}
-    yield from ("-object", _json(backend | {"size": device.size, "share": True}))
-    front: dict[str, object] = {
-        "driver": "ivshmem-plain",
-        "id": f"{device.id}-device",
-        "memdev": device.id,
-        "bus": device.bus,
-    }
-    yield from ("-device", _json(front | ({"addr": device.address} if device.address else {})))
+    yield from ("-object", _json(device.backend))
+    yield from ("-device", _json(device.frontend))
 
 
 def _kernel(kernel: Kernel | None) -> Iterator[str]:

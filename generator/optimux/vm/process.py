@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 _END_SECONDS = 10
+_BRIEF_SECONDS = 2
 _PR_SET_PDEATHSIG = 1
 
 
@@ -67,6 +68,13 @@ class Process:
     def words(self) -> str:
         """What it wrote on standard output and error."""
         return self._log.read_text(errors="replace")
+
+    def wait_briefly(self) -> int | None:
+        """The exit status of a process that seems to end, ``None`` where it does not."""
+        try:
+            return self._child.wait(_BRIEF_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
 
     def wait(self, timeout: float) -> int:
         """The exit status. Raises ``VmError`` when it still runs after ``timeout`` seconds."""

@@ -65,6 +65,13 @@ class Run:
         finally:
             file.unlink(missing_ok=True)
 
+    def words(self, message: str) -> str:
+        """What happened: the end of QEMU itself, with its last words, explains everything else."""
+        status = self.process.wait_briefly()
+        said = self.process.words.strip().splitlines()[-1:]
+        ended = f"QEMU ended with {status}" + "".join(f": {line}" for line in said)
+        return message if status is None else ended
+
     def failure(self, kind: type[VmError], message: str, remedy: str = "") -> VmError:
         """An error with all the evidence of this run."""
         evidence = [*self.process.evidence(), *self.qmp.evidence(), *self.console.evidence()]
@@ -98,7 +105,12 @@ def start(
         session = stack.enter_context(Qmp(qmp, folder / "qmp.log"))
         run = Run(folder, accelerator, process, session, Qtest(qtest))
         _greet(run, greeting_seconds)
-        yield run
+        try:
+            yield run
+        except VmError as error:
+            if error.folder is not None:
+                raise
+            raise run.failure(type(error), run.words(error.message)) from None
 
 
 def _greet(run: Run, seconds: float) -> None:
@@ -107,10 +119,12 @@ def _greet(run: Run, seconds: float) -> None:
     except Silent as error:
         remedy = f"Does {run.process.command[0]} --version answer? The logs are in {run.folder}."
         raise run.failure(VmError, f"QEMU hangs: {error.message}", remedy) from None
-    except VmError:
-        run.process.wait(5)
+    except VmError as error:
+        status = run.process.wait_briefly()
+        if status is None:
+            raise run.failure(VmError, f"QEMU speaks no QMP: {error.message}") from None
         words = run.process.words.strip().splitlines()
-        said = f": {words[-1]}" if words else ""
+        said = f": {words[-1]}" if words else f", with {status} and no word"
         if run.accelerator.name == "kvm" and "kvm" in said.lower():
             raise run.failure(AcceleratorFailed, f"QEMU cannot use KVM{said}") from None
         remedy = f"Correct what it names. The logs are in {run.folder}."

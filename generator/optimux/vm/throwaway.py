@@ -23,22 +23,23 @@ NEWEST = "q35"  # QEMU's alias
 
 
 class Throwaway(Record):
-    """The machine, its ``wanted`` type, and the host's side of its shared memory (``None`` where there is none)."""
+    """The machine, and what is known of it.
+
+    ``wanted`` is the domain's machine type, ``source`` the path that it names for the shared memory, ``file`` the
+    host's side of what stands for it (both empty where there is none), ``descriptors`` what QEMU must inherit.
+    """
 
     machine: Machine
     wanted: str
+    source: str
     file: SharedFile | None
+    descriptors: tuple[int, ...]
 
     def on(self, run: Run) -> str:
         """What it runs on, in words: QEMU's version, the machine type, the accelerator."""
         kind = self.machine.machine
         why = "" if kind == self.wanted else f", as it has no {self.wanted}"
         return f"QEMU {run.qmp.version}: {kind}{why}; {run.accelerator}"
-
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """What QEMU must inherit."""
-        return (self.file.descriptor,) if self.file else ()
 
 
 @contextmanager
@@ -51,20 +52,27 @@ def throwaway(subject: Subject, qemu: str, folder: Path) -> Iterator[Throwaway]:
     domain = read_domain(subject.xml)
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        shared, file = [], None
+        (source, file), shared = ("", None), []
         for device in domain.shared:
             if subject.memory and device.id == subject.memory.name:
-                file = stack.enter_context(shared_file(device.size))
-                shared.append(device.replace(path=file.path))
-        tables = tuple(_tables(subject, domain, folder))
+                source, file = device.path, stack.enter_context(shared_file(device.size))
+                shared.append(device.on(file.path))
+        tables = tuple(_tables(subject, domain, folder, stack))
         kind = domain.machine if has_machine(qemu, domain.machine) else NEWEST
-        machine = Machine(machine=kind, tables=tables, ports=domain.ports, shared=tuple(shared))
-        yield Throwaway(machine, domain.machine, file)
+        machine = Machine(
+            machine=kind,
+            tables=tuple(AcpiTable(f"/proc/self/fd/{descriptor}", options) for descriptor, options in tables),
+            ports=domain.ports,
+            shared=tuple(shared),
+        )
+        inherited = (*(file.descriptor for file in (file,) if file), *(descriptor for descriptor, _ in tables))
+        yield Throwaway(machine, domain.machine, source, file, inherited)
 
 
-def _tables(subject: Subject, domain: Domain, folder: Path) -> Iterator[AcpiTable]:
+def _tables(subject: Subject, domain: Domain, folder: Path, stack: ExitStack) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Descriptors of the tables, and their options. QEMU gets no path: it would split one at a colon."""
     for table in domain.tables:
         if subject.table is not None and table.path == subject.table_path:
-            path = (folder / "battery.aml").resolve()
+            path = folder / "battery.aml"
             path.write_bytes(subject.table)
-            yield AcpiTable(str(path), table.kind)
+            yield stack.enter_context(path.open("rb")).fileno(), table.options
