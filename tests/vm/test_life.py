@@ -79,15 +79,68 @@ def test_a_failing_block_ends_it(qemu: str, emulated: Accelerator, tmp_path: Pat
     assert not _processes(str(tmp_path))
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"])
-def test_a_signal_ends_it(ovmf: None, number: int, status: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["ctrl-c", "sigterm", "sighup"],
+)
+def test_a_signal_ends_it(ovmf: None, number: int, status: int, times: int, tmp_path: Path) -> None:
     before = _named_memory()
     process = _verify(tmp_path)
-    process.send_signal(number)
+    for _ in range(times):
+        process.send_signal(number)
     assert process.wait(_PATIENCE) == status
     assert not _processes(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
     assert _named_memory() == before
+
+
+def test_a_signal_ends_it_whenever_it_comes(tmp_path: Path) -> None:
+    """From before the machine is there until after it has ended."""
+    words = [sys.executable, "-c", "from optimux.cli import main; main()", "verify", str(EXAMPLE)]
+    statuses = set()
+    for step in range(12):
+        process = subprocess.Popen(
+            words, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        time.sleep(0.12 + 0.03 * step)
+        process.terminate()
+        _, said = process.communicate(timeout=_PATIENCE)
+        statuses.add(process.returncode)
+        assert b"Traceback" not in said
+        assert b"ignored" not in said
+        assert not _processes(f"{tmp_path}/optimux")
+        assert list(tmp_path.iterdir()) == [], step
+    assert statuses <= {143, 0, -signal.SIGTERM}
+    assert 143 in statuses
+
+
+def test_a_reader_that_leaves(qemu: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", "from optimux.cli import main; main()", "verify", str(EXAMPLE)]
+    process = subprocess.Popen(
+        words, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(_PATIENCE) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
+def test_closed_streams(closed: str, qemu: str, tmp_path: Path) -> None:
+    line = f'exec "$@" {closed}'
+    words = [sys.executable, "-c", "from optimux.cli import main; main()", "verify", str(EXAMPLE)]
+    done = subprocess.run(
+        ["sh", "-c", line, "sh", *words],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        timeout=_PATIENCE,
+        check=False,
+    )
+    assert b"8 checks passed, 0 failed" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_not_even_sigkill_leaves_an_orphan(ovmf: None, tmp_path: Path) -> None:

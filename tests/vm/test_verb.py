@@ -10,6 +10,7 @@ import pytest
 
 from optimux.acpi.battery import battery_table
 from optimux.cli import main
+from optimux.vm.errors import VmError
 from optimux.vm.host_device import host_device
 from tests.vm.subjects import EXAMPLE, subject
 
@@ -38,9 +39,9 @@ def test_all_is_well(capfd: pytest.CaptureFixture[str], temporary: Path) -> None
     code, out, err = _run(capfd)
     assert code == 0
     assert out.startswith("Windows11: Firmware level, SeaBIOS\n  ok     SeaBIOS boots: tables in memory after ")
-    assert out.count("  ok ") == 7
+    assert out.count("  ok ") == 8
     assert "FAILED" not in out
-    assert "7 checks passed, 0 failed" in err
+    assert "8 checks passed, 0 failed" in err
     assert list(temporary.iterdir()) == []
 
 
@@ -71,7 +72,7 @@ def test_a_failure_keeps_its_logs_and_exits_with_1(
     code, out, err = _run(capfd)
     assert code == 1
     assert "  FAILED battery table: SSDT OPTMUX/BATTERY differs in the checksum" in out
-    assert "6 checks passed, 1 failed" in err
+    assert "7 checks passed, 1 failed" in err
     (folder,) = temporary.iterdir()
     assert f"logs: {folder}" in err
     assert (folder / "Windows11-seabios/qmp.log").exists()
@@ -90,6 +91,38 @@ def test_a_machine_that_dies_is_a_finding(
     assert (check["name"], check["state"]) == ("machine", "failed")
     assert check["found"] == "QEMU ended at once: no luck"
     assert "exited with 3" in err
+    assert "exited with 3" in json.loads(out)["levels"][1]["details"]
+
+
+def test_a_level_that_cannot_run_does_not_end_the_others(
+    capfd: pytest.CaptureFixture[str], temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(qemu: str) -> None:
+        raise VmError("no UEFI firmware for QEMU", "Install it.")
+
+    monkeypatch.setattr("optimux.vm.firmware_level.find_ovmf", none)
+    two = EXAMPLE.with_name("two-vms-one-gpu.toml")
+    with pytest.raises(SystemExit) as left:
+        main(["verify", str(two), "--firmware", "both", "--json"])
+    levels = {(level["vm"], level["level"]): level["checks"] for level in json.loads(capfd.readouterr().out)["levels"]}
+    assert left.value.code == 1
+    keys = {vm for vm, _ in levels}
+    assert len(keys) == 2
+    for key in keys:
+        assert "passed" in {check["state"] for check in levels[key, "seabios"]}
+        assert "failed" not in {check["state"] for check in levels[key, "seabios"]}
+    states = [(check["state"], check["found"]) for key in keys for check in levels[key, "ovmf"]]
+    assert sorted(states) == [
+        ("failed", "no UEFI firmware for QEMU"),
+        ("skipped", "not looked at: this level cannot run here, see above"),
+    ]
+
+
+def test_a_folder_that_cannot_be(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, out, err = _run(capfd, "--keep", str(tmp_path / "file"))
+    assert (code, out) == (2, "")
+    assert "--keep: found" in err
 
 
 def test_an_unknown_vm_is_invalid_input(capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,17 @@ import click
 
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import DONE, FAILED, report_warnings, say
+from optimux.cli.supervised import supervised
 from optimux.errors import InvalidInput, Problem
 from optimux.vm.checks import FAILED as CHECK_FAILED
-from optimux.vm.checks import PASSED, Check, subject_of
+from optimux.vm.checks import PASSED, SKIPPED, Check, subject_of
 from optimux.vm.errors import VmError
 from optimux.vm.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from optimux.cli.supervised import Scratch
     from optimux.plan.model import DomainPlan, Plan
 
 EPILOG = """\b
@@ -28,6 +31,14 @@ Examples:
   optimux verify optimux.toml
   optimux verify optimux.toml --firmware both
   optimux verify optimux.toml --guest --keep logs/
+
+\b
+Exit codes:
+  0 all is well, 1 a check failed or nothing could be booted, 2 invalid input,
+  130 and 143 interrupted and terminated
+
+OPTIMUX_QEMU names another QEMU than that in PATH. --guest needs a Linux kernel and a static busybox: this machine's,
+or Debian's, which are fetched with apt into ~/.cache/optimux ($XDG_CACHE_HOME/optimux).
 """
 _TITLES = {
     "host": "This machine",
@@ -36,7 +47,6 @@ _TITLES = {
     "guest": "Guest level, Linux",
 }
 _FIRMWARE = {"seabios": ("seabios",), "ovmf": ("ovmf",), "both": ("seabios", "ovmf")}
-_TERMINATED = 143  # 128 and SIGTERM's number, as shells report it
 
 
 @click.command("verify", epilog=EPILOG)
@@ -61,10 +71,19 @@ def command(
     domains = _chosen(plan, name)
     report_warnings(plan.warnings)
     levels = ("host", *_FIRMWARE[firmware], *(("guest",) if guest else ()))
-    with _terminable(), _folder(keep) as logs:
-        results = _all([(domain, level) for domain in domains for level in levels], logs, as_json)
-        logs.failed = any(check["state"] == CHECK_FAILED for result in results for check in result["checks"])
-    return _conclude(results, logs, as_json)
+    work = [(domain, level) for domain in domains for level in levels]
+    folder = _folder(keep)
+
+    def all_of_it(scratch: Scratch) -> int:
+        logs = folder or scratch.path
+        results = _all(work, logs, as_json)
+        failed = any(check["state"] == CHECK_FAILED for result in results for check in result["checks"])
+        kept = folder is not None or (failed and any(logs.rglob("command.txt")))  # no machine, no logs
+        if kept:
+            scratch.keep()
+        return _conclude(results, logs if kept else None, as_json)
+
+    return supervised(all_of_it, "optimux-verify-")
 
 
 def _chosen(plan: Plan, name: str | None) -> Sequence[DomainPlan]:
@@ -75,21 +94,32 @@ def _chosen(plan: Plan, name: str | None) -> Sequence[DomainPlan]:
     return chosen
 
 
-def _all(work: list[tuple[DomainPlan, str]], logs: _Logs, as_json: bool) -> list[dict[str, Any]]:
-    """Every level of every VM, until this computer itself cannot go on."""
-    results = []
+def _all(work: list[tuple[DomainPlan, str]], logs: Path, as_json: bool) -> list[dict[str, Any]]:
+    """Every level of every VM; a level that this computer cannot run at all is tried once."""
+    results, missing = [], set[str]()
     for domain, level in work:
+        if level in missing:
+            results.append(_passed_over(domain, level, as_json))
+            continue
         result, goes_on = _verify(domain, level, logs, as_json)
         results.append(result)
         if not goes_on:
-            break
+            missing.add(level)
     return results
 
 
-def _verify(domain: DomainPlan, level: str, logs: _Logs, as_json: bool) -> tuple[dict[str, Any], bool]:
-    """One level of one VM: told as it goes, and returned for the summary; and whether another one may fare better."""
+def _passed_over(domain: DomainPlan, level: str, as_json: bool) -> dict[str, Any]:
+    check = Check("machine", SKIPPED, "not looked at: this level cannot run here, see above")
+    if not as_json:
+        click.echo(f"{domain.key}: {_TITLES[level]}")
+        _print(check)
+    return _result(domain, level, 0.0, [check])
+
+
+def _verify(domain: DomainPlan, level: str, logs: Path, as_json: bool) -> tuple[dict[str, Any], bool]:
+    """One level of one VM: told as it goes, and returned for the summary; and whether the level can run here at all."""
     checks: list[Check] = []
-    started, goes_on = time.monotonic(), True
+    started, goes_on, details = time.monotonic(), True, ""
 
     def each(check: Check) -> None:
         if not checks and level == "host":
@@ -106,15 +136,25 @@ def _verify(domain: DomainPlan, level: str, logs: _Logs, as_json: bool) -> tuple
         title()
 
     try:
-        verify(subject_of(domain), level, logs.path / f"{domain.key}-{level}", each)
+        verify(subject_of(domain), level, logs / f"{domain.key}-{level}", each)
     except VmError as error:
         goes_on = error.folder is not None  # else no machine was made: this is about the computer, not about the VM
+        details = error.details
         each(Check("machine", CHECK_FAILED, error.message, error.remedy))
-        if error.details:
-            say(error.details)
+        if details:
+            say(details)
+    except OSError as error:
+        if error.filename is None:  # the reader of the output has gone
+            raise
+        found = f"{os.fsdecode(error.filename)}: {error.strerror}"
+        each(Check("machine", CHECK_FAILED, found, "Make room or give access there, and try again."))
+    result = _result(domain, level, time.monotonic() - started, checks)
+    return (result | {"details": details} if details else result), goes_on
+
+
+def _result(domain: DomainPlan, level: str, seconds: float, checks: Sequence[Check]) -> dict[str, Any]:
     found = [{field: getattr(check, field) for field in check._fields} for check in checks]
-    seconds = round(time.monotonic() - started, 2)
-    return {"vm": domain.key, "level": level, "seconds": seconds, "checks": found}, goes_on
+    return {"vm": domain.key, "level": level, "seconds": round(seconds, 2), "checks": found}
 
 
 def _print(check: Check) -> None:
@@ -125,7 +165,7 @@ def _print(check: Check) -> None:
     sys.stdout.flush()
 
 
-def _conclude(results: list[dict[str, Any]], logs: _Logs, as_json: bool) -> int:
+def _conclude(results: list[dict[str, Any]], logs: Path | None, as_json: bool) -> int:
     checks = [check for result in results for check in result["checks"]]
     failed = sum(check["state"] == CHECK_FAILED for check in checks)
     passed = sum(check["state"] == PASSED for check in checks)
@@ -133,53 +173,23 @@ def _conclude(results: list[dict[str, Any]], logs: _Logs, as_json: bool) -> int:
     if as_json:
         import json
 
-        where = str(logs.path) if logs.path.exists() else None
-        click.echo(json.dumps({"passed": not failed, "logs": where, "levels": results}, indent=2))
+        click.echo(json.dumps({"passed": not failed, "logs": logs and str(logs), "levels": results}, indent=2))
     say(f"{passed} checks passed, {failed} failed, in {seconds:.1f} s")
-    if logs.path.exists():
-        say(f"logs: {logs.path}")
+    if logs:
+        say(f"logs: {logs}")
     return FAILED if failed else DONE
 
 
-class _Logs:
-    """Where the logs go, and whether they will be wanted."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.failed = path, True
-
-
-@contextmanager
-def _folder(keep: str | None) -> Iterator[_Logs]:
-    """The user's folder, or one of our own that goes unless something failed."""
-    import shutil
-    import tempfile
-
-    if keep:
-        path = Path(keep)
+def _folder(keep: str | None) -> Path | None:
+    """The user's folder for logs, made where it is missing. Raises ``InvalidInput`` where it cannot be."""
+    if not keep:
+        return None
+    path = Path(keep)
+    try:
         path.mkdir(parents=True, exist_ok=True)
-        yield _Logs(path.resolve())
-        return
-    logs = _Logs(Path(tempfile.mkdtemp(prefix="optimux-verify-")))
-    try:
-        yield logs
-    except (KeyboardInterrupt, SystemExit):
-        logs.failed = False  # nobody asked for them
-        raise
-    finally:
-        if not logs.failed or not any(logs.path.rglob("command.txt")):  # no machine, no logs
-            shutil.rmtree(logs.path, ignore_errors=True)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM unwinds as Ctrl-C does, so that machine and folder go with it."""
-    import signal
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(_TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        with tempfile.TemporaryFile(dir=path):  # may be written to
+            return path.resolve()
+    except OSError as error:
+        allowed = "a folder that you may write to; it may be missing"
+        problem = Problem("--keep", f"{keep}: {error.strerror}", allowed, "Name another folder.")
+        raise InvalidInput([problem]) from None
