@@ -57,12 +57,12 @@ def nixos_image(root: Root, folder: Path, system: System, modules: Callable[[], 
 
 
 def _store(session: Session, system: System) -> None:
-    """The store's paths where they are here, compiled. The programs of this machine that they call are the root's."""
+    """The store's paths where they are here, compiled; the Python that they call, this machine's, becomes the root's."""
     (folder,) = {path.parent for path in system.closure}
     script = """mkdir -p "$1" && cp -r /store/* "$1"
+for program in "$1"/*/bin/*; do sed -i "s|$2|/usr/bin/python3|g" "$program"; done
 for code in "$1"/*/vm-tests; do python3 -m compileall -q "${code%/*}"; done"""
-    session.run(["sh", "-c", script, "store", str(folder)])
-    link(session, sys.executable, "/usr/bin/python3")
+    session.run(["sh", "-c", script, "store", str(folder), sys.executable])
 
 
 def _files(settings: dict[str, Any]) -> dict[str, str | bytes]:

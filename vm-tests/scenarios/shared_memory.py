@@ -75,13 +75,13 @@ def a_file_that_is_too_small(folder: Path | str) -> None:
     with shared_file(Size.mib_of(64).bytes) as small, throwaway(generated(), qemu, Path(folder)) as made:
         (device,) = made.machine.shared
         machine = made.machine.replace(shared=(device.on(small.path),))
-        said = _refusal(machine, qemu, folder, small)
+        said = _refusal(machine, qemu, folder, (small.descriptor, *made.descriptors))
     assert "does not match 'size' option" in said, said
 
 
-def _refusal(machine: Machine, qemu: str, folder: Path | str, file: SharedFile) -> str:
+def _refusal(machine: Machine, qemu: str, folder: Path | str, descriptors: tuple[int, ...]) -> str:
     try:
-        with start(machine, choose(qemu), qemu, Path(folder), (file.descriptor,)):
+        with start(machine, choose(qemu), qemu, Path(folder), descriptors):
             return "nothing: it took 64 MiB for 128 MiB"
     except VmError as error:
         return error.message
@@ -93,7 +93,8 @@ def a_regular_file_for_kvmfr(folder: Path | str) -> None:
     assert subject.memory is not None
     with throwaway(subject, qemu, place.parent) as made:
         (device,) = made.machine.shared
-        with start(made.machine.replace(shared=(device.on(str(place)),)), choose(qemu), qemu, place.parent):
+        machine = made.machine.replace(shared=(device.on(str(place)),))
+        with start(machine, choose(qemu), qemu, place.parent, made.descriptors):
             assert place.is_file(), "QEMU made no file where the device should be"
     (check,) = host_device(subject.memory.replace(path=str(place)))
     assert check.state == "failed"
