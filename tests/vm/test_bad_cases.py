@@ -13,7 +13,7 @@ from optimux.sizes import Size
 from optimux.vm import debian_package
 from optimux.vm.busybox import find_busybox
 from optimux.vm.cache import cache
-from optimux.vm.errors import Silent, VmError
+from optimux.vm.errors import Crashed, Silent, VmError
 from optimux.vm.firmware_level import firmware_level
 from optimux.vm.kernel import find_kernel
 from optimux.vm.machine import Ivshmem, Machine
@@ -158,10 +158,20 @@ def test_qemu_that_talks_nonsense(emulated: Accelerator, tmp_path: Path) -> None
         pass
 
 
+def test_a_machine_that_is_switched_off(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
+    with start(Machine(), emulated, qemu, tmp_path) as run:
+        run.qmp.execute("quit")
+        run.process.wait(10)
+        with pytest.raises(VmError, match=r"QEMU ended before the guest was done") as caught:
+            run.check_alive()
+    assert not isinstance(caught.value, Crashed)
+    assert {title for title, _ in caught.value.evidence} >= {"command", "state", "last QMP messages"}
+
+
 def test_a_guest_that_ends_early(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
     with start(Machine(), emulated, qemu, tmp_path) as run:
         run.process.stop()
-        with pytest.raises(VmError, match=r"QEMU ended before the guest was done") as caught:
+        with pytest.raises(Crashed, match=r"QEMU was killed by SIGKILL") as caught:
             run.console.wait_for("never", 5)
     assert "killed by SIGKILL" in str(caught.value)
 

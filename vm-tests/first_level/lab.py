@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from first_level.machine import first_level
 from first_level.nixos import nixos_image, read_system
 from first_level.qemu import qemu_of
 from optimux.vm.accel import accelerated
+from optimux.vm.errors import Crashed
 from scenarios import agent
 
 if TYPE_CHECKING:
@@ -49,11 +51,22 @@ class Lab:
         self._closure = sorted({path for test in self._tests.values() for path in flake.closure(test)})
 
     def run(self, name: str, script: str = "") -> None:
-        """Run the script of a test, or another one in its place. Raises what it raises."""
+        """Run the script of a test, or another one in its place. Raises what it raises.
+
+        Where QEMU crashes it is run once more on new machines, with a warning: see ``Level.call``.
+        """
         test = self._tests[name]
         nodes = json.loads((test / "nodes.json").read_text(encoding="utf-8"))
-        machines = {node: self._machine(node, Path(toplevel)) for node, toplevel in nodes.items()}
-        run_script(script or (test / "script.py").read_text(encoding="utf-8"), machines)
+        script = script or (test / "script.py").read_text(encoding="utf-8")
+        try:
+            run_script(script, self._machines(nodes))
+        except Crashed as error:
+            warnings.warn(f"{name}: {error.message}; once more on new machines", stacklevel=2)
+            self._levels.clear()
+            run_script(script, self._machines(nodes))
+
+    def _machines(self, nodes: Mapping[str, str]) -> dict[str, Machine]:
+        return {node: self._machine(node, Path(toplevel)) for node, toplevel in nodes.items()}
 
     def _machine(self, name: str, toplevel: Path) -> Machine:
         system = read_system(toplevel, self._closure)
@@ -68,10 +81,10 @@ class Lab:
         return Machine(name, boot)
 
     def _boot(self, system: System, folder: Path) -> Level:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         root = roots.trixie_root()
         qemu, image = qemu_of(root, folder), nixos_image(root, folder, system, self._modules)
-        self._stack.callback(image.disk.unlink)
+        self._stack.callback(image.disk.unlink, missing_ok=True)
         return accelerated(
             qemu, lambda which: self._stack.enter_context(first_level(image, which, qemu, folder / which.name))
         )
@@ -86,7 +99,8 @@ def _here(folder: Path) -> Shell:
 
 def _inside(level: Level) -> Shell:
     def shell(command: str, seconds: float) -> tuple[int, str, str]:
-        status, out, errors = level.call("agent.shell", seconds + _ANSWER_SECONDS, command=command, seconds=seconds)
+        limit = seconds + _ANSWER_SECONDS
+        status, out, errors = level.call("agent.shell", limit, repeat=False, command=command, seconds=seconds)
         return status, out, errors
 
     return shell

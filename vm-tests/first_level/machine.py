@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import select
 import socket
 import time
 import tomllib
-from contextlib import contextmanager
+import warnings
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optimux.vm.errors import VmError
+from optimux.vm.errors import Crashed, VmError
 from optimux.vm.machine import Kernel, Machine
 from optimux.vm.run import start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from first_level.image import Image
     from optimux.vm.accel import Accelerator
@@ -40,14 +42,32 @@ _HARDWARE = tomllib.loads(Path(__file__).with_name("hardware.toml").read_text(en
 class Level:
     """A booted first-level machine: calls of functions in ``scenarios``, and the evidence when one fails."""
 
-    def __init__(self, run: Run, channel: socket.socket) -> None:
-        self.run, self._channel, self._pending = run, channel, b""
+    def __init__(self, boot: Callable[[], tuple[Run, socket.socket]]) -> None:
+        self._boot = boot
+        self._start()
 
-    def call(self, function: str, timeout: float, **arguments: Any) -> Any:
+    def _start(self) -> None:
+        self._pending = b""
+        self.run, self._channel = self._boot()
+        self._call("agent.settle", _BOOT_SECONDS, {})
+
+    def call(self, function: str, timeout: float, *, repeat: bool = True, **arguments: Any) -> Any:
         """``module.function`` of ``scenarios`` in the machine; what it returns comes back as JSON.
 
-        Raises ``VmError`` with its traceback and the console's tail where it fails or stays silent.
+        Raises ``VmError`` with its traceback and the console's tail where it fails or stays silent. Where a signal ends
+        QEMU, which emulates a machine in a machine, it is booted and called once more, with a warning; ``Crashed`` when
+        it must not ``repeat``.
         """
+        try:
+            return self._call(function, timeout, arguments)
+        except Crashed as error:
+            if not repeat:
+                raise
+            warnings.warn(f"{function}: {error.message}; once more on a new machine", stacklevel=2)
+            self._start()
+            return self._call(function, timeout, arguments)
+
+    def _call(self, function: str, timeout: float, arguments: dict[str, Any]) -> Any:
         self.run.check_alive()
         token = secrets.token_hex(8)
         self._channel.sendall(json.dumps([token, function, arguments]).encode() + b"\n")
@@ -75,14 +95,23 @@ class Level:
 @contextmanager
 def first_level(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[Level]:
     """Boot ``image`` with its own init; the disk stays as it is. Raises ``VmError``."""
+    numbers = itertools.count()
+    with ExitStack() as stack:
+
+        def boot() -> tuple[Run, socket.socket]:
+            return stack.enter_context(_booted(image, accelerator, qemu, folder / str(next(numbers))))
+
+        yield Level(boot)
+
+
+@contextmanager
+def _booted(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[tuple[Run, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         machine = _machine(image, theirs.fileno())
         with start(machine, accelerator, qemu, folder, (theirs.fileno(),)) as run:
             theirs.close()
-            level = Level(run, ours)
-            level.call("agent.settle", _BOOT_SECONDS)
-            yield level
+            yield run, ours
 
 
 def _machine(image: Image, channel: int) -> Machine:

@@ -57,7 +57,7 @@ def nixos_image(root: Root, folder: Path, system: System, modules: Callable[[], 
 
 
 def _store(session: Session, system: System) -> None:
-    """The store's paths where they are here, compiled; the Python that they call, this machine's, becomes the root's."""
+    """The store's paths where they are here, compiled; where they call this machine's Python, the root's is called."""
     (folder,) = {path.parent for path in system.closure}
     script = """mkdir -p "$1" && cp -r /store/* "$1"
 for program in "$1"/*/bin/*; do sed -i "s|$2|/usr/bin/python3|g" "$program"; done

@@ -33,6 +33,10 @@ class AcceleratorFailed(VmError):  # noqa: N818 - it names what failed, not a mi
     """The guest died in the accelerator, through no fault of the guest: another accelerator may run it."""
 
 
+class Crashed(VmError):  # noqa: N818 - it names the state
+    """A signal ended QEMU: the emulator itself is at fault, or somebody killed it."""
+
+
 class Silent(VmError):  # noqa: N818 - it names the state
     """What was waited for did not come in time."""
 

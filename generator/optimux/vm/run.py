@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from optimux.vm.console import Console
-from optimux.vm.errors import AcceleratorFailed, Silent, VmError
+from optimux.vm.errors import AcceleratorFailed, Crashed, Silent, VmError
 from optimux.vm.machine import command_line, flash
 from optimux.vm.process import Process
 from optimux.vm.qmp import Qmp
@@ -43,13 +44,18 @@ class Run:
         return time.monotonic() - self.started
 
     def check_alive(self) -> None:
-        """Raises ``AcceleratorFailed`` for a guest that its accelerator killed, ``VmError`` for one that ended."""
+        """Raises ``AcceleratorFailed`` for a guest that its accelerator killed, ``Crashed`` where a signal ended QEMU,
+        ``VmError`` for one that ended.
+        """
         if self.process.status is not None:
-            raise self.failure(VmError, "QEMU ended before the guest was done")
+            raise self._ended("")
         if time.monotonic() - self._asked < _ASK_SECONDS:
             return
         self._asked = time.monotonic()
-        state = self.qmp.execute("query-status")["status"]
+        try:
+            state = self.qmp.execute("query-status")["status"]
+        except VmError as error:
+            raise self._ended(error.message) from None
         if state == "internal-error":
             name = self.accelerator.name.upper()
             raise self.failure(AcceleratorFailed, f"guests die in {name} with an internal error")
@@ -65,12 +71,15 @@ class Run:
         finally:
             file.unlink(missing_ok=True)
 
-    def words(self, message: str) -> str:
-        """What happened: the end of QEMU itself, with its last words, explains everything else."""
+    def _ended(self, message: str) -> VmError:
+        """The end of QEMU itself explains everything else; ``message`` counts where it has not ended."""
         status = self.process.wait_briefly()
-        said = self.process.words.strip().splitlines()[-1:]
-        ended = f"QEMU ended with {status}" + "".join(f": {line}" for line in said)
-        return message if status is None else ended
+        if status is None:
+            return self.failure(VmError, message)
+        said = "".join(f": {line}" for line in self.process.words.strip().splitlines()[-1:])
+        if status < 0:
+            return self.failure(Crashed, f"QEMU was killed by {signal.Signals(-status).name}{said}")
+        return self.failure(VmError, f"QEMU ended before the guest was done{said}")
 
     def failure(self, kind: type[VmError], message: str, remedy: str = "") -> VmError:
         """An error with all the evidence of this run."""
@@ -110,7 +119,7 @@ def start(
         except VmError as error:
             if error.folder is not None:
                 raise
-            raise run.failure(type(error), run.words(error.message)) from None
+            raise run.failure(type(error), error.message) from None
 
 
 def _greet(run: Run, seconds: float) -> None:
