@@ -43,7 +43,7 @@ def test_a_guest_that_dies_is_noticed(tmp_path: Path) -> None:
 
 def test_kvm_is_chosen_only_after_the_probe(qemu: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accel, "_verdicts", {})
-    monkeypatch.setattr(accel, "_unusable", lambda device: "")
+    monkeypatch.setattr(accel, "unusable", lambda device: "")
     monkeypatch.setattr(accel, "probe", lambda qemu: "guests die of an internal error")
     assert choose(qemu) == accel.tcg("guests die of an internal error under /dev/kvm")
     monkeypatch.setattr(accel, "_verdicts", {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,12 +14,10 @@ from first_level.configs import VM, by_address_config, by_id_config, domains
 from first_level.debian import debian_image
 from first_level.image import GIVEN
 from first_level.kvmfr import kvmfr_module
-from first_level.machine import first_level
-from first_level.qemu import qemu_of
+from first_level.machine import level_of
 from optimux.emit.host import host_entries
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
-from optimux.vm.accel import accelerated
 from optimux.vm.initramfs import initramfs
 from optimux.vm.kernel import installed
 from scenarios.given import given
@@ -84,11 +82,8 @@ def booted(
         root = _root()
     except Unavailable as reason:
         pytest.skip(f"no first level: {reason}")
-    qemu = qemu_of(root, folder)
-    image = debian_image(root, folder, entries, files)
-    with ExitStack() as stack:
-        stack.callback(image.disk.unlink)
-        yield accelerated(qemu, lambda which: stack.enter_context(first_level(image, which, qemu, folder / which.name)))
+    with level_of(root, debian_image(root, folder, entries, files), folder) as level:
+        yield level
 
 
 @pytest.fixture(scope="session")

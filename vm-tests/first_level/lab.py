@@ -17,10 +17,8 @@ from tests.nix.flake import Flake, schemas
 from tests.nix.standin import Versions
 
 from first_level.driver import Here, Machine, run_script
-from first_level.machine import first_level
+from first_level.machine import level_of
 from first_level.nixos import nixos_image, read_system
-from first_level.qemu import qemu_of
-from optimux.vm.accel import accelerated
 from optimux.vm.errors import Crashed
 from scenarios import agent
 
@@ -75,19 +73,14 @@ class Lab:
 
         def boot() -> Shell:
             if toplevel not in self._levels:
-                self._levels[toplevel] = self._boot(system, self._folder / toplevel.name)
+                self._levels[toplevel] = self._boot(system, name)
             return _inside(self._levels[toplevel])
 
         return Machine(name, boot)
 
-    def _boot(self, system: System, folder: Path) -> Level:
-        folder.mkdir(exist_ok=True)
-        root = roots.trixie_root()
-        qemu, image = qemu_of(root, folder), nixos_image(root, folder, system, self._modules)
-        self._stack.callback(image.disk.unlink, missing_ok=True)
-        return accelerated(
-            qemu, lambda which: self._stack.enter_context(first_level(image, which, qemu, folder / which.name))
-        )
+    def _boot(self, system: System, name: str) -> Level:
+        folder, root = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._folder)), roots.trixie_root()
+        return self._stack.enter_context(level_of(root, nixos_image(root, folder, system, self._modules), folder))
 
 
 def _here(folder: Path) -> Shell:

@@ -14,12 +14,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from first_level.qemu import qemu_of
+from optimux.vm.accel import accelerated
 from optimux.vm.errors import Crashed, VmError
 from optimux.vm.machine import Kernel, Machine
 from optimux.vm.run import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from tests.consumers.roots import Root
 
     from first_level.image import Image
     from optimux.vm.accel import Accelerator
@@ -90,6 +94,15 @@ class Level:
             self.run.check_alive()
             if select.select([self._channel], [], [], _POLL_SECONDS)[0]:
                 self._pending += self._channel.recv(1 << 20)
+
+
+@contextmanager
+def level_of(root: Root, image: Image, folder: Path) -> Iterator[Level]:
+    """``image`` booted by the QEMU of ``root``, with the best accelerator; its disk goes with it."""
+    qemu = qemu_of(root, folder)
+    with ExitStack() as stack:
+        stack.callback(image.disk.unlink)
+        yield accelerated(qemu, lambda which: stack.enter_context(first_level(image, which, qemu, folder / which.name)))
 
 
 @contextmanager

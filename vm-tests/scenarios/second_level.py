@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimux.record import Record
+from optimux.vm.accel import DEVICE, unusable
 from optimux.vm.guest import guest_parameters
 from optimux.vm.guest_report import parse_report
 from optimux.vm.supplies import expected_supplies
@@ -43,11 +44,7 @@ def seen(values: dict[str, Any]) -> Seen:
 
 def has_kvm() -> bool:
     """Whether this level can run guests by hardware, real or emulated. The node alone may stand for nothing."""
-    try:
-        os.close(os.open("/dev/kvm", os.O_RDWR))
-    except OSError:
-        return False
-    return True
+    return not unusable(DEVICE)
 
 
 def require_kvm() -> None:

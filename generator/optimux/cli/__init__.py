@@ -106,9 +106,5 @@ def run(arguments: list[str]) -> int:
         result: Any = group.main(arguments, prog_name="optimux", standalone_mode=False)
         sys.stdout.flush()
     except BaseException as error:
-        if debug and not isinstance(error, SystemExit):
-            import traceback
-
-            traceback.print_exc()
-        return report_error(error)
+        return report_error(error, debug=debug)
     return result if isinstance(result, int) else 0

@@ -15,8 +15,12 @@ MOST_SHOWN = 100
 DONE, FAILED, INVALID, INTERRUPTED = 0, 1, 2, 130
 
 
-def report_error(error: BaseException) -> int:
-    """Print an error in the user's words; the exit code for it."""
+def report_error(error: BaseException, *, debug: bool = False) -> int:
+    """Print an error in the user's words, with ``debug`` its traceback first; the exit code for it."""
+    if debug and not isinstance(error, SystemExit):
+        import traceback
+
+        traceback.print_exception(error)
     if isinstance(error, InvalidInput):
         count = len(error.problems)
         say(f"{_red('error')}: invalid input, {count} problem{'s' if count != 1 else ''}; nothing was written")

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from optimux.cli.report import report_error
+from optimux.vm.process import dies_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 _SHELL = 128  # and a signal's number: how shells report what it ended
 
 
@@ -54,16 +55,17 @@ def supervised(work: Callable[[Scratch], int], prefix: str) -> int:
     _open_descriptors()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_ENDING, signal.SIGCHLD})
     scratch, ended = Scratch(prefix), True
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _adopt_orphans(True)
     try:
         sys.stdout.flush()
+        die_with_parent = dies_with_parent()
         child = os.fork()
         if child == 0:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            _work(work, scratch)
+            _work(work, scratch, die_with_parent)
         status, ended = _wait(child)
     finally:
-        _prctl(_PR_SET_CHILD_SUBREAPER, 0)
+        _adopt_orphans(False)
         scratch.remove(always=ended)
     if status == _SHELL + signal.SIGINT:
         raise KeyboardInterrupt
@@ -73,21 +75,17 @@ def supervised(work: Callable[[Scratch], int], prefix: str) -> int:
     return status
 
 
-def _work(work: Callable[[Scratch], int], scratch: Scratch) -> NoReturn:
+def _work(work: Callable[[Scratch], int], scratch: Scratch, die_with_parent: Callable[[], None]) -> NoReturn:
     """In the child: never returns into the parent's frames."""
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both; the parent acts on it
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         tempfile.tempdir = str(scratch.path)
         code = work(scratch)
         sys.stdout.flush()
     except BaseException as error:
-        if click.get_current_context().find_root().params["debug"]:
-            import traceback
-
-            traceback.print_exc()
-        code = report_error(error)
+        code = report_error(error, debug=click.get_current_context().find_root().params["debug"])
     finally:
         os._exit(code)
 
@@ -132,5 +130,6 @@ def _open_descriptors() -> None:
     os.close(descriptor)
 
 
-def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None).prctl(option, value)
+def _adopt_orphans(adopts: bool) -> None:
+    """Whether what a dead child leaves running becomes a child of this process."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(adopts))

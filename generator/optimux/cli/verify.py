@@ -77,8 +77,8 @@ def command(
     def all_of_it(scratch: Scratch) -> int:
         logs = folder or scratch.path
         results = _all(work, logs, as_json)
-        failed = any(check["state"] == CHECK_FAILED for result in results for check in result["checks"])
-        kept = folder is not None or (failed and any(logs.rglob("command.txt")))  # no machine, no logs
+        # Of a failure the logs are wanted; without a machine there are none.
+        kept = folder is not None or (_count(results, CHECK_FAILED) > 0 and any(logs.rglob("command.txt")))
         if kept:
             scratch.keep()
         return _conclude(results, logs if kept else None, as_json)
@@ -111,7 +111,7 @@ def _all(work: list[tuple[DomainPlan, str]], logs: Path, as_json: bool) -> list[
 def _passed_over(domain: DomainPlan, level: str, as_json: bool) -> dict[str, Any]:
     check = Check("machine", SKIPPED, "not looked at: this level cannot run here, see above")
     if not as_json:
-        click.echo(f"{domain.key}: {_TITLES[level]}")
+        _print_title(domain, level)
         _print(check)
     return _result(domain, level, 0.0, [check])
 
@@ -122,18 +122,14 @@ def _verify(domain: DomainPlan, level: str, logs: Path, as_json: bool) -> tuple[
     started, goes_on, details = time.monotonic(), True, ""
 
     def each(check: Check) -> None:
-        if not checks and level == "host":
-            title()
         checks.append(check)
         if not as_json:
+            if level == "host" and len(checks) == 1:
+                _print_title(domain, level)
             _print(check)
 
-    def title() -> None:
-        if not as_json:
-            click.echo(f"{domain.key}: {_TITLES[level]}")
-
-    if level != "host":  # which has mostly nothing to say
-        title()
+    if level != "host" and not as_json:  # the host has mostly nothing to say
+        _print_title(domain, level)
 
     try:
         verify(subject_of(domain), level, logs / f"{domain.key}-{level}", each)
@@ -157,6 +153,10 @@ def _result(domain: DomainPlan, level: str, seconds: float, checks: Sequence[Che
     return {"vm": domain.key, "level": level, "seconds": round(seconds, 2), "checks": found}
 
 
+def _print_title(domain: DomainPlan, level: str) -> None:
+    click.echo(f"{domain.key}: {_TITLES[level]}")
+
+
 def _print(check: Check) -> None:
     words = {PASSED: "ok", CHECK_FAILED: "FAILED"}
     click.echo(f"  {words.get(check.state, '-'):6} {check.name}: {check.found}")
@@ -166,9 +166,7 @@ def _print(check: Check) -> None:
 
 
 def _conclude(results: list[dict[str, Any]], logs: Path | None, as_json: bool) -> int:
-    checks = [check for result in results for check in result["checks"]]
-    failed = sum(check["state"] == CHECK_FAILED for check in checks)
-    passed = sum(check["state"] == PASSED for check in checks)
+    failed, passed = _count(results, CHECK_FAILED), _count(results, PASSED)
     seconds = sum(result["seconds"] for result in results)
     if as_json:
         import json
@@ -178,6 +176,10 @@ def _conclude(results: list[dict[str, Any]], logs: Path | None, as_json: bool) -
     if logs:
         say(f"logs: {logs}")
     return FAILED if failed else DONE
+
+
+def _count(results: list[dict[str, Any]], state: str) -> int:
+    return sum(check["state"] == state for result in results for check in result["checks"])
 
 
 def _folder(keep: str | None) -> Path | None:

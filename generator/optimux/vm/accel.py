@@ -33,7 +33,7 @@ class Accelerator(Record):
 def choose(qemu: str, device: str = DEVICE) -> Accelerator:
     """KVM where a guest has just run under it, else TCG. The answer holds for the rest of the run."""
     if (qemu, device) not in _verdicts:
-        _verdicts[qemu, device] = _unusable(device) or _fault(probe(qemu), device)
+        _verdicts[qemu, device] = unusable(device) or _fault(probe(qemu), device)
     if reason := _verdicts[qemu, device]:
         return tcg(reason)
     return Accelerator("kvm", "host", "a guest ran under it")
@@ -63,7 +63,7 @@ def _fault(verdict: str, device: str) -> str:
     return f"{verdict} under {device}" if verdict else ""
 
 
-def _unusable(device: str) -> str:
+def unusable(device: str) -> str:
     """Why KVM cannot be used, or nothing."""
     import fcntl
 

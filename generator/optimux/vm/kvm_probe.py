@@ -75,8 +75,7 @@ def _verdict(machine: Process) -> str:
         time.sleep(_STEP_SECONDS)
     if machine.status == SUCCESS:
         return ""
-    words = machine.words.strip().splitlines()
-    return f"QEMU ended with {machine.status}" + (f": {words[-1]}" if words else "")
+    return f"QEMU ended with {machine.status}{machine.said}"
 
 
 def _linear(offset: int) -> int:

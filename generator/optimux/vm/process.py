@@ -42,7 +42,7 @@ class Process:
                     stderr=log,
                     pass_fds=self._pass_fds,
                     start_new_session=True,
-                    preexec_fn=_dies_with_parent(),
+                    preexec_fn=dies_with_parent(),
                 )
             except OSError as error:
                 remedy = "Check that it is installed and executable."
@@ -68,6 +68,11 @@ class Process:
     def words(self) -> str:
         """What it wrote on standard output and error."""
         return self._log.read_text(errors="replace")
+
+    @property
+    def said(self) -> str:
+        """Its last line behind a colon, to end a sentence with; nothing where it said nothing."""
+        return "".join(f": {line}" for line in self.words.strip().splitlines()[-1:])
 
     def wait_briefly(self) -> int | None:
         """The exit status of a process that seems to end, ``None`` where it does not."""
@@ -104,8 +109,8 @@ def _signal_name(status: int) -> str:
     return f"killed by {signal.Signals(-status).name}"
 
 
-def _dies_with_parent() -> Callable[[], None]:
-    """What the child does before it becomes QEMU: ask the kernel to be killed when this program dies (prctl(2))."""
+def dies_with_parent() -> Callable[[], None]:
+    """What a child does first: ask the kernel to be killed when this program, its parent, dies (prctl(2))."""
     import ctypes
 
     libc, parent = ctypes.CDLL(None), os.getpid()

@@ -76,7 +76,7 @@ class Run:
         status = self.process.wait_briefly()
         if status is None:
             return self.failure(VmError, message)
-        said = "".join(f": {line}" for line in self.process.words.strip().splitlines()[-1:])
+        said = self.process.said
         if status < 0:
             return self.failure(Crashed, f"QEMU was killed by {signal.Signals(-status).name}{said}")
         return self.failure(VmError, f"QEMU ended before the guest was done{said}")
@@ -132,8 +132,7 @@ def _greet(run: Run, seconds: float) -> None:
         status = run.process.wait_briefly()
         if status is None:
             raise run.failure(VmError, f"QEMU speaks no QMP: {error.message}") from None
-        words = run.process.words.strip().splitlines()
-        said = f": {words[-1]}" if words else f", with {status} and no word"
+        said = run.process.said or f", with {status} and no word"
         if run.accelerator.name == "kvm" and "kvm" in said.lower():
             raise run.failure(AcceleratorFailed, f"QEMU cannot use KVM{said}") from None
         remedy = f"Correct what it names. The logs are in {run.folder}."
