@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from optimux.host.libvirt_schema import violations
+from optimux.libvirt.schema import violations
 
 schema, *domains = sys.argv[1:]
 found = {path: lines for path in domains if (lines := violations(Path(path).read_text(encoding="utf-8"), Path(schema)))}

@@ -26,12 +26,11 @@ LAYERS = (
         "declare",
         "client_settings",
         "nix_text",
-        "nix_text",
     ),
     ("options", "facts"),
     ("plan",),
     ("acpi", "emit", "patch"),
-    ("host", "vm"),
+    ("bundle", "libvirt", "vm"),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -130,7 +129,7 @@ def _is_overload(node: ast.stmt) -> bool:
 def test_every_part_has_a_layer() -> None:
     parts = {named for name, _ in modules(GENERATOR) if (named := part(name))}
     assert parts - LEVEL.keys() == set()
-    assert {"errors", "options", "plan", "emit", "host", "cli"} <= parts
+    assert {"errors", "options", "plan", "emit", "bundle", "cli"} <= parts
 
 
 def test_imports_keep_the_direction() -> None:
@@ -161,7 +160,7 @@ GOOD = {
     "optimux/errors.py": '"""Values."""\n',
     "optimux/facts/detect.py": '"""Detection."""\nfrom optimux.errors import X\nimport os\n',
     "optimux/plan/a.py": '"""A."""\nfrom optimux.facts.model import Facts\nfrom . import b\n',
-    "optimux/cli/c.py": '"""C."""\nfrom optimux import __version__\nimport optimux.host.d\n',
+    "optimux/cli/c.py": '"""C."""\nfrom optimux import __version__\nimport optimux.bundle.d\n',
 }
 
 # A line put into a file of the good tree, and what it must be called.
@@ -170,8 +169,8 @@ WRONG = {
     "within a function": ("optimux/errors.py", "def _f():\n    import optimux.cli", "optimux.errors -> optimux.cli"),
     "for type checkers": (
         "optimux/plan/a.py",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from optimux.host.x import X",
-        "optimux.plan.a -> optimux.host.x.X",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from optimux.bundle.x import X",
+        "optimux.plan.a -> optimux.bundle.x.X",
     ),
     "relative": ("optimux/plan/a.py", "from ..cli import c", "optimux.plan.a -> optimux.cli.c"),
     "from the root": ("optimux/plan/a.py", "from optimux import vm", "optimux.plan.a -> optimux.vm"),

@@ -17,10 +17,10 @@ from first_level.fixtures import (
     second_level,
     without_files,
 )
-from optimux.vm.busybox import find_busybox
 from optimux.vm.errors import VmError
-from optimux.vm.kernel import find_kernel
-from optimux.vm.programs import find_ovmf, find_qemu
+from optimux.vm.linux.busybox import find_busybox
+from optimux.vm.linux.kernel import find_kernel
+from optimux.vm.qemu.programs import find_ovmf, find_qemu
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from optimux.host import folder as folder_module
-from optimux.host import place
+from optimux.bundle import folder as folder_module
+from optimux.bundle import place
 
 
 @pytest.fixture(params=["exchange", "merge", "no renameat2"])

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from optimux.bundle import folder as folder_module
+from optimux.bundle.folder import compare, write
+from optimux.bundle.index import INDEX
 from optimux.emit.artifact import Artifact
 from optimux.errors import OptimuxError
-from optimux.host import folder as folder_module
-from optimux.host.folder import compare, write
-from optimux.host.index import INDEX
 from tests.cli.command import ONE, TWO, as_contents, contents, environment, leftovers, state
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHILD = """
 import os, sys
 from pathlib import Path
-from optimux.host import folder, place
+from optimux.bundle import folder, place
 from tests.cli.command import TWO
 
 def stop(*arguments, **keywords):
@@ -109,7 +109,7 @@ def test_killed_before_the_first_write(out: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from optimux.host.folder import write
+from optimux.bundle.folder import write
 from tests.cli.command import ONE, TWO
 for _ in range(25):
     for artifacts in (ONE, TWO) if sys.argv[2] == "1" else (TWO, ONE):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from optimux.bundle.folder import compare, write
+from optimux.bundle.index import INDEX
 from optimux.emit.artifact import Artifact
 from optimux.errors import OptimuxError
-from optimux.host.folder import compare, write
-from optimux.host.index import INDEX
 from tests.cli.command import ONE, TWO, as_contents, contents, leftovers, state
 
 if TYPE_CHECKING:

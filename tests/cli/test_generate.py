@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from optimux.bundle.index import INDEX
 from optimux.cli import run
-from optimux.host.index import INDEX
 from tests.cli.command import EXAMPLE, OTHER, command, contents, environment, optimux_process, state
 
 Capture = pytest.CaptureFixture[str]

@@ -62,7 +62,7 @@ def test_generate_takes_only_its_distributions_emitters(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["schema"], ["ssdt", "--asl"]], ids=str)
 def test_other_verbs(arguments: list[str]) -> None:
     imported = _imported(*arguments)
-    assert _found(imported, (*NEVER, "optimux.plan.resolve", "optimux.emit.bundle", "optimux.host", "lxml")) == []
+    assert _found(imported, (*NEVER, "optimux.plan.resolve", "optimux.emit.bundle", "optimux.bundle", "lxml")) == []
 
 
 def test_the_lists_mean_something(tmp_path: Path) -> None:

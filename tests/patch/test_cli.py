@@ -137,8 +137,8 @@ class TestTheSchemaAsJudge:
     @pytest.fixture
     def complaints(self, monkeypatch: pytest.MonkeyPatch) -> dict[bytes, list[str]]:
         found: dict[bytes, list[str]] = {}
-        monkeypatch.setattr("optimux.host.libvirt_schema.is_oracle_for", lambda planned: True)
-        monkeypatch.setattr("optimux.host.libvirt_schema.violations", lambda document: found.get(document, []))
+        monkeypatch.setattr("optimux.libvirt.schema.is_oracle_for", lambda planned: True)
+        monkeypatch.setattr("optimux.libvirt.schema.violations", lambda document: found.get(document, []))
         return found
 
     def test_never_from_valid_to_invalid(

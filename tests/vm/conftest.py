@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from optimux.vm.accel import Accelerator, tcg
 from optimux.vm.errors import VmError
-from optimux.vm.programs import find_ovmf, find_qemu
+from optimux.vm.qemu.accel import Accelerator, tcg
+from optimux.vm.qemu.programs import find_ovmf, find_qemu
 
 
 @pytest.fixture(scope="session")

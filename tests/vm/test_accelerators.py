@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from optimux.vm import accel, kvm_probe
-from optimux.vm.accel import Accelerator, accelerated, choose
 from optimux.vm.errors import AcceleratorFailed
-from optimux.vm.kvm_probe import probe, probe_image
+from optimux.vm.qemu import accel, kvm_probe
+from optimux.vm.qemu.accel import Accelerator, accelerated, choose
+from optimux.vm.qemu.kvm_probe import probe, probe_image
 
 
 def _is_alive(qemu: str, image: bytes, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from optimux.sizes import Size
-from optimux.vm import debian_package
-from optimux.vm.busybox import find_busybox
-from optimux.vm.cache import cache
 from optimux.vm.errors import Crashed, Silent, VmError
-from optimux.vm.firmware_level import firmware_level
-from optimux.vm.kernel import find_kernel
-from optimux.vm.machine import Ivshmem, Machine
-from optimux.vm.memory import shared_file
-from optimux.vm.programs import find_ovmf, find_qemu
-from optimux.vm.run import start
+from optimux.vm.linux import debian_package
+from optimux.vm.linux.busybox import find_busybox
+from optimux.vm.linux.cache import cache
+from optimux.vm.linux.kernel import find_kernel
+from optimux.vm.qemu.machine import Ivshmem, Machine
+from optimux.vm.qemu.memory import shared_file
+from optimux.vm.qemu.programs import find_ovmf, find_qemu
+from optimux.vm.qemu.run import start
+from optimux.vm.verify.firmware_level import firmware_level
 from tests.consumers.session import as_root
 from tests.vm.subjects import EXAMPLE, subject
 
 if TYPE_CHECKING:
-    from optimux.vm.accel import Accelerator
+    from optimux.vm.qemu.accel import Accelerator
 
 _VERIFY = [sys.executable, "-c", "from optimux.cli import main; main()", "verify", str(EXAMPLE)]
 
@@ -38,7 +38,7 @@ def _script(path: Path, text: str) -> str:
 def test_no_qemu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("OPTIMUX_QEMU", raising=False)
-    monkeypatch.setattr("optimux.vm.programs._ELSEWHERE", ())
+    monkeypatch.setattr("optimux.vm.qemu.programs._ELSEWHERE", ())
     with pytest.raises(VmError, match=r"no QEMU.*Debian, Ubuntu, Arch: qemu-system-x86"):
         find_qemu()
 
@@ -61,8 +61,8 @@ def test_a_named_qemu_that_is_not_there(tmp_path: Path, emulated: Accelerator) -
 
 
 def test_no_uefi_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimux.vm.programs._described", lambda file: None)
-    monkeypatch.setattr("optimux.vm.programs._PAIRS", ())
+    monkeypatch.setattr("optimux.vm.qemu.programs._described", lambda file: None)
+    monkeypatch.setattr("optimux.vm.qemu.programs._PAIRS", ())
     with pytest.raises(VmError, match=r"no UEFI firmware.*--firmware seabios"):
         find_ovmf("/usr/bin/qemu-system-x86_64")
 

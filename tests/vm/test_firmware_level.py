@@ -9,14 +9,14 @@ import pytest
 
 from optimux.pci import Address
 from optimux.vm.errors import VmError
-from optimux.vm.firmware_level import firmware_level
+from optimux.vm.verify.firmware_level import firmware_level
 from tests.vm.subjects import subject
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from optimux.vm.accel import Accelerator
-    from optimux.vm.checks import Check, Subject
+    from optimux.vm.qemu.accel import Accelerator
+    from optimux.vm.verify.checks import Check, Subject
 
 
 def _checks(

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from optimux.pci import Address, Id
-from optimux.vm import guest_checks
-from optimux.vm import guest_level as level
-from optimux.vm.busybox import find_busybox
 from optimux.vm.errors import VmError
-from optimux.vm.guest_report import GuestReport
-from optimux.vm.ivshmem import ID
-from optimux.vm.kernel import find_kernel
-from optimux.vm.memory import shared_file
-from optimux.vm.supplies import expected_supplies
+from optimux.vm.linux.busybox import find_busybox
+from optimux.vm.linux.guest_report import GuestReport
+from optimux.vm.linux.kernel import find_kernel
+from optimux.vm.qemu.memory import shared_file
+from optimux.vm.verify import guest_checks
+from optimux.vm.verify import guest_level as level
+from optimux.vm.verify.ivshmem import ID
+from optimux.vm.verify.supplies import expected_supplies
 from tests.vm.subjects import subject
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from optimux.vm.accel import Accelerator
+    from optimux.vm.qemu.accel import Accelerator
 
 SLOT = Address(0, 0, 16, 0)
 SIZE = 128 << 20

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from optimux.vm.machine import Machine
-from optimux.vm.memory import shared_file
-from optimux.vm.process import Process
-from optimux.vm.run import start
+from optimux.vm.qemu.machine import Machine
+from optimux.vm.qemu.memory import shared_file
+from optimux.vm.qemu.process import Process
+from optimux.vm.qemu.run import start
 from tests.vm.subjects import EXAMPLE
 
 if TYPE_CHECKING:
-    from optimux.vm.accel import Accelerator
+    from optimux.vm.qemu.accel import Accelerator
 
 _PATIENCE = 30.0
 

@@ -17,20 +17,20 @@ from optimux.acpi.table import CHECKSUM_OFFSET, checksum
 from optimux.pci import Address, Id
 from optimux.plan.battery import ARTICLE, Battery
 from optimux.sizes import Size
-from optimux.vm import cpio
-from optimux.vm.accel import choose, tcg
-from optimux.vm.acpi_memory import find_tables
-from optimux.vm.archive import extract
-from optimux.vm.busybox import find_busybox, is_static
-from optimux.vm.console import Console
-from optimux.vm.domain import read_domain
-from optimux.vm.guest_report import parse_report
-from optimux.vm.ivshmem import Device, find_devices
-from optimux.vm.judge import size_fault, slot_fault, table_fault
-from optimux.vm.kernel import find_kernel, installed
-from optimux.vm.machine import AcpiTable, Ivshmem, Kernel, Machine, Port, Share, command_line
-from optimux.vm.snapshot import Snapshot
-from optimux.vm.supplies import expected_supplies, supply_faults
+from optimux.vm.linux import cpio
+from optimux.vm.linux.archive import extract
+from optimux.vm.linux.busybox import find_busybox, is_static
+from optimux.vm.linux.guest_report import parse_report
+from optimux.vm.linux.kernel import find_kernel, installed
+from optimux.vm.qemu.accel import choose, tcg
+from optimux.vm.qemu.console import Console
+from optimux.vm.qemu.machine import AcpiTable, Ivshmem, Kernel, Machine, Port, Share, command_line
+from optimux.vm.qemu.snapshot import Snapshot
+from optimux.vm.verify.acpi_memory import find_tables
+from optimux.vm.verify.domain import read_domain
+from optimux.vm.verify.ivshmem import Device, find_devices
+from optimux.vm.verify.judge import size_fault, slot_fault, table_fault
+from optimux.vm.verify.supplies import expected_supplies, supply_faults
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import pytest
 from optimux.acpi.battery import battery_table
 from optimux.cli import main
 from optimux.vm.errors import VmError
-from optimux.vm.host_device import host_device
+from optimux.vm.verify.host_device import host_device
 from tests.vm.subjects import EXAMPLE, subject
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_a_level_that_cannot_run_does_not_end_the_others(
     def none(qemu: str) -> None:
         raise VmError("no UEFI firmware for QEMU", "Install it.")
 
-    monkeypatch.setattr("optimux.vm.firmware_level.find_ovmf", none)
+    monkeypatch.setattr("optimux.vm.verify.firmware_level.find_ovmf", none)
     two = EXAMPLE.with_name("two-vms-one-gpu.toml")
     with pytest.raises(SystemExit) as left:
         main(["verify", str(two), "--firmware", "both", "--json"])

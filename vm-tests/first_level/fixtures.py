@@ -18,8 +18,8 @@ from first_level.machine import level_of
 from optimux.emit.host import host_entries
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
-from optimux.vm.initramfs import initramfs
-from optimux.vm.kernel import installed
+from optimux.vm.linux.initramfs import initramfs
+from optimux.vm.linux.kernel import installed
 from scenarios.given import given
 from scenarios.second_level import INITRD, KERNEL, LIMIT_SECONDS, seen
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.consumers import roots
 
-from optimux.vm.archive import extract
+from optimux.vm.linux.archive import extract
 
 if TYPE_CHECKING:
     from pathlib import Path

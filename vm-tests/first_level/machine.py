@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from first_level.qemu import qemu_of
-from optimux.vm.accel import accelerated
 from optimux.vm.errors import Crashed, VmError
-from optimux.vm.machine import Kernel, Machine
-from optimux.vm.run import start
+from optimux.vm.qemu.accel import accelerated
+from optimux.vm.qemu.machine import Kernel, Machine
+from optimux.vm.qemu.run import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tests.consumers.roots import Root
 
     from first_level.image import Image
-    from optimux.vm.accel import Accelerator
-    from optimux.vm.run import Run
+    from optimux.vm.qemu.accel import Accelerator
+    from optimux.vm.qemu.run import Run
 
 _BOOT_SECONDS = 180
 _POLL_SECONDS = 1.0

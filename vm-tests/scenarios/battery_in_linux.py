@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optimux.vm.guest_checks import supply_checks, table_check
+from optimux.vm.verify.guest_checks import supply_checks, table_check
 from scenarios.bench import generated, reported
 
 if TYPE_CHECKING:

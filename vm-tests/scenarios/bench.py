@@ -11,23 +11,23 @@ from optimux.facts import Facts
 from optimux.options.load import read_config
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
-from optimux.vm.accel import accelerated, choose
-from optimux.vm.checks import Check, Subject, subject_of
-from optimux.vm.firmware_level import firmware_level
-from optimux.vm.guest import await_report, guest_machine
-from optimux.vm.guest_level import seed
-from optimux.vm.kernel import find_kernel
-from optimux.vm.programs import find_qemu
-from optimux.vm.run import start
-from optimux.vm.supplies import expected_supplies
-from optimux.vm.throwaway import throwaway
+from optimux.vm.linux.guest import await_report, guest_machine
+from optimux.vm.linux.kernel import find_kernel
+from optimux.vm.qemu.accel import accelerated, choose
+from optimux.vm.qemu.programs import find_qemu
+from optimux.vm.qemu.run import start
+from optimux.vm.verify.checks import Check, Subject, subject_of
+from optimux.vm.verify.firmware_level import firmware_level
+from optimux.vm.verify.guest_level import seed
+from optimux.vm.verify.supplies import expected_supplies
+from optimux.vm.verify.throwaway import throwaway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from optimux.vm.accel import Accelerator
-    from optimux.vm.guest_report import GuestReport
-    from optimux.vm.memory import SharedFile
+    from optimux.vm.linux.guest_report import GuestReport
+    from optimux.vm.qemu.accel import Accelerator
+    from optimux.vm.qemu.memory import SharedFile
 
 CONFIGURATION = Path(__file__).parents[2] / "examples/omen-17.toml"
 DISPLAYS = {"1080p": (1920, 1080), "1440p": (2560, 1440), "4k": (3840, 2160)}

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optimux.vm.checks import FAILED
-from optimux.vm.host_device import host_device
+from optimux.vm.verify.checks import FAILED
+from optimux.vm.verify.host_device import host_device
 from scenarios import device, libvirt, second_level
 from scenarios.given import given
 

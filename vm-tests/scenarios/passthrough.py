@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimux.pci import Id
-from optimux.vm.checks import PASSED
-from optimux.vm.guest_checks import memory_check, supply_checks, table_check
-from optimux.vm.ivshmem import find_devices
-from optimux.vm.judge import size_fault
-from optimux.vm.query_pci import address_of, entries, id_of
+from optimux.vm.qemu.query_pci import address_of, entries, id_of
+from optimux.vm.verify.checks import PASSED
+from optimux.vm.verify.guest_checks import memory_check, supply_checks, table_check
+from optimux.vm.verify.ivshmem import find_devices
+from optimux.vm.verify.judge import size_fault
 from scenarios import emulated, libvirt, pci, second_level
 from scenarios.given import given
 
 if TYPE_CHECKING:
-    from optimux.vm.checks import Subject
+    from optimux.vm.verify.checks import Subject
     from scenarios.given import Given
     from scenarios.second_level import Seen
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimux.record import Record
-from optimux.vm.accel import DEVICE, unusable
-from optimux.vm.guest import guest_parameters
-from optimux.vm.guest_report import parse_report
-from optimux.vm.supplies import expected_supplies
+from optimux.vm.linux.guest import guest_parameters
+from optimux.vm.linux.guest_report import parse_report
+from optimux.vm.qemu.accel import DEVICE, unusable
+from optimux.vm.verify.supplies import expected_supplies
 from scenarios import device, libvirt, power
 from scenarios.emulated import adapted
 from scenarios.given import given
 
 if TYPE_CHECKING:
-    from optimux.vm.guest_report import GuestReport
+    from optimux.vm.linux.guest_report import GuestReport
 
 FOLDER = Path("/var/lib/libvirt/images/guest")
 KERNEL, INITRD = FOLDER / "vmlinuz", FOLDER / "initrd"
@@ -62,9 +62,9 @@ def boot(command_line: str) -> dict[str, str]:
 
 def make_guest() -> None:
     """The small guest, of the kernel that runs here; on Debian it comes with the machine's image."""
-    from optimux.vm.busybox import find_busybox
-    from optimux.vm.initramfs import initramfs
-    from optimux.vm.kernel import find_kernel
+    from optimux.vm.linux.busybox import find_busybox
+    from optimux.vm.linux.initramfs import initramfs
+    from optimux.vm.linux.kernel import find_kernel
 
     kernel = find_kernel()
     FOLDER.mkdir(parents=True, exist_ok=True)

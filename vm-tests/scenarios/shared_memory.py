@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimux.sizes import UNITS, Size
-from optimux.vm.accel import choose
 from optimux.vm.errors import VmError
-from optimux.vm.host_device import host_device
-from optimux.vm.memory import shared_file
-from optimux.vm.programs import find_qemu
-from optimux.vm.run import start
-from optimux.vm.throwaway import throwaway
+from optimux.vm.qemu.accel import choose
+from optimux.vm.qemu.memory import shared_file
+from optimux.vm.qemu.programs import find_qemu
+from optimux.vm.qemu.run import start
+from optimux.vm.verify.host_device import host_device
+from optimux.vm.verify.throwaway import throwaway
 from scenarios.bench import DISPLAYS, failed, firmware_checks, generated, reported
 
 if TYPE_CHECKING:
-    from optimux.vm.machine import Machine
-    from optimux.vm.memory import SharedFile
+    from optimux.vm.qemu.machine import Machine
+    from optimux.vm.qemu.memory import SharedFile
 
 # MiB by release and display: docs of Looking Glass, by which both sides of it count.
 SIZES = {

@@ -15,7 +15,7 @@ from optimux.errors import InvalidInput, Problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optimux.host.define import Step, Table
+    from optimux.libvirt.define import Step, Table
     from optimux.plan.model import DomainPlan, Plan
 
 EXAMPLES = """\b
@@ -38,8 +38,8 @@ def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, fa
     A domain that libvirt does not know is defined from the configuration. One that it knows is patched: its UUID, MAC
     addresses, NVRAM and all that the configuration does not speak of stay.
     """
-    from optimux.host.define import carry_out, steps_for, tables_for
-    from optimux.host.libvirt import Connection
+    from optimux.libvirt.connection import Connection
+    from optimux.libvirt.define import carry_out, steps_for, tables_for
 
     plan = plan_of(config, facts)
     domains = _chosen(plan, vm)

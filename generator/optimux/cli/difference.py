@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from optimux.bundle.folder import compare
 from optimux.cli.report import FAILED, say
 from optimux.emit.artifact import Artifact
-from optimux.host.folder import compare
 
 
 def print_difference(artifacts: Sequence[Artifact], folder: Path, as_json: bool) -> int:

@@ -75,7 +75,7 @@ def _echo_json(data: object) -> None:
 
 
 def _write(plan: Plan, artifacts: Sequence[Artifact], folder: Path, force: bool, as_json: bool) -> None:
-    from optimux.host.folder import write
+    from optimux.bundle.folder import write
 
     comparison = write(artifacts, folder, force=force)
     if as_json:
@@ -105,7 +105,7 @@ def _next_step(artifacts: Sequence[Artifact]) -> str:
 
 def _check_against_schema(plan: Plan, artifacts: Sequence[Artifact]) -> None:
     """Let libvirt's schema judge the domains, where the machine has the planned version of it."""
-    from optimux.host.libvirt_schema import is_oracle_for, violations
+    from optimux.libvirt.schema import is_oracle_for, violations
 
     if not is_oracle_for(plan.host.libvirt):
         return

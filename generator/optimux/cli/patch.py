@@ -118,7 +118,7 @@ def _choose(plan: Plan, vm: str | None, document: bytes) -> DomainPlan:
 
 def _judge(plan: Plan, before: bytes, after: bytes) -> None:
     """Let libvirt's schema compare both, where the machine has the planned version of it."""
-    from optimux.host.libvirt_schema import is_oracle_for, violations
+    from optimux.libvirt.schema import is_oracle_for, violations
 
     if before == after or not is_oracle_for(plan.host.libvirt):
         return
@@ -143,7 +143,7 @@ def _summarise(patched: Patched) -> None:
 
 
 def _write(domain: str, before: bytes, after: bytes, output: str | None, in_place: bool, diff: bool) -> None:
-    from optimux.host.replace_file import backed_up, replace_file
+    from optimux.bundle.replace_file import backed_up, replace_file
 
     if in_place:
         if before != after:

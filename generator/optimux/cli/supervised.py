@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from optimux.cli.report import report_error
-from optimux.vm.process import dies_with_parent
+from optimux.vm.qemu.process import dies_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,10 @@ from optimux.cli.inputs import plan_of
 from optimux.cli.report import DONE, FAILED, report_warnings, say
 from optimux.cli.supervised import supervised
 from optimux.errors import InvalidInput, Problem
-from optimux.vm.checks import FAILED as CHECK_FAILED
-from optimux.vm.checks import PASSED, SKIPPED, Check, subject_of
 from optimux.vm.errors import VmError
-from optimux.vm.verify import verify
+from optimux.vm.verify.checks import FAILED as CHECK_FAILED
+from optimux.vm.verify.checks import PASSED, SKIPPED, Check, subject_of
+from optimux.vm.verify.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

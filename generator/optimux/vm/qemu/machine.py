@@ -10,8 +10,8 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from optimux.vm.accel import Accelerator
-    from optimux.vm.programs import Ovmf
+    from optimux.vm.qemu.accel import Accelerator
+    from optimux.vm.qemu.programs import Ovmf
 
 
 class AcpiTable(Record):

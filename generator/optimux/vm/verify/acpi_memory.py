@@ -18,7 +18,7 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from optimux.vm.snapshot import Snapshot
+    from optimux.vm.qemu.snapshot import Snapshot
 
 _BIOS_AREA = (0xE0000, 0x20000)
 # OVMF allocates from the top of memory below 4 GiB; the tables lie a few MiB below it.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from optimux.acpi.battery import battery_table
+from optimux.bundle.replace_file import replace_file
 from optimux.emit.domain_xml import domain_xml
 from optimux.errors import OptimuxError
-from optimux.host.libvirt import Connection, LibvirtError
-from optimux.host.replace_file import replace_file
+from optimux.libvirt.connection import Connection, LibvirtError
 from optimux.patch import Patched, patch_domain
 from optimux.plan.model import DomainPlan
 from optimux.record import Record

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from optimux.record import Record
-from optimux.vm import debian_package
-from optimux.vm.cache import present
 from optimux.vm.errors import VmError
+from optimux.vm.linux import debian_package
+from optimux.vm.linux.cache import present
 
 # Adapter and battery; phram makes the shared memory's BAR a device that can be read and written (mtd is its core).
 WANTED = ("ac", "battery", "mtd", "phram")

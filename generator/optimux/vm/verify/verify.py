@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optimux.vm.accel import accelerated
-from optimux.vm.programs import find_qemu
+from optimux.vm.qemu.accel import accelerated
+from optimux.vm.qemu.programs import find_qemu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from optimux.vm.accel import Accelerator
-    from optimux.vm.checks import Check, Subject
+    from optimux.vm.qemu.accel import Accelerator
+    from optimux.vm.verify.checks import Check, Subject
 
 LEVELS = ("host", "seabios", "ovmf", "guest")
 
@@ -23,7 +23,7 @@ def verify(subject: Subject, level: str, folder: Path, each: Callable[[Check], N
     Raises ``VmError`` for what keeps this machine from looking at all (no QEMU, no kernel, no space).
     """
     if level == "host":
-        from optimux.vm.host_device import host_device
+        from optimux.vm.verify.host_device import host_device
 
         for check in host_device(subject.memory) if subject.memory else ():
             each(check)
@@ -39,9 +39,9 @@ def verify(subject: Subject, level: str, folder: Path, each: Callable[[Check], N
 
 def _checks(subject: Subject, level: str, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[Check]:
     if level == "guest":
-        from optimux.vm.guest_level import guest_level
+        from optimux.vm.verify.guest_level import guest_level
 
         return guest_level(subject, accelerator, qemu, folder)
-    from optimux.vm.firmware_level import firmware_level
+    from optimux.vm.verify.firmware_level import firmware_level
 
     return firmware_level(subject, level, accelerator, qemu, folder)

@@ -7,22 +7,22 @@ import secrets
 from typing import TYPE_CHECKING
 
 from optimux.sizes import Size
-from optimux.vm.checks import PASSED, SKIPPED, Check, judged
-from optimux.vm.guest import await_report, guest_machine
-from optimux.vm.guest_checks import memory_check, supply_checks, table_check
-from optimux.vm.kernel import find_kernel
-from optimux.vm.run import start
-from optimux.vm.supplies import expected_supplies
-from optimux.vm.throwaway import throwaway
+from optimux.vm.linux.guest import await_report, guest_machine
+from optimux.vm.linux.kernel import find_kernel
+from optimux.vm.qemu.run import start
+from optimux.vm.verify.checks import PASSED, SKIPPED, Check, judged
+from optimux.vm.verify.guest_checks import memory_check, supply_checks, table_check
+from optimux.vm.verify.supplies import expected_supplies
+from optimux.vm.verify.throwaway import throwaway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from optimux.vm.accel import Accelerator
-    from optimux.vm.checks import Subject
-    from optimux.vm.guest_report import GuestReport
-    from optimux.vm.memory import SharedFile
+    from optimux.vm.linux.guest_report import GuestReport
+    from optimux.vm.qemu.accel import Accelerator
+    from optimux.vm.qemu.memory import SharedFile
+    from optimux.vm.verify.checks import Subject
 
 _PAGE = 4096
 _READ = 64  # bytes of a page that the guest reports

@@ -13,7 +13,7 @@ from pathlib import Path
 from struct import pack
 from tempfile import TemporaryDirectory
 
-from optimux.vm.process import Process
+from optimux.vm.qemu.process import Process
 
 _SECONDS = 2.0
 _STEP_SECONDS = 0.01

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimux.pci import Id
 from optimux.record import Record
-from optimux.vm.query_pci import address_of, entries, id_of
+from optimux.vm.qemu.query_pci import address_of, entries, id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,14 +6,14 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimux.vm import cpio
-from optimux.vm.cache import cache, cached
-from optimux.vm.kernel import WANTED
+from optimux.vm.linux import cpio
+from optimux.vm.linux.cache import cache, cached
+from optimux.vm.linux.kernel import WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from optimux.vm.kernel import LinuxKernel
+    from optimux.vm.linux.kernel import LinuxKernel
 
 _INIT = Path(__file__).with_name("init.sh")
 _APPLETS = (

@@ -6,18 +6,18 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from optimux.record import Record
-from optimux.vm.domain import read_domain
-from optimux.vm.machine import AcpiTable, Machine
-from optimux.vm.memory import SharedFile, shared_file
-from optimux.vm.programs import has_machine
+from optimux.vm.qemu.machine import AcpiTable, Machine
+from optimux.vm.qemu.memory import SharedFile, shared_file
+from optimux.vm.qemu.programs import has_machine
+from optimux.vm.verify.domain import read_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from optimux.vm.checks import Subject
-    from optimux.vm.domain import Domain
-    from optimux.vm.run import Run
+    from optimux.vm.qemu.run import Run
+    from optimux.vm.verify.checks import Subject
+    from optimux.vm.verify.domain import Domain
 
 NEWEST = "q35"  # QEMU's alias
 

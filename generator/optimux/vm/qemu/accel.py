@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from optimux.record import Record
 from optimux.vm.errors import AcceleratorFailed
-from optimux.vm.kvm_probe import probe
+from optimux.vm.qemu.kvm_probe import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

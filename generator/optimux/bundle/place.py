@@ -12,8 +12,8 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from optimux.bundle.index import INDEX, Index, digest
 from optimux.emit.artifact import Artifact
-from optimux.host.index import INDEX, Index, digest
 
 STAGING = ".optimux-new"
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from optimux.bundle.index import INDEX, Index, digest, is_inside, read_index
+from optimux.bundle.place import merge_into, swap_in
 from optimux.emit.artifact import Artifact
 from optimux.errors import OptimuxError
-from optimux.host.index import INDEX, Index, digest, is_inside, read_index
-from optimux.host.place import merge_into, swap_in
 from optimux.record import Record
 
 LOCK_SECONDS = 10

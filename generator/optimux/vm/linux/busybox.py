@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from optimux.vm import debian_package
-from optimux.vm.cache import present
 from optimux.vm.errors import VmError
+from optimux.vm.linux import debian_package
+from optimux.vm.linux.cache import present
 
 _ELF_HEAD = 8192
 _IN_PACKAGE = ("usr/bin/busybox", "bin/busybox")  # of Debian 13, and before

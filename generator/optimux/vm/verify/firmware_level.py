@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING
 from optimux.acpi.table import parse_table
 from optimux.record import Record
 from optimux.sizes import Size
-from optimux.vm.acpi_memory import Tables, find_tables
-from optimux.vm.checks import FAILED, PASSED, SKIPPED, Check, judged
-from optimux.vm.ivshmem import Device, find_devices
-from optimux.vm.judge import size_fault, slot_fault, table_fault
-from optimux.vm.programs import find_ovmf
-from optimux.vm.run import start
-from optimux.vm.snapshot import Snapshot
-from optimux.vm.throwaway import throwaway
+from optimux.vm.qemu.programs import find_ovmf
+from optimux.vm.qemu.run import start
+from optimux.vm.qemu.snapshot import Snapshot
+from optimux.vm.verify.acpi_memory import Tables, find_tables
+from optimux.vm.verify.checks import FAILED, PASSED, SKIPPED, Check, judged
+from optimux.vm.verify.ivshmem import Device, find_devices
+from optimux.vm.verify.judge import size_fault, slot_fault, table_fault
+from optimux.vm.verify.throwaway import throwaway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from optimux.vm.accel import Accelerator
-    from optimux.vm.checks import Subject
-    from optimux.vm.memory import SharedFile
-    from optimux.vm.run import Run
-    from optimux.vm.throwaway import Throwaway
+    from optimux.vm.qemu.accel import Accelerator
+    from optimux.vm.qemu.memory import SharedFile
+    from optimux.vm.qemu.run import Run
+    from optimux.vm.verify.checks import Subject
+    from optimux.vm.verify.throwaway import Throwaway
 
 TITLES = {"seabios": "SeaBIOS", "ovmf": "OVMF"}
 # How long the firmware may take at all, and how long its result must stand still to be called final when it is wrong.

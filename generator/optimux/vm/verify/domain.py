@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from optimux.record import Record
-from optimux.vm.machine import Ivshmem, Port
+from optimux.vm.qemu.machine import Ivshmem, Port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,19 +9,19 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from optimux.vm.console import Console
 from optimux.vm.errors import AcceleratorFailed, Crashed, Silent, VmError
-from optimux.vm.machine import command_line, flash
-from optimux.vm.process import Process
-from optimux.vm.qmp import Qmp
-from optimux.vm.qtest import Qtest
+from optimux.vm.qemu.console import Console
+from optimux.vm.qemu.machine import command_line, flash
+from optimux.vm.qemu.process import Process
+from optimux.vm.qemu.qmp import Qmp
+from optimux.vm.qemu.qtest import Qtest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from optimux.vm.accel import Accelerator
-    from optimux.vm.machine import Machine
+    from optimux.vm.qemu.accel import Accelerator
+    from optimux.vm.qemu.machine import Machine
 
 GREETING_SECONDS = 20.0
 _ASK_SECONDS = 0.25  # between two looks at the run state

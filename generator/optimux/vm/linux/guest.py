@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optimux.vm.busybox import find_busybox
-from optimux.vm.guest_report import parse_report
-from optimux.vm.initramfs import initramfs
-from optimux.vm.machine import Kernel
+from optimux.vm.linux.busybox import find_busybox
+from optimux.vm.linux.guest_report import parse_report
+from optimux.vm.linux.initramfs import initramfs
+from optimux.vm.qemu.machine import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optimux.vm.guest_report import GuestReport
-    from optimux.vm.kernel import LinuxKernel
-    from optimux.vm.machine import Machine
-    from optimux.vm.run import Run
+    from optimux.vm.linux.guest_report import GuestReport
+    from optimux.vm.linux.kernel import LinuxKernel
+    from optimux.vm.qemu.machine import Machine
+    from optimux.vm.qemu.run import Run
 
 LIMIT_SECONDS = 120.0
 _MEMORY_MIB = 256

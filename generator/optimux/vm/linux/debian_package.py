@@ -8,9 +8,9 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimux.vm.archive import extract
-from optimux.vm.cache import cache, cached
 from optimux.vm.errors import VmError, tail
+from optimux.vm.linux.archive import extract
+from optimux.vm.linux.cache import cache, cached
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""A folder of artifacts, complete or untouched, and its manifest."""

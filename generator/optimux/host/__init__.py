@@ -1,1 +1,0 @@
-"""The edge to the running machine: folders, libvirt's schema."""

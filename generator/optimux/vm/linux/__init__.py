@@ -1,0 +1,1 @@
+"""A small Linux guest: kernel, initramfs, and what it reports."""

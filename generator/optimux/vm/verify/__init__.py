@@ -1,0 +1,1 @@
+"""Levels of proof, each with its checks and their judgement."""
