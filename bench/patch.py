@@ -12,13 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.patch.documents import BY_HAND, KEY_VALUE, STORED, VIRT_MANAGER
-
 from bench.generate import EXAMPLE
 from bench.measure import Run, best_of, in_turn, median, ratio
 from optimux.files import read_toml
 from optimux.patch import patch_domain
 from optimux.plan.resolve import plan_from
+from tests.patch.documents import BY_HAND, KEY_VALUE, STORED, VIRT_MANAGER
 
 # Its test driver: no daemon, and no device of this machine.
 TOOL = ("virt-xml", "--connect", "test:///default")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.consumers import roots
-from tests.consumers.errors import Unavailable
-from tests.consumers.libvirtd import Libvirtd
+from lab.consumers import roots
+from lab.consumers.libvirtd import Libvirtd
+from lab.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 # Tests that share one of these run in one worker, so that it is started once.
 _SHARED = ("libvirtd_trixie", "libvirtd_bookworm")

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.consumers.apparmor import apparmor_parser, virt_aa_helper
-from tests.consumers.errors import Refused
-from tests.consumers.host_files import modprobe_showconfig, nix_instantiate_parse, systemd_tmpfiles, udevadm_verify
-from tests.consumers.initramfs import dracut, update_initramfs
-from tests.consumers.libvirt_schema import libvirt_schema_validate
-from tests.consumers.libvirtd import Libvirtd, qemu_conf
-from tests.consumers.looking_glass import looking_glass_client
-from tests.consumers.survival import lost
+from lab.consumers.apparmor import apparmor_parser, virt_aa_helper
+from lab.consumers.host_files import modprobe_showconfig, nix_instantiate_parse, systemd_tmpfiles, udevadm_verify
+from lab.consumers.initramfs import dracut, update_initramfs
+from lab.consumers.libvirt_schema import libvirt_schema_validate
+from lab.consumers.libvirtd import Libvirtd, qemu_conf
+from lab.consumers.looking_glass import looking_glass_client
+from lab.consumers.survival import lost
+from lab.errors import Refused
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 UUID = "5c2e5b3e-9f0e-4c0a-8f5e-0d3c1f1a7b11"
 IDS = "10de:249d,10de:228b"

@@ -40,7 +40,7 @@ def test_shellcheck() -> None:
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed (Debian package shellcheck)")
     scripts = [CHECKOUT / "dev", CHECKOUT / ".ci" / "run"]
-    scripts += (file for folder in ("generator", "tests") for file in sorted((CHECKOUT / folder).rglob("*.sh")))
+    scripts += (file for folder in ("generator", "lab", "tests") for file in sorted((CHECKOUT / folder).rglob("*.sh")))
     line = ["shellcheck", *map(str, scripts)]
     _passes(subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False))
 

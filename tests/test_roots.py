@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.consumers import roots
-from tests.consumers.roots import Recipe, Root, root
+from lab.consumers import roots
+from lab.consumers.roots import Recipe, Root, root
 
 if TYPE_CHECKING:
     from pathlib import Path

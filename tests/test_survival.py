@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.consumers.assignment import cheapest
-from tests.consumers.survival import lost
+from lab.consumers.assignment import cheapest
+from lab.consumers.survival import lost
 
 QEMU = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'"
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.consumers import roots
-from tests.consumers.errors import Unavailable
-from tests.nix.nixos import need_lib
-from tests.nix.standin import needed
 
 from first_level.driver import ScriptError
 from first_level.lab import Lab
+from lab.consumers import roots
+from lab.errors import Unavailable
+from lab.nix.evaluator import need_lib
+from lab.nix.standin import needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.consumers.libvirtd import Libvirtd
+from lab.consumers.roots import Root
+from lab.consumers.session import Session
+from lab.consumers.survival import lost
 from optimux.files import read_toml
-from tests.consumers.libvirtd import Libvirtd
-from tests.consumers.roots import Root
-from tests.consumers.session import Session
-from tests.consumers.survival import lost
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLE = CHECKOUT / "examples" / "omen-17.toml"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from tests.consumers.survival import lost
+from lab.consumers.survival import lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

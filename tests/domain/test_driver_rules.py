@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.consumers.survival import lost
+from lab.errors import Refused
 from optimux.emit.domain_xml import domain_xml
 from optimux.errors import InvalidInput
 from optimux.plan.resolve import plan_from
-from tests.consumers.errors import Refused
-from tests.consumers.survival import lost
 from tests.domain.releases import RELEASES, facts_of
 
 if TYPE_CHECKING:
-    from tests.consumers.libvirtd import Libvirtd
+    from lab.consumers.libvirtd import Libvirtd
 
 DISK = {"source": "/var/lib/libvirt/images/x.qcow2"}
 RULES: list[tuple[str, dict[str, Any]]] = [

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.consumers.errors import Refused
-from tests.consumers.libvirt_schema import libvirt_schema_validate
-from tests.consumers.survival import lost
+from lab.consumers.libvirt_schema import libvirt_schema_validate
+from lab.consumers.survival import lost
+from lab.errors import Refused
 from tests.domain.order import out_of_order
 from tests.domain.releases import REFUSED, RELEASES, data_for, domains, possible, refused_paths
 from tests.golden_cases import CASES, Case, case
 
 if TYPE_CHECKING:
-    from tests.consumers.libvirtd import Libvirtd
-    from tests.consumers.roots import Root
+    from lab.consumers.libvirtd import Libvirtd
+    from lab.consumers.roots import Root
 
 
 @pytest.mark.parametrize("release", RELEASES)

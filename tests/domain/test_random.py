@@ -9,18 +9,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from lxml import etree
 
+from lab.consumers.survival import lost
 from optimux.emit.domain_xml import domain_xml
 from optimux.options.model import Options
 from optimux.plan.resolve import plan_from
-from tests.consumers.survival import lost
 from tests.domain.releases import facts_of
 from tests.options.places import every_option, places
 from tests.options.strategies import complaints, option_sets, repair
 
 if TYPE_CHECKING:
+    from lab.consumers.libvirtd import Libvirtd
+    from lab.consumers.roots import Root
     from optimux.facts import Facts
-    from tests.consumers.libvirtd import Libvirtd
-    from tests.consumers.roots import Root
 
 SETTINGS = settings(
     max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)

@@ -9,7 +9,7 @@ from tests import needs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.consumers.session import Session
+    from lab.consumers.session import Session
 
 _MAKE = """mount -t tmpfs pci /sys/bus/pci && cd /sys/bus/pci && mkdir devices drivers && : >drivers_probe
 for device; do mkdir "devices/$device" && echo "(null)" >"devices/$device/driver_override"; done"""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers.apparmor import apparmor_parser
+from lab.errors import Refused
 from optimux.emit import apparmor
-from tests.consumers.apparmor import apparmor_parser
-from tests.consumers.errors import Refused
 from tests.host.plans import files, merged_into, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 BOOKWORM = {"libvirtVersion": "9.0", "qemuVersion": "7.2"}
 ROM = {"rom": {"file": "/var/lib/libvirt/vbios/a b$(x);[1]{2}.rom"}}

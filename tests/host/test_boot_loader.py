@@ -14,8 +14,8 @@ from optimux.emit import boot_loader
 from tests.host.plans import commands, files, lines_of, merged_into, plan
 
 if TYPE_CHECKING:
+    from lab.consumers.roots import Root
     from optimux.plan.model import Plan
-    from tests.consumers.roots import Root
 
 PARAMS = ["intel_iommu=on", "iommu=pt"]
 ARCH = {"distribution": "arch"}

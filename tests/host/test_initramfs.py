@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers.initramfs import dracut, update_initramfs
 from optimux.emit import modprobe
 from optimux.emit.initramfs import booster, initramfs_tools
 from optimux.emit.initramfs import dracut as dracut_files
-from tests.consumers.initramfs import dracut, update_initramfs
 from tests.host import sysfs
 from tests.host.plans import AUDIO, GPU, IDS, commands, files, merged_into, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.initramfs import Image
-    from tests.consumers.roots import Root
+    from lab.consumers.initramfs import Image
+    from lab.consumers.roots import Root
 
 VFIO = ("vfio_pci", "vfio", "vfio_iommu_type1")
 OTHER = "0000:02:00.0"

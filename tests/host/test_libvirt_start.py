@@ -11,7 +11,7 @@ from optimux.emit.libvirt_start import VIRSH
 from tests.host.plans import commands, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 
 def _network(name: str) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from tests.host.plans import plan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lab.consumers.roots import Root
     from optimux.plan.model import Plan
-    from tests.consumers.roots import Root
 
 OURS = re.compile(r"/etc/|/usr/lib/dracut/modules\.d/90optimux/|/var/lib/libvirt/acpi/")
 HOSTS: list[dict[str, Any]] = [

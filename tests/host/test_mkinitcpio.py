@@ -9,7 +9,7 @@ from tests.host import sysfs
 from tests.host.plans import AUDIO, GPU, files, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 ARCH = {"distribution": "arch"}
 USER = "MODULES=(amdgpu btrfs)\nFILES=('/a b')\nHOOKS=(base udev modconf)\n"

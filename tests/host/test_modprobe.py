@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers.host_files import modprobe_showconfig
+from lab.errors import Refused
 from optimux.emit import modprobe, modules_load
-from tests.consumers.errors import Refused
-from tests.consumers.host_files import modprobe_showconfig
 from tests.host.plans import IDS, files, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 
 def test_modprobe_takes_every_line(trixie: Root) -> None:

@@ -10,7 +10,7 @@ from optimux.emit.packages import elsewhere, package_names
 from tests.host.plans import commands, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 OLD = {"qemuVersion": "7.2", "libvirtVersion": "9.0"}
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers.libvirtd import Libvirtd
+from lab.errors import Refused
 from optimux.emit import qemu_conf
-from tests.consumers.errors import Refused
-from tests.consumers.libvirtd import Libvirtd
 from tests.host.plans import commands, merged_into, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 ACTIVE = re.compile(r"^cgroup_device_acl", re.MULTILINE)
 

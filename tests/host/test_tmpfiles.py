@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers.host_files import systemd_tmpfiles
+from lab.errors import Refused
 from optimux.emit import tmpfiles
 from optimux.sizes import Size
-from tests.consumers.errors import Refused
-from tests.consumers.host_files import systemd_tmpfiles
 from tests.host.plans import commands, files, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 SHM = {"memory": "shm"}
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers.host_files import udevadm_verify
+from lab.errors import Refused
 from optimux.emit import udev
-from tests.consumers.errors import Refused
-from tests.consumers.host_files import udevadm_verify
 from tests.host.plans import GPU, commands, files, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 ALICE = {"lookingGlass": {"user": "alice"}}
 USER = {"lookingGlass": {"user": "libvirt-qemu", "group": "kvm"}}

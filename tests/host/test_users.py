@@ -10,7 +10,7 @@ from optimux.emit.users import user_entries
 from tests.host.plans import commands, plan
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 
 def test_the_user_joins_the_group(trixie: Root) -> None:

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers.looking_glass import looking_glass_client
 from optimux.emit.artifact import HostFile
 from optimux.emit.looking_glass_client import SYSTEM_FILE, client_entries, client_ini, vm_file
 from optimux.options.client import check_client
-from tests.consumers.looking_glass import looking_glass_client
 from tests.looking_glass.plans import plan
 from tests.looking_glass.test_client_settings import GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lab.consumers.roots import Root
     from optimux.client_settings import Value
     from optimux.errors import Problem
     from optimux.plan.model import Plan
-    from tests.consumers.roots import Root
 
     Settings = Mapping[str, Mapping[str, Value]]
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.consumers.looking_glass import looking_glass_client
 from optimux.client_settings import client_settings, counterpart
 from optimux.options.client import check_client
-from tests.consumers.looking_glass import looking_glass_client
 
 if TYPE_CHECKING:
+    from lab.consumers.roots import Root
     from optimux.errors import Problem
-    from tests.consumers.roots import Root
 
 PATH = "lookingGlass.client"
 

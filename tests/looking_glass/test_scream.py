@@ -9,8 +9,8 @@ from optimux.emit.scream import scream_entries
 from tests.looking_glass.plans import plan
 
 if TYPE_CHECKING:
+    from lab.consumers.roots import Root
     from optimux.plan.model import Plan
-    from tests.consumers.roots import Root
 
 UNIT = "/etc/systemd/user/optimux-scream.service"
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from lab.nix.evaluator import HERE, evaluate, need_lib
 from optimux.options.nix import FROM_CONFIG
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
-from tests.nixos.nix import HERE, evaluate, has_nixpkgs_lib
 from tests.nixos.plans import written
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
     from optimux.plan.model import Plan
 
-FILE = HERE.parent / "nix" / "evaluate.nix"
+FILE = HERE / "cases.nix"
 GROUPS = ("kvm", "libvirtd", "users")
 # What nixpkgs brings, in place of what the distributions' table says.
 VERSIONS = {"libvirt": "11.3.0", "qemu": "10.0.2", "kernel": "6.12.41"}
@@ -35,12 +33,6 @@ class Case(Record):
     extra: str | None = None
     settings: Any = None  # further settings of virtualisation.optimux, which TOML has not
     wanted: tuple[str, ...] = ()  # of the native module's results; all where it is empty
-
-
-def need_lib() -> None:
-    """Skip where nixpkgs' library is not at hand."""
-    if not has_nixpkgs_lib():
-        pytest.skip("<nixpkgs/lib> does not resolve: put nixpkgs, or its lib alone, on NIX_PATH")
 
 
 def in_order(data: Any) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bench.nix import MOST_FURTHER, MOST_THUNKS, cost
 
-from tests.nix.nixos import need_lib
+from bench.nix import MOST_FURTHER, MOST_THUNKS, cost
+from lab.nix.evaluator import need_lib
 
 
 def added(vms: int) -> int:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.consumers.libvirtd import Libvirtd
+from lab.errors import Refused
 from optimux.emit.domain_xml import domain_xml
 from optimux.plan.resolve import plan_from
 from tests import needs
-from tests.consumers.errors import Refused
-from tests.consumers.libvirtd import Libvirtd
 from tests.golden_cases import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.consumers.roots import Root
-    from tests.consumers.session import Session
+    from lab.consumers.roots import Root
+    from lab.consumers.session import Session
 
 pytestmark = pytest.mark.xdist_group("define")
 SCRIPT = CHECKOUT / "nixos-modules" / "define-domains.py"

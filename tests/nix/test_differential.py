@@ -16,11 +16,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 
+from lab.nix.evaluator import need_lib
 from optimux.options.model import Options
 from optimux.options.nix import FROM_CONFIG
 from optimux.plan.resolve import plan_from
 from tests.golden_cases import CASES, artifacts
-from tests.nix.nixos import Case, evaluated, need_lib, on_nixos
+from tests.nix.nixos import Case, evaluated, on_nixos
 from tests.options.places import every_option, places
 from tests.options.strategies import complaints, option_sets, repair
 

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.errors import Refused
+from lab.nix.evaluator import need_lib
+from lab.nix.flake import Flake, schemas
+from lab.nix.standin import SETTINGS, needed
 from optimux.acpi.battery import battery_table
 from optimux.nix_text import string
 from optimux.options.looking_glass import Display
 from optimux.plan.battery import ARTICLE, FULL
 from optimux.plan.memory_size import frame_memory
 from optimux.plan.resolve import plan_from
-from tests.consumers.errors import Refused
 from tests.golden_cases import EXAMPLES, artifacts, case
-from tests.nix.flake import Flake, schemas
-from tests.nix.nixos import need_lib
-from tests.nix.standin import SETTINGS, needed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 pytestmark = pytest.mark.xdist_group("flake")
 VM_TESTS = EXAMPLES.parent / "vm-tests"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.consumers.errors import Refused
+from lab.errors import Refused
 from tests.nix.nixos import Case, evaluated
 from tests.nix.test_assertions import GOOD
 

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from lab.errors import Refused
+from lab.nix.evaluator import evaluate, need_lib
 from optimux.declare import ListOf, MapOf, Parsed, Text
 from optimux.nix_text import render, string
 from optimux.options.model import Options
 from optimux.options.nix import FROM_CONFIG, nix_options, nix_value
 from optimux.options.posix import posix
-from tests.consumers.errors import Refused
 from tests.golden_cases import CHECKOUT
-from tests.nix.nixos import Case, evaluated, need_lib
-from tests.nixos.nix import evaluate
+from tests.nix.nixos import Case, evaluated
 from tests.options.places import every_option
 
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from lab.errors import Refused
+from lab.nix.evaluator import evaluate
 from optimux.nix_text import (
     KEYWORDS,
     Attributes,
@@ -22,8 +24,6 @@ from optimux.nix_text import (
     render,
     string,
 )
-from tests.consumers.errors import Refused
-from tests.nixos.nix import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.nixos.nix import configuration
+from lab.nix.evaluator import configuration
 from tests.nixos.plans import by_address, module_of, written
 
 if TYPE_CHECKING:

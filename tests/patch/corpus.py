@@ -14,9 +14,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from lab.consumers import apt, roots
+from lab.errors import Unavailable
 from optimux.record import Record
-from tests.consumers import apt, roots
-from tests.consumers.errors import Unavailable
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _FOLDER = "tests/qemuxmlconfdata/"

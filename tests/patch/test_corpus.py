@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 from lxml import etree
 
+from lab.consumers.roots import Root
+from lab.errors import Unavailable
 from optimux.errors import InvalidInput
 from optimux.patch import CONCERNS, patch_domain
 from optimux.plan.model import DomainPlan
-from tests.consumers.errors import Unavailable
-from tests.consumers.roots import Root
 from tests.golden_cases import case
 from tests.patch.checker import problems
 from tests.patch.corpus import Input, libvirt_inputs

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lab.consumers.libvirtd import Libvirtd
+from lab.consumers.survival import lost
 from optimux.patch import patch_domain
 from optimux.plan.model import DomainPlan
-from tests.consumers.libvirtd import Libvirtd
-from tests.consumers.survival import lost
 from tests.golden_cases import CASES, Case
 from tests.patch.documents import KEY_VALUE, ONE_LINE, STORED, VIRT_MANAGER
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from lab.consumers.roots import Root
 from optimux.emit.domain_xml import domain_xml
 from optimux.errors import InvalidInput
 from optimux.patch import CONCERNS, patch_domain
 from optimux.plan.model import DomainPlan
-from tests.consumers.roots import Root
 from tests.golden_cases import CASES
 from tests.patch.checker import problems
 from tests.patch.noise import noisy

@@ -7,10 +7,10 @@ import re
 import pytest
 from lxml import etree
 
+from lab.consumers.roots import Root
 from optimux.errors import InvalidInput
 from optimux.patch import CONCERNS, patch_domain
 from optimux.plan.model import DomainPlan
-from tests.consumers.roots import Root
 from tests.golden_cases import case
 from tests.patch.checker import problems
 from tests.patch.documents import BY_HAND, I440FX, KEY_VALUE, ONE_LINE, STORED, VIRT_MANAGER, WILD

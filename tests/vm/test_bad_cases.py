@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers.session import as_root
 from optimux.sizes import Size
 from optimux.vm.errors import Crashed, Silent, VmError
 from optimux.vm.linux import debian_package
@@ -20,7 +21,6 @@ from optimux.vm.qemu.memory import shared_file
 from optimux.vm.qemu.programs import find_ovmf, find_qemu
 from optimux.vm.qemu.run import start
 from optimux.vm.verify.firmware_level import firmware_level
-from tests.consumers.session import as_root
 from tests.vm.subjects import EXAMPLE, subject
 
 if TYPE_CHECKING:

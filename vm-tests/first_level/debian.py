@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from tests.consumers.roots import Root
-    from tests.consumers.session import Session
-
+    from lab.consumers.roots import Root
+    from lab.consumers.session import Session
     from optimux.emit.artifact import HostEntry
 
 _DROP_IN = "/etc/default/grub.d/optimux.cfg"

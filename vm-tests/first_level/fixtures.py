@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.consumers import roots
-from tests.consumers.errors import Unavailable
 
 from first_level.configs import VM, by_address_config, by_id_config, domains
 from first_level.debian import debian_image
 from first_level.image import GIVEN
 from first_level.kvmfr import kvmfr_module
 from first_level.machine import level_of
+from lab.consumers import roots
+from lab.errors import Unavailable
 from optimux.emit.host import host_entries
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
@@ -26,9 +26,8 @@ from scenarios.second_level import INITRD, KERNEL, LIMIT_SECONDS, seen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tests.consumers.roots import Root
-
     from first_level.machine import Level
+    from lab.consumers.roots import Root
     from optimux.emit.artifact import HostEntry
     from scenarios.given import Given
     from scenarios.second_level import Seen

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import qemu.qmp
 
 from first_level.configs import USER
+from lab import CHECKOUT
 from optimux.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.consumers.roots import Root
-    from tests.consumers.session import Session
+    from lab.consumers.roots import Root
+    from lab.consumers.session import Session
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
 _CODE = "/opt/optimux"
 GIVEN = "/opt/given"  # the options as JSON, the domains
 _SIZE_GIB = 4
@@ -58,8 +58,8 @@ def build_image(
     root: Root, folder: Path, settle: Callable[[Session], Boot], binds: Mapping[Path, str] | None = None
 ) -> Image:
     """A copy-on-write layer of ``root`` with the agent, and what ``settle`` does to it, as a disk."""
-    parts = ("generator", "tests/consumers", "vm-tests", "examples")
-    code = {_CHECKOUT / name: f"/checkout/{name}" for name in parts}
+    parts = ("generator", "lab", "vm-tests", "examples")
+    code = {CHECKOUT / name: f"/checkout/{name}" for name in parts}
     code[Path(qemu.qmp.__file__).parents[1]] = "/checkout/qemu"  # which Debian does not have
     with root.session({**code, **(binds or {})}) as session:
         # Nothing is due that systemd does after an update of /usr.

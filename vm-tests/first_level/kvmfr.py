@@ -5,14 +5,13 @@ from __future__ import annotations
 import tarfile
 from typing import TYPE_CHECKING
 
-from tests.consumers import roots
-
+from lab.consumers import roots
 from optimux.vm.linux.archive import extract
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 _BUILD_SECONDS = 300
 

@@ -12,13 +12,12 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.consumers import roots
-from tests.nix.flake import Flake, schemas
-from tests.nix.standin import Versions
-
 from first_level.driver import Here, Machine, run_script
 from first_level.machine import level_of
 from first_level.nixos import nixos_image, read_system
+from lab.consumers import roots
+from lab.nix.flake import Flake, schemas
+from lab.nix.standin import Versions
 from optimux.vm.errors import Crashed
 from scenarios import agent
 

@@ -23,9 +23,8 @@ from optimux.vm.qemu.run import start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tests.consumers.roots import Root
-
     from first_level.image import Image
+    from lab.consumers.roots import Root
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.run import Run
 

@@ -19,8 +19,8 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.consumers.roots import Root
-    from tests.consumers.session import Session
+    from lab.consumers.roots import Root
+    from lab.consumers.session import Session
 
 _STAGE_1 = "/stage-1"  # becomes the root of the initramfs
 _DRACUT_MODULES = "base systemd systemd-initrd systemd-modules-load systemd-udevd rootfs-block fs-lib"

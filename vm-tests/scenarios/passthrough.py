@@ -49,7 +49,7 @@ def only_the_disk_is_replaced(subject: Subject, seen: Seen) -> None:
 
 def libvirt_keeps_everything(seen: Seen) -> None:
     """Every element and address of what was started stands in the running domain's XML."""
-    from tests.consumers.survival import lost
+    from lab.consumers.survival import lost
 
     gone = lost(seen.values["started"], seen.values["live"])
     assert gone == [], gone
@@ -91,7 +91,7 @@ def qemu_says_the_same(plan: Given, seen: Seen) -> None:
 
 def is_defined(xml: str) -> None:
     """libvirt's definition of the domain has everything that was built."""
-    from tests.consumers.survival import lost
+    from lab.consumers.survival import lost
 
     built = Path(xml).read_text(encoding="utf-8")
     gone = lost(built, libvirt.definition(libvirt.name_of(built)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.consumers.errors import Refused
+from lab.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 _PROFILE = "libvirt-00000000-0000-4000-8000-000000000001"
 _PATH = f"/etc/apparmor.d/libvirt/{_PROFILE}"

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.consumers import apt
+from lab.consumers.session import Session, as_root
+from lab.errors import Unavailable
 from optimux.record import Record
-from tests.consumers import apt
-from tests.consumers.errors import Unavailable
-from tests.consumers.session import Session, as_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

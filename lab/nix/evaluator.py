@@ -10,10 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from lab.errors import Refused, Unavailable
 from optimux.nix_text import string
-from tests.consumers.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +22,7 @@ HERE = Path(__file__).parent
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("nix-instantiate")
     if program is None:
-        pytest.skip("no nix-instantiate (Debian: nix-bin)")
+        raise Unavailable("no nix-instantiate (Debian: nix-bin)")
     return subprocess.run(
         [program, "--store", "dummy://", *arguments],
         env=os.environ | {"NIX_CONFIG": "build-users-group ="},
@@ -37,7 +35,9 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def evaluate(*arguments: str) -> Any:
-    """The value of an expression as plain data. Raises ``Refused`` with Nix's own words."""
+    """The value of an expression as plain data.
+
+    Raises ``Refused`` with Nix's own words, ``Unavailable`` where there is no Nix."""
     done = _run("--eval", "--strict", "--json", *arguments)
     if done.returncode:
         raise Refused(done.stderr.strip())
@@ -50,9 +50,14 @@ def has_nixpkgs_lib() -> bool:
     return _run("--eval", "--expr", "<nixpkgs/lib>").returncode == 0
 
 
+def need_lib() -> None:
+    """Raises ``Unavailable`` where nixpkgs' library is not at hand."""
+    if not has_nixpkgs_lib():
+        raise Unavailable("<nixpkgs/lib> does not resolve: put nixpkgs, or its lib alone, on NIX_PATH")
+
+
 def configuration(modules: Sequence[Path]) -> Any:
     """What NixOS modules add up to, with upstream's options declared. Raises ``Refused``."""
-    if not has_nixpkgs_lib():
-        pytest.skip("<nixpkgs/lib> does not resolve: put nixpkgs, or its lib alone, on NIX_PATH")
+    need_lib()
     paths = " ".join(f"(/. + {string(str(path))})" for path in modules)
-    return evaluate(str(HERE / "evaluate.nix"), "--arg", "modules", f"[ {paths} ]")
+    return evaluate(str(HERE / "modules.nix"), "--arg", "modules", f"[ {paths} ]")

@@ -6,7 +6,7 @@ import functools
 import platform
 import subprocess
 
-from tests.consumers.errors import Unavailable
+from lab.errors import Unavailable
 
 # How the machine reaches its mirror, and whether it trusts the mirror's dates, holds for every suite on it.
 _INHERITED = ("Acquire::http::", "Acquire::https::", "Acquire::Check-", "Acquire::Retries", "Acquire::ForceIPv")

@@ -13,8 +13,8 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.consumers.roots import Root
-    from tests.consumers.session import Session
+    from lab.consumers.roots import Root
+    from lab.consumers.session import Session
 
 COMPETITOR = "bochs"
 _BUILD_SECONDS = 300

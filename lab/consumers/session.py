@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tests.consumers.errors import Refused
+from lab.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

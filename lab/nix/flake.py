@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.consumers import roots
-from tests.consumers.errors import Unavailable
-from tests.nix.standin import NIXPKGS, Nix, write_checkout, write_standin
+from lab.consumers import roots
+from lab.errors import Unavailable
+from lab.nix.standin import NIXPKGS, Nix, write_checkout, write_standin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.nix.standin import Versions
+    from lab.nix.standin import Versions
 
 
 class Flake:

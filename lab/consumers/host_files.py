@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.consumers.errors import Refused
+from lab.errors import Refused
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
 
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 
 def _words(done: subprocess.CompletedProcess[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from tests.consumers.assignment import cheapest
+from lab.consumers.assignment import cheapest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,7 @@ let
   };
 in
 {
-  imports = [ ./upstream/nix/upstream.nix ];
+  imports = [ ./upstream.nix ];
   options = {
     boot.loader.grub.enable = default' types.bool true; # system/boot/loader/grub/grub.nix
     boot.loader.systemd-boot.enable = default' types.bool false; # system/boot/loader/systemd-boot

@@ -1,11 +1,23 @@
-# The options of nixpkgs 26.05 that the emitted module sets, with upstream's types and merging, and no more: a name
-# that is not here is refused as upstream would refuse it. Beside each the file under nixos/modules that declares it.
-{ lib, pkgs, ... }:
+# The options of nixpkgs 26.05 that the emitted and the native modules set or read, with upstream's types and merging,
+# and no more: a name that is not here is refused as upstream would refuse it. Beside each the file under nixos/modules
+# that declares it.
+{
+  extendModules,
+  lib,
+  pkgs,
+  ...
+}:
 let
   inherit (lib) mkOption types;
 
   list = item: default' (types.listOf item) [ ];
   lines = default' types.lines "";
+  package =
+    default:
+    mkOption {
+      type = types.package;
+      inherit default;
+    };
   default' = type: default: mkOption { inherit type default; };
   set = options: default' (types.submodule { inherit options; }) { };
   setOf = options: default' (types.attrsOf (types.submodule { inherit options; })) { };
@@ -35,6 +47,7 @@ let
     wantedBy = list unitName;
     before = list unitName;
     after = list unitName;
+    requires = list unitName;
     conflicts = list unitName;
     partOf = list unitName;
     unitConfig = section;
@@ -57,6 +70,7 @@ in
   options = {
     # misc/assertions.nix
     assertions = list types.unspecified;
+    warnings = list types.str;
 
     boot = {
       kernelPackages = default' types.raw { inherit (pkgs) kvmfr; }; # system/boot/kernel.nix
@@ -74,6 +88,7 @@ in
     environment.systemPackages = list types.package; # config/system-path.nix
     environment.etc = setOf { text = default' (types.nullOr types.lines) null; }; # system/etc/etc.nix
     networking.firewall.interfaces = setOf { allowedUDPPorts = list types.port; }; # services/networking/firewall.nix
+    security.apparmor.enable = default' types.bool false; # security/apparmor/default.nix
     security.apparmor.includes = default' (types.attrsOf types.lines) { }; # security/apparmor/includes.nix
     services.udev.packages = mkOption {
       # services/hardware/udev.nix
@@ -82,18 +97,37 @@ in
       apply = map lib.getBin;
     };
     systemd.tmpfiles.settings = default' (types.attrsOf (types.attrsOf (types.attrsOf rule))) { };
+    systemd.services = setOf service; # system/boot/systemd.nix
     systemd.user.services = setOf service; # system/boot/systemd/user.nix
-    users.users = setOf { extraGroups = list types.str; }; # config/users-groups.nix
+
+    # config/users-groups.nix
+    users.users = setOf {
+      extraGroups = list types.str;
+      isNormalUser = default' types.bool false;
+      isSystemUser = default' types.bool false;
+      uid = default' (types.nullOr types.int) null;
+    };
+    users.groups = setOf { gid = default' (types.nullOr types.int) null; };
 
     # virtualisation/libvirtd.nix
     virtualisation.libvirtd = {
       enable = default' types.bool false;
+      package = package pkgs.libvirt;
       qemu = set {
+        package = package pkgs.qemu;
         swtpm = set { enable = default' types.bool false; };
         verbatimConfig = mkOption {
           type = types.lines;
           default = "namespaces = []\n";
         };
+      };
+    };
+
+    # system/activation/specialisation.nix: the parent's configuration, extended, without further ones
+    specialisation = setOf {
+      configuration = mkOption {
+        inherit (extendModules { modules = [ { specialisation = lib.mkOverride 0 { }; } ]; }) type;
+        default = { };
       };
     };
   };

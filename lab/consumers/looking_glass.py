@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optimux.record import Record
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 _NOBODY = 65534  # it refuses to run as root
 _ROW = re.compile(r"^  \| (?P<key>\w+:\w+) +\|[^|]*\| (?P<value>.*?) *\| ", re.MULTILINE)

@@ -9,15 +9,15 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from tests.consumers.errors import Refused
+from lab.errors import Refused
 
 if TYPE_CHECKING:
     import subprocess
     from types import TracebackType
     from typing import Self
 
-    from tests.consumers.roots import Root
-    from tests.consumers.session import Session
+    from lab.consumers.roots import Root
+    from lab.consumers.session import Session
 
 _READY_SECONDS = 120
 _KVM = re.compile(r"(<domain\b[^>]*\btype=['\"])kvm\b")

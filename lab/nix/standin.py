@@ -9,13 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
+from lab import CHECKOUT
+from lab.errors import Refused, Unavailable
+from lab.nix.evaluator import evaluate
 from optimux.nix_text import string
 from optimux.record import Record
-from tests.consumers.errors import Refused
-from tests.golden_cases import CHECKOUT
-from tests.nixos.nix import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,13 +76,13 @@ class Nix:
 
 
 def needed() -> None:
-    """Skip where something is missing, and say what."""
+    """Raises ``Unavailable`` with the name of what this machine lacks."""
     if shutil.which("nix") is None:
-        pytest.skip("no nix (Debian: nix-bin)")
+        raise Unavailable("no nix (Debian: nix-bin)")
     if not os.access("/dev/ptmx", os.R_OK | os.W_OK):
-        pytest.skip("no /dev/ptmx that this user may open: Nix runs builders on a pseudoterminal")
+        raise Unavailable("no /dev/ptmx that this user may open: Nix runs builders on a pseudoterminal")
     if sys.platform != "linux" or os.uname().machine != "x86_64":
-        pytest.skip("the flake's checks are for x86_64-linux")
+        raise Unavailable("the flake's checks are for x86_64-linux")
 
 
 class Versions(Record):
@@ -102,9 +100,7 @@ def write_standin(folder: Path, schemas: Path | None, versions: Versions = NIXPK
     lib = evaluate("--expr", "toString <nixpkgs/lib>")
     shutil.copytree(HERE / "standin", folder)
     shutil.copytree(lib, folder / "lib", symlinks=True)
-    for name in ("nix", "nixos"):
-        (folder / "upstream" / name).mkdir(parents=True)
-        shutil.copy(HERE.parent / name / "upstream.nix", folder / "upstream" / name)
+    shutil.copy(HERE / "upstream.nix", folder)
     (folder / "host.nix").write_text(_host(folder.with_name("programs"), schemas, versions), encoding="utf-8")
     return folder
 

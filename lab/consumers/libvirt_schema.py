@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from tests.consumers.errors import Refused
+from lab.errors import Refused
 
 if TYPE_CHECKING:
-    from tests.consumers.roots import Root
+    from lab.consumers.roots import Root
 
 
 def libvirt_schema_validate(root: Root, xml: str) -> None:

@@ -1,0 +1,3 @@
+"""What tests and VM tests share."""
+
+pytest_plugins = ["lab.plugin"]
