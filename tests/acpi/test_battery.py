@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -187,7 +187,7 @@ def _answer(said: str, path: str) -> list[int | str]:
         ("compiler_revision", -1),
     ],
 )
-def test_what_no_table_can_hold_is_refused_by_name(field: str, value: object) -> None:
+def test_what_no_table_can_hold_is_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(InvalidInput) as caught:
         FULL.replace(**{field: value})
     assert f"battery.{field}" in [problem.path for problem in caught.value.problems]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -157,7 +158,7 @@ texts = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=
         {"voltage": figures, "uid": figures, "cycle_count": figures, "model": texts, "serial": texts}
     ),
 )
-def test_any_battery_reads_back(base: Battery, capacity: int, changes: dict[str, int | str]) -> None:
+def test_any_battery_reads_back(base: Battery, capacity: int, changes: dict[str, Any]) -> None:
     battery = base.with_capacity(capacity).replace(**changes)
     decoded = decode(battery_table(battery))
     bif = decoded.value("\\_SB.PCI0.BAT0._BIF")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from optimux.acpi.error import AmlError
@@ -49,7 +51,7 @@ def test_every_flipped_bit_of_the_content_breaks_the_checksum() -> None:
         {"compiler_revision": -1},
     ],
 )
-def test_fields_that_do_not_fit_are_refused(changes: dict[str, object]) -> None:
+def test_fields_that_do_not_fit_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(AmlError):
         build_table(HEADER.replace(**changes), b"")
 

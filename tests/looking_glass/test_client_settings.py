@@ -13,11 +13,12 @@ from optimux.options.client import check_client
 if TYPE_CHECKING:
     from lab.consumers.roots import Root
     from optimux.errors import Problem
+    from optimux.options.looking_glass import Release
 
 PATH = "lookingGlass.client"
 
 
-def check(settings: dict[str, dict[str, Any]], release: str = "b7") -> tuple[list[Problem], list[Problem]]:
+def check(settings: dict[str, dict[str, Any]], release: Release = "b7") -> tuple[list[Problem], list[Problem]]:
     problems: list[Problem] = []
     warnings: list[Problem] = []
     check_client(settings, release, PATH, problems, warnings)
@@ -102,11 +103,11 @@ def test_every_problem_comes_at_once() -> None:
         ("b7", "win", "setGuestRes", False, "the other release"),
     ],
 )
-def test_a_key_of_the_other_release(release: str, section: str, key: str, value: Any, remedy: str) -> None:
+def test_a_key_of_the_other_release(release: Release, section: str, key: str, value: Any, remedy: str) -> None:
     problem = only(check({section: {key: value}}, release)[0])
     assert (problem.path, remedy in problem.remedy) == (f"{PATH}.{section}.{key}", True)
     assert f"release {release}" in problem.allowed
-    other = {"b7": "idd", "idd": "b7"}[release]
+    other: Release = "idd" if release == "b7" else "b7"
     assert check({section: {key: value}}, other)[0] == []
 
 
@@ -117,7 +118,7 @@ def test_a_near_miss_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(("release", "section", "key"), [("b7", "app", "shmFile"), ("idd", "lgmp", "shmDevice")])
-def test_the_path_of_the_memory_is_the_plans(release: str, section: str, key: str) -> None:
+def test_the_path_of_the_memory_is_the_plans(release: Release, section: str, key: str) -> None:
     problems, warnings = check({section: {key: "/dev/kvmfr7"}}, release)
     assert (problems, only(warnings).path) == ([], f"{PATH}.{section}.{key}")
 
@@ -130,7 +131,7 @@ def test_auto_resize_against_guest_resolution() -> None:
 
 
 @pytest.mark.parametrize("release", ["b7", "idd"])
-def test_two_screensaver_settings(release: str) -> None:
+def test_two_screensaver_settings(release: Release) -> None:
     both = {"win": {"noScreensaver": True, "autoScreensaver": True}}
     assert only(check(both, release)[0]).path == f"{PATH}.win.noScreensaver"
     assert check({"win": both["win"] | {"autoScreensaver": False}}, release)[0] == []

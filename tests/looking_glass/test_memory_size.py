@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimux.options.looking_glass import Display
+from optimux.options.looking_glass import Display, Release, SizeRule
 from optimux.plan.memory_size import frame_memory, needed_mib
 
 # width, height, article, B7 SDR, B7 HDR, IDD: MiB, worked out from the releases' formulas by hand
@@ -26,7 +26,9 @@ TABLE = (
     (7680, 4320, 256, 512, 1024, 512),
 )
 SIDES = st.integers(1, 16384)
-RULES = st.sampled_from([("b7", "release"), ("idd", "release"), ("b7", "article"), ("idd", "article")])
+Rule = tuple[Release, SizeRule]
+ALL: tuple[Rule, ...] = (("b7", "release"), ("idd", "release"), ("b7", "article"), ("idd", "article"))
+RULES = st.sampled_from(ALL)
 
 
 @pytest.mark.parametrize(("width", "height", "article", "sdr", "hdr", "idd"), TABLE)
@@ -52,7 +54,7 @@ def test_rows_of_the_display_driver_are_aligned() -> None:
 
 
 @given(SIDES, SIDES, st.booleans(), RULES)
-def test_a_power_of_two_that_holds_what_is_needed(width: int, height: int, hdr: bool, rule: tuple[str, str]) -> None:
+def test_a_power_of_two_that_holds_what_is_needed(width: int, height: int, hdr: bool, rule: Rule) -> None:
     mode = Display(width=width, height=height, hdr=hdr)
     size = frame_memory(mode, *rule)
     assert size.is_power_of_two
@@ -63,9 +65,7 @@ def test_a_power_of_two_that_holds_what_is_needed(width: int, height: int, hdr: 
 
 
 @given(SIDES, SIDES, st.integers(0, 512), st.integers(0, 512), RULES)
-def test_a_larger_mode_never_takes_less(
-    width: int, height: int, wider: int, higher: int, rule: tuple[str, str]
-) -> None:
+def test_a_larger_mode_never_takes_less(width: int, height: int, wider: int, higher: int, rule: Rule) -> None:
     small = Display(width=width, height=height)
     large = Display(width=width + wider, height=height + higher)
     assert frame_memory(small, *rule).bytes <= frame_memory(large, *rule).bytes

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from optimux.declare.option import Declared, Option
 from optimux.errors import Problem
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm
+
 T = TypeVar("T")
+W = TypeVar("W", bound=str)
+K = TypeVar("K", bound=str)
 D = TypeVar("D", bound=Declared)
 MOST_SHOWN = 60
 # More entries than any host has devices or VMs: what is longer is a mistake, and would only take time.
@@ -144,16 +149,17 @@ class Text(Kind[str]):
         return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
 
 
-class Choice(Kind[str]):
-    """One of a few words."""
+class Choice(Kind[W]):
+    """One of a few words, those of a ``Literal``: ``Choice(Bind)`` with ``Bind = Literal["id", "address"]``."""
 
-    def __init__(self, *words: str) -> None:
-        self.words = words
-        self.allowed = "one of " + ", ".join(f'"{word}"' for word in words)
+    def __init__(self, words: TypeForm[W]) -> None:
+        self.words: tuple[W, ...] = words.__args__  # type: ignore[attr-defined] # a Literal's, in its order
+        self.allowed = "one of " + ", ".join(f'"{word}"' for word in self.words)
 
-    def load(self, value: object, path: str, problems: Problems) -> str:
-        if isinstance(value, str) and value in self.words:
-            return value
+    def load(self, value: object, path: str, problems: Problems) -> W:
+        for word in self.words:
+            if word == value:
+                return word
         return self._refuse(value, path, problems, nearest(value, self.words))  # type: ignore[no-any-return]
 
     def json_schema(self) -> dict[str, Any]:
@@ -233,15 +239,19 @@ class ListOf(Kind[tuple[T, ...]]):
         return [self.item.written(item) for item in value]
 
 
-class MapOf(Kind[Mapping[str, T]]):
-    """A table whose keys the user chooses."""
+class MapOf(Kind[Mapping[K, T]]):
+    """A table whose keys the user chooses, or among some that ``key`` allows."""
 
-    def __init__(self, item: Kind[T], key: Kind[str] | None = None) -> None:
+    @overload
+    def __init__(self: MapOf[str, T], item: Kind[T]) -> None: ...
+    @overload
+    def __init__(self, item: Kind[T], key: Kind[K]) -> None: ...
+    def __init__(self, item: Kind[T], key: Kind[Any] | None = None) -> None:
         self.item = item
         self.key = key or Text(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", "letters, digits and . _ + - (at most 64)")
         self.allowed = f"a table of {item.allowed}"
 
-    def load(self, value: object, path: str, problems: Problems) -> Mapping[str, T]:
+    def load(self, value: object, path: str, problems: Problems) -> Mapping[K, T]:
         if not isinstance(value, Mapping):
             return self._refuse(value, path, problems, "Make it a table.")  # type: ignore[no-any-return]
         if len(value) > MOST:
@@ -261,7 +271,7 @@ class MapOf(Kind[Mapping[str, T]]):
             "additionalProperties": self.item.json_schema(),
         }
 
-    def written(self, value: Mapping[str, T]) -> Any:
+    def written(self, value: Mapping[K, T]) -> Any:
         return {key: self.item.written(item) for key, item in value.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform, overload
 
 from optimux.record import Frozen
 
@@ -54,22 +54,23 @@ class Option:
 def option(key: str, kind: Kind[T], *, doc: str, example: Any = None, unit: str | None = None) -> T: ...
 @overload
 def option(
-    key: str, kind: Kind[T], default: None, *, doc: str, example: Any = None, unit: str | None = None
+    key: str, kind: Kind[T], *, default: None, doc: str, example: Any = None, unit: str | None = None
 ) -> T | None: ...
 @overload
-def option(key: str, kind: Kind[T], default: T, *, doc: str, example: Any = None, unit: str | None = None) -> T: ...
+def option(key: str, kind: Kind[T], *, default: T, doc: str, example: Any = None, unit: str | None = None) -> T: ...
 def option(
-    key: str, kind: Kind[Any], default: Any = REQUIRED, *, doc: str, example: Any = None, unit: str | None = None
+    key: str, kind: Kind[Any], *, default: Any = REQUIRED, doc: str, example: Any = None, unit: str | None = None
 ) -> Any:
-    """Declare a field of a ``Declared`` class; the type of its values is the kind's."""
+    """Declare a field of a ``Declared`` class; the field's annotation is the type of the kind's values."""
     return Option(key, kind, default, doc, example, unit)
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
 class Declared(Frozen):
-    """A table whose fields are ``option(...)`` class attributes, in order."""
+    """A table whose fields are annotated ``option(...)`` class attributes, in order; built by keyword."""
 
-    options: tuple[Option, ...] = ()
-    by_key: dict[str, Option] = {}  # noqa: RUF012 - replaced per class, never mutated
+    options: ClassVar[tuple[Option, ...]] = ()
+    by_key: ClassVar[dict[str, Option]] = {}
 
     def __init_subclass__(cls) -> None:
         own = [value for value in cls.__dict__.values() if isinstance(value, Option)]

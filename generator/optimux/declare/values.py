@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-from optimux.declare.kinds import Int, Parsed, Text
+from optimux.declare.kinds import Choice, Int, Parsed, Text
 from optimux.pci import Address, Id
 from optimux.sizes import Size, power_of_two_mib
 from optimux.version import Version
+
+Distribution = Literal["nixos", "arch", "debian", "fedora"]
+CpuVendor = Literal["intel", "amd"]
+SecurityModule = Literal["apparmor", "selinux", "none"]
+
+DISTRIBUTION = Choice(Distribution)
+CPU_VENDOR = Choice(CpuVendor)
+SECURITY_MODULE = Choice(SecurityModule)
 
 HEX4 = "[0-9A-Fa-f]{4}"
 ADDRESS_PATTERN = rf"{HEX4}:[0-9A-Fa-f]{{2}}:[01][0-9A-Fa-f]\.[0-7]"

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from optimux.declare import Bool, Choice, Declared, Int, ListOf, Table, Text, option
-from optimux.declare.values import ADDRESS, MODULE, PCI_ID, SIZE, TEXT, VERSION
+from typing import TYPE_CHECKING
+
+from optimux.declare import Bool, Declared, Int, ListOf, Table, Text, option
+from optimux.declare.values import (
+    ADDRESS,
+    CPU_VENDOR,
+    DISTRIBUTION,
+    MODULE,
+    PCI_ID,
+    SECURITY_MODULE,
+    SIZE,
+    TEXT,
+    VERSION,
+)
 from optimux.errors import InvalidInput, Problem
 from optimux.files import read_json
 from optimux.pci import Address
 
+if TYPE_CHECKING:
+    from optimux.declare.values import CpuVendor, Distribution, SecurityModule
+    from optimux.pci import Id
+    from optimux.sizes import Size
+    from optimux.version import Version
+
 
 class PciDevice(Declared):
-    address = option("address", ADDRESS, doc="Where it sits.")
-    id = option("id", PCI_ID, doc="Its vendor and device id.")
-    pci_class = option("class", Text("[0-9a-fA-F]{4}", "four hexadecimal digits"), doc="Base class and subclass.")
-    subsystem_id = option("subsystemId", PCI_ID, None, doc="Its subsystem vendor and device id.")
-    driver = option("driver", MODULE, None, doc="The driver that it is bound to.")
-    modules = option("modules", ListOf(MODULE), (), doc="The kernel modules that its alias names.")
-    iommu_group = option("iommuGroup", Int(), None, doc="Its IOMMU group.")
-    boot_vga = option("bootVga", Bool(), False, doc="Whether firmware used it for the boot console.")
-    name = option("name", TEXT, None, doc="Its name in pci.ids.")
+    address: Address = option("address", ADDRESS, doc="Where it sits.")
+    id: Id = option("id", PCI_ID, doc="Its vendor and device id.")
+    pci_class: str = option("class", Text("[0-9a-fA-F]{4}", "four hexadecimal digits"), doc="Base class and subclass.")
+    subsystem_id: Id | None = option("subsystemId", PCI_ID, default=None, doc="Its subsystem vendor and device id.")
+    driver: str | None = option("driver", MODULE, default=None, doc="The driver that it is bound to.")
+    modules: tuple[str, ...] = option(
+        "modules", ListOf(MODULE), default=(), doc="The kernel modules that its alias names."
+    )
+    iommu_group: int | None = option("iommuGroup", Int(), default=None, doc="Its IOMMU group.")
+    boot_vga: bool = option("bootVga", Bool(), default=False, doc="Whether firmware used it for the boot console.")
+    name: str | None = option("name", TEXT, default=None, doc="Its name in pci.ids.")
 
     @property
     def is_bridge(self) -> bool:
@@ -27,22 +47,24 @@ class PciDevice(Declared):
 
 
 class CpuFacts(Declared):
-    vendor = option("vendor", Choice("intel", "amd"), None, doc="The CPU's vendor.")
-    model = option("model", TEXT, None, doc="The CPU's name.")
-    threads = option("threads", Int(1, 1 << 14), None, doc="Logical CPUs, numbered from 0.")
-    physical_bits = option("physicalBits", Int(32, 64), None, doc="Width of physical addresses.")
-    iommu_bits = option("iommuBits", Int(32, 64), None, doc="Width of the IOMMU's addresses.")
+    vendor: CpuVendor | None = option("vendor", CPU_VENDOR, default=None, doc="The CPU's vendor.")
+    model: str | None = option("model", TEXT, default=None, doc="The CPU's name.")
+    threads: int | None = option("threads", Int(1, 1 << 14), default=None, doc="Logical CPUs, numbered from 0.")
+    physical_bits: int | None = option("physicalBits", Int(32, 64), default=None, doc="Width of physical addresses.")
+    iommu_bits: int | None = option("iommuBits", Int(32, 64), default=None, doc="Width of the IOMMU's addresses.")
 
 
 class Facts(Declared):
-    distribution = option("distribution", Choice("nixos", "arch", "debian", "fedora"), None, doc="The distribution.")
-    kernel_version = option("kernelVersion", VERSION, None, doc="The running kernel.")
-    libvirt_version = option("libvirtVersion", VERSION, None, doc="The installed libvirt.")
-    qemu_version = option("qemuVersion", VERSION, None, doc="The installed QEMU.")
-    security_module = option("securityModule", Choice("apparmor", "selinux", "none"), None, doc="What confines QEMU.")
-    cpu = option("cpu", Table(CpuFacts), CpuFacts(), doc="The CPU.")
-    memory = option("memory", SIZE, None, doc="The host's memory.")
-    devices = option("devices", ListOf(Table(PciDevice)), (), doc="PCI devices.")
+    distribution: Distribution | None = option("distribution", DISTRIBUTION, default=None, doc="The distribution.")
+    kernel_version: Version | None = option("kernelVersion", VERSION, default=None, doc="The running kernel.")
+    libvirt_version: Version | None = option("libvirtVersion", VERSION, default=None, doc="The installed libvirt.")
+    qemu_version: Version | None = option("qemuVersion", VERSION, default=None, doc="The installed QEMU.")
+    security_module: SecurityModule | None = option(
+        "securityModule", SECURITY_MODULE, default=None, doc="What confines QEMU."
+    )
+    cpu: CpuFacts = option("cpu", Table(CpuFacts), default=CpuFacts(), doc="The CPU.")
+    memory: Size | None = option("memory", SIZE, default=None, doc="The host's memory.")
+    devices: tuple[PciDevice, ...] = option("devices", ListOf(Table(PciDevice)), default=(), doc="PCI devices.")
 
     def device(self, address: Address) -> PciDevice | None:
         """The device at an address, if it is known."""

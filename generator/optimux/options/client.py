@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from optimux.client_settings import Value
+    from optimux.options.looking_glass import Release
 
 _NEAR = 0.75  # difflib's ratio: one or two letters off
-_OTHER = {"b7": "idd", "idd": "b7"}
+_OTHER: dict[Release, Release] = {"b7": "idd", "idd": "b7"}
 # Keys whose value is the plan's: the user may set them, but then two places say it.
 _PLANNED = ("app:shmfile", "lgmp:shmdevice")
 
 
 def check_client(
     settings: Mapping[str, Mapping[str, Value]],
-    release: str,
+    release: Release,
     path: str,
     problems: list[Problem],
     warnings: list[Problem],
@@ -40,7 +41,7 @@ def check_client(
 
 
 def _check_key(
-    section: str, key: str, value: Value, release: str, path: str, problems: list[Problem], warnings: list[Problem]
+    section: str, key: str, value: Value, release: Release, path: str, problems: list[Problem], warnings: list[Problem]
 ) -> None:
     where, name = f"{path}.{section}.{key}", f"{section}:{key}".lower()
     setting = client_settings(release).get(name)
@@ -73,14 +74,14 @@ def _planned(where: str, value: Value) -> Problem:
     return Problem(where, shown(value), "nothing: the plan knows the path of the memory", remedy)
 
 
-def _other_release(where: str, name: str, release: str) -> Problem:
+def _other_release(where: str, name: str, release: Release) -> Problem:
     theirs = client_settings(_OTHER[release])[name].name
     right = counterpart(name, release)
     remedy = f"Write {right.replace(':', '.')} instead." if right else "Remove it, or choose the other release."
     return Problem(where, f"{theirs}, a key of release {_OTHER[release]}", f"the keys of release {release}", remedy)
 
 
-def _near(section: str, key: str, release: str) -> str | None:
+def _near(section: str, key: str, release: Release) -> str | None:
     """A known key of the same section that looks much like this one."""
     import difflib  # only unknown keys pay for it
 
@@ -89,7 +90,7 @@ def _near(section: str, key: str, release: str) -> str | None:
     return keys[close[0]] if close else None
 
 
-def _truths(settings: Mapping[str, Mapping[str, Value]], release: str) -> dict[str, tuple[str, bool]]:
+def _truths(settings: Mapping[str, Mapping[str, Value]], release: Release) -> dict[str, tuple[str, bool]]:
     """Every truth value that will be in force, by name, with where the user set it ("" where it is the default)."""
     truths = {
         name: ("", setting.default)
@@ -104,7 +105,7 @@ def _truths(settings: Mapping[str, Mapping[str, Value]], release: str) -> dict[s
 
 
 def _check_combinations(
-    truths: Mapping[str, tuple[str, bool]], release: str, path: str, problems: list[Problem]
+    truths: Mapping[str, tuple[str, bool]], release: Release, path: str, problems: list[Problem]
 ) -> None:
     """What the client's ``config_load`` ends the program for."""
     where, dims = truths["win:noscreensaver"]

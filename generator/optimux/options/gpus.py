@@ -2,118 +2,129 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, Table, option
 from optimux.declare.values import ADDRESS, MODULE, PATH, PCI_ID
 
+if TYPE_CHECKING:
+    from optimux.pci import Address, Id
+
 
 class Function(Declared):
-    address = option("address", ADDRESS, doc="Where the host sees it (lspci -D).", example="0000:01:00.0")
-    id = option("id", PCI_ID, doc="Its vendor and device id (lspci -nn).", example="10de:249d")
-    pass_through = option(
+    address: Address = option("address", ADDRESS, doc="Where the host sees it (lspci -D).", example="0000:01:00.0")
+    id: Id = option("id", PCI_ID, doc="Its vendor and device id (lspci -nn).", example="10de:249d")
+    pass_through: bool = option(
         "passThrough",
         Bool(),
-        True,
+        default=True,
         doc="Whether the guest gets it. A function that is bound and not passed is useless to both sides.",
     )
-    guest_address = option(
+    guest_address: Address | None = option(
         "guestAddress",
         ADDRESS,
-        None,
+        default=None,
         doc="Where the guest sees it. Null puts function N of the GPU at function N of vms.<name>.pci.gpu, and other "
         "devices behind root ports of their own.",
         example="0000:01:00.1",
     )
 
 
+RomBar = Literal["on", "off"]
+
+
 class Rom(Declared):
-    bar = option(
+    bar: RomBar | None = option(
         "bar",
-        Choice("on", "off"),
-        None,
+        Choice(RomBar),
+        default=None,
         doc="Whether the guest sees the ROM BAR. Null leaves it to libvirt (on).",
         example="off",
     )
-    file = option(
+    file: str | None = option(
         "file",
         PATH,
-        None,
+        default=None,
         doc="A dumped ROM for function 0, for a card whose own cannot be read.",
         example="/var/lib/libvirt/vbios/ga104m.rom",
     )
 
 
 class SubsystemIds(Declared):
-    vendor = option("vendor", Int(0, 0xFFFF), doc="Subsystem vendor id, as a number.", example=0x103C)
-    device = option("device", Int(0, 0xFFFF), doc="Subsystem device id, as a number.", example=0x88D1)
+    vendor: int = option("vendor", Int(0, 0xFFFF), doc="Subsystem vendor id, as a number.", example=0x103C)
+    device: int = option("device", Int(0, 0xFFFF), doc="Subsystem device id, as a number.", example=0x88D1)
+
+
+Bind = Literal["id", "address", "libvirt"]
 
 
 class Gpu(Declared):
-    functions = option(
+    functions: tuple[Function, ...] = option(
         "functions",
         ListOf(Table(Function), least=1, most=4),
         doc="The card's functions: .0 display, .1 HDMI audio, .2 USB, .3 UCSI. All of them, or the group stays in use.",
         example=[{"address": "0000:01:00.0", "id": "10de:249d"}, {"address": "0000:01:00.1", "id": "10de:228b"}],
     )
-    other_devices = option(
+    other_devices: tuple[Function, ...] = option(
         "otherDevices",
         ListOf(Table(Function), most=16),
-        (),
+        default=(),
         doc="Other devices of the GPU's IOMMU group, or wanted in the guest likewise (an NVMe disk, a USB controller).",
         example=[{"address": "0000:02:00.0", "id": "144d:a80a"}],
     )
-    bind = option(
+    bind: Bind = option(
         "bind",
-        Choice("id", "address", "libvirt"),
-        "id",
+        Choice(Bind),
+        default="id",
         doc="When vfio-pci takes the functions: early by id (every device with that id), early by address "
         "(driver_override, for two cards with one id), or by libvirt at VM start.",
         example="address",
     )
-    softdeps = option(
+    softdeps: tuple[str, ...] | None = option(
         "softdeps",
         ListOf(MODULE),
-        None,
+        default=None,
         doc="Drivers that must load after vfio-pci. Null is the list of known drivers for the functions' classes.",
         example=["nouveau", "snd_hda_intel"],
     )
-    blacklist = option(
+    blacklist: tuple[str, ...] | None = option(
         "blacklist",
         ListOf(MODULE),
-        None,
+        default=None,
         doc="Drivers never loaded by alias. Null is the GPU drivers of the functions' vendor when binding early, none "
         "when libvirt binds. Never blacklist what the host needs for its own devices.",
         example=["nouveau"],
     )
-    rom = option("rom", Table(Rom), Rom(), doc="The expansion ROM of function 0.")
-    subsystem_ids = option(
+    rom: Rom = option("rom", Table(Rom), default=Rom(), doc="The expansion ROM of function 0.")
+    subsystem_ids: SubsystemIds | None = option(
         "subsystemIds",
         Table(SubsystemIds),
-        None,
+        default=None,
         doc="Subsystem ids shown to the guest, for a laptop's GPU that reports zeroes (SUBSYS_00000000 in Windows).",
     )
-    release_framebuffer = option(
+    release_framebuffer: bool | None = option(
         "releaseFramebuffer",
         Bool(),
-        None,
+        default=None,
         doc="Keeps simpledrm and efifb off the card (initcall_blacklist=sysfb_init). Null does so when the facts say "
         "that the GPU is the boot VGA.",
         example=True,
     )
-    d3cold_allowed = option(
+    d3cold_allowed: bool = option(
         "d3coldAllowed",
         Bool(),
-        True,
+        default=True,
         doc="Lets the idle card and its root port reach D3cold: runtime power management on, d3cold_allowed=1.",
     )
-    disable_idle_d3 = option(
+    disable_idle_d3: bool = option(
         "disableIdleD3",
         Bool(),
-        False,
+        default=False,
         doc="Keeps idle devices of vfio-pci in D0, for cards that do not come back. Not with d3coldAllowed.",
     )
-    disable_vga = option(
+    disable_vga: bool = option(
         "disableVga",
         Bool(),
-        False,
+        default=False,
         doc="Opts the card out of VGA arbitration (vfio-pci disable_vga=1), where the host's X server stutters.",
     )

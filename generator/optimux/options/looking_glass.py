@@ -2,106 +2,144 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, MapOf, Scalar, Table, option
 from optimux.declare.values import BAR_SIZE, SETTING, USER, WORD
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optimux.sizes import Size
+
 
 class Display(Declared):
-    width = option("width", Int(1, 16384), doc="Width of the mode.", unit="pixels", example=3840)
-    height = option("height", Int(1, 16384), doc="Height of the mode.", unit="pixels", example=2160)
-    refresh_rate = option("refreshRate", Int(1, 1000), 60, doc="Refresh rate of the mode.", unit="Hz", example=144)
-    hdr = option("hdr", Bool(), False, doc="Whether frames are high dynamic range: doubles the memory with B7.")
+    width: int = option("width", Int(1, 16384), doc="Width of the mode.", unit="pixels", example=3840)
+    height: int = option("height", Int(1, 16384), doc="Height of the mode.", unit="pixels", example=2160)
+    refresh_rate: int = option(
+        "refreshRate", Int(1, 1000), default=60, doc="Refresh rate of the mode.", unit="Hz", example=144
+    )
+    hdr: bool = option(
+        "hdr", Bool(), default=False, doc="Whether frames are high dynamic range: doubles the memory with B7."
+    )
+
+
+Capture = Literal["d12", "dxgi", "nvfbc"]
+VirtualDisplay = Literal["vdd", "iddsample", "none"]
 
 
 class Windows(Declared):
-    capture = option(
+    capture: Capture | None = option(
         "capture",
-        Choice("d12", "dxgi", "nvfbc"),
-        None,
+        Choice(Capture),
+        default=None,
         doc="How B7's host application captures. Null lets it choose.",
         example="d12",
     )
-    throttle_fps = option(
-        "throttleFPS", Int(1, 1000), None, doc="Upper bound of captured frames with B7.", unit="frames per second"
+    throttle_fps: int | None = option(
+        "throttleFPS",
+        Int(1, 1000),
+        default=None,
+        doc="Upper bound of captured frames with B7.",
+        unit="frames per second",
     )
-    virtual_display = option(
+    virtual_display: VirtualDisplay | None = option(
         "virtualDisplay",
-        Choice("vdd", "iddsample", "none"),
-        None,
+        Choice(VirtualDisplay),
+        default=None,
         doc="What stands in for a monitor with B7: Virtual-Display-Driver, the older IddSampleDriver, or none (a dummy "
         "plug or a real monitor). Null is vdd with b7; idd brings its own.",
         example="none",
     )
 
 
+ScreamOutput = Literal["pulse", "alsa", "jack"]
+
+
 class Scream(Declared):
-    enable = option("enable", Bool(), False, doc="A user service that plays Scream's network audio. SPICE replaced it.")
-    interface = option("interface", WORD, "virbr0", doc="The network interface that it listens on.", example="virbr1")
-    output = option("output", Choice("pulse", "alsa", "jack"), "pulse", doc="Where the sound goes.", example="alsa")
+    enable: bool = option(
+        "enable", Bool(), default=False, doc="A user service that plays Scream's network audio. SPICE replaced it."
+    )
+    interface: str = option(
+        "interface", WORD, default="virbr0", doc="The network interface that it listens on.", example="virbr1"
+    )
+    output: ScreamOutput = option(
+        "output", Choice(ScreamOutput), default="pulse", doc="Where the sound goes.", example="alsa"
+    )
+
+
+Release = Literal["b7", "idd"]
+MemoryKind = Literal["kvmfr", "shm"]
+SizeRule = Literal["release", "article"]
 
 
 class LookingGlass(Declared):
-    enable = option("enable", Bool(), True, doc="Whether VMs with a GPU get the shared memory at all.")
-    release = option(
+    enable: bool = option("enable", Bool(), default=True, doc="Whether VMs with a GPU get the shared memory at all.")
+    release: Release = option(
         "release",
-        Choice("b7", "idd"),
-        "b7",
+        Choice(Release),
+        default="b7",
         doc="B7, the newest tagged release, or idd, the master branch with its own display driver. Host and guest must "
         "be of one release.",
         example="idd",
     )
-    memory = option(
+    memory: MemoryKind = option(
         "memory",
-        Choice("kvmfr", "shm"),
-        "kvmfr",
+        Choice(MemoryKind),
+        default="kvmfr",
         doc="The kvmfr kernel module, whose memory the client reads by DMA, or a file in /dev/shm.",
         example="shm",
     )
-    displays = option(
+    displays: tuple[Display, ...] = option(
         "displays",
         ListOf(Table(Display), least=1, most=16),
-        (Display(width=1920, height=1080),),
+        default=(Display(width=1920, height=1080),),
         doc="The modes that the guest will show; the largest sets the size of the memory.",
         example=[{"width": 3840, "height": 2160}],
     )
-    size = option(
+    size: Size | None = option(
         "size",
         BAR_SIZE,
-        None,
+        default=None,
         doc="Size of the shared memory, a power of two. Null computes it from the displays.",
         example="128MiB",
     )
-    size_rule = option(
+    size_rule: SizeRule = option(
         "sizeRule",
-        Choice("release", "article"),
-        "release",
+        Choice(SizeRule),
+        default="release",
         doc='The formula for the size: the release\'s own, or "article", width x height / 131072, which is too small '
         "for B7 at several modes.",
         example="article",
     )
-    user = option(
+    user: str | None = option(
         "user",
         USER,
-        None,
+        default=None,
         doc="The user that runs the client: made a member of the group, and owner of a file in /dev/shm.",
         example="alice",
     )
-    group = option(
+    group: str = option(
         "group",
         USER,
-        "kvm",
+        default="kvm",
         doc="The group that may open the shared memory. A system group: of others udev takes no note, or warns.",
         example="libvirt",
     )
-    client = option(
+    client: Mapping[str, Mapping[str, str | int | bool]] = option(
         "client",
         MapOf(MapOf(Scalar(), SETTING), SETTING),
-        {},
+        default={},
         doc="Settings of the client, by section and key. Known keys of the release are checked, others pass through.",
         example={"win": {"fullScreen": True}},
     )
-    install_client = option(
-        "installClient", Bool(), True, doc="Whether the client's package and /etc/looking-glass-client.ini are written."
+    install_client: bool = option(
+        "installClient",
+        Bool(),
+        default=True,
+        doc="Whether the client's package and /etc/looking-glass-client.ini are written.",
     )
-    windows = option("windows", Table(Windows), Windows(), doc="The files for the guest's side.")
-    scream = option("scream", Table(Scream), Scream(), doc="Sound by Scream over the network, off by default.")
+    windows: Windows = option("windows", Table(Windows), default=Windows(), doc="The files for the guest's side.")
+    scream: Scream = option(
+        "scream", Table(Scream), default=Scream(), doc="Sound by Scream over the network, off by default."
+    )

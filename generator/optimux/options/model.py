@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from optimux.declare import Declared, MapOf, Table, option
 from optimux.options.gpus import Gpu
 from optimux.options.host import Host
 from optimux.options.looking_glass import LookingGlass
-from optimux.options.vm import VMS
+from optimux.options.vm import VMS, Vm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Options(Declared):
-    host = option("host", Table(Host), Host(), doc="The machine that runs the VMs.")
-    gpus = option("gpus", MapOf(Table(Gpu)), {}, doc="The cards that VMs may be given, by a name of your choice.")
-    looking_glass = option("lookingGlass", Table(LookingGlass), LookingGlass(), doc="How the picture comes back.")
-    vms = option("vms", VMS, {}, doc="The virtual machines, by name.")
+    host: Host = option("host", Table(Host), default=Host(), doc="The machine that runs the VMs.")
+    gpus: Mapping[str, Gpu] = option(
+        "gpus", MapOf(Table(Gpu)), default={}, doc="The cards that VMs may be given, by a name of your choice."
+    )
+    looking_glass: LookingGlass = option(
+        "lookingGlass", Table(LookingGlass), default=LookingGlass(), doc="How the picture comes back."
+    )
+    vms: Mapping[str, Vm] = option("vms", VMS, default={}, doc="The virtual machines, by name.")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from optimux.errors import InvalidInput, Problem
 from optimux.record import Record
+
+if TYPE_CHECKING:
+    from optimux.options.vm.battery import BatteryVariant
 
 # _BIX and _BIF take 0 to 0x7FFFFFFF; above it only 0xFFFFFFFF, "unknown", has a meaning (ACPI 6.5 §10.2.2).
 MAX_FIGURE = 0x7FFF_FFFF
@@ -23,7 +27,7 @@ class Battery(Record):
     ``voltage`` is in mV. ``adapter_name`` and ``cycle_count`` are for ``full`` alone.
     """
 
-    variant: str = "full"
+    variant: BatteryVariant = "full"
     name: str = "BAT0"
     adapter_name: str = "ADP1"
     uid: int = 0

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from optimux.sizes import power_of_two_mib
 
 if TYPE_CHECKING:
-    from optimux.options.looking_glass import Display
+    from optimux.options.looking_glass import Display, Release, SizeRule
     from optimux.sizes import Size
 
 _MIB = 1 << 20
 _ROW_ALIGNMENT = 256  # bytes; Direct3D 12 wants it of every row that is copied
 
 
-def frame_memory(display: Display, release: str, rule: str = "release") -> Size:
+def frame_memory(display: Display, release: Release, rule: SizeRule = "release") -> Size:
     """The smallest power of two in which ``display`` fits.
 
     ``release`` is ``"b7"`` or ``"idd"``. The ``rule`` ``"article"`` counts two 32-bit frames and nothing else,
@@ -24,7 +24,7 @@ def frame_memory(display: Display, release: str, rule: str = "release") -> Size:
     return power_of_two_mib(_article_mib(display) if rule == "article" else needed_mib(display, release))
 
 
-def needed_mib(display: Display, release: str) -> float:
+def needed_mib(display: Display, release: Release) -> float:
     """What the release really needs for ``display``, in MiB, before rounding up to a power of two."""
     return _idd_mib(display) if release == "idd" else _b7_mib(display)
 

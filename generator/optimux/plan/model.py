@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from optimux.record import Record
 
 if TYPE_CHECKING:
+    from optimux.declare.values import CpuVendor, Distribution, SecurityModule
     from optimux.errors import Problem
-    from optimux.options.gpus import Rom
-    from optimux.options.looking_glass import LookingGlass
+    from optimux.options.gpus import Bind, Rom
+    from optimux.options.host import BootLoader, Initramfs
+    from optimux.options.looking_glass import LookingGlass, MemoryKind, Release
     from optimux.options.vm import Vm
     from optimux.options.vm.compute import Topology
     from optimux.options.vm.devices import Disk
@@ -32,7 +34,7 @@ class GpuPlan(Record):
 
     name: str
     functions: tuple[PlannedFunction, ...]
-    bind: str  # "id", "address", "libvirt"
+    bind: Bind
     d3cold_allowed: bool
     disable_idle_d3: bool
 
@@ -49,8 +51,8 @@ class SharedMemory(Record):
     """
 
     gpu: str
-    kind: str  # "kvmfr", "shm"
-    release: str  # "b7", "idd"
+    kind: MemoryKind
+    release: Release
     name: str
     path: str
     size: Size
@@ -61,14 +63,14 @@ class SharedMemory(Record):
 class HostPlan(Record):
     """The host's side. Module names use underscores, kernel parameters are single words."""
 
-    distribution: str
-    initramfs: str | None  # None on NixOS
-    boot_loader: str | None  # None on NixOS
-    cpu_vendor: str
+    distribution: Distribution
+    initramfs: Initramfs | None  # None on NixOS
+    boot_loader: BootLoader | None  # None on NixOS
+    cpu_vendor: CpuVendor
     libvirt: Version
     qemu: Version
     kernel: Version
-    security_module: str  # "apparmor", "selinux", "none"
+    security_module: SecurityModule
     kernel_params: tuple[str, ...]
     early_modules: tuple[str, ...]  # for the initramfs, in load order; empty when nothing binds early
     vfio_options: tuple[str, ...]  # of vfio-pci, such as "ids=10de:249d,10de:228b"

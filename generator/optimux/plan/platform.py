@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from optimux.declare.values import DISTRIBUTION
 from optimux.facts import Facts
 from optimux.findings import Findings
-from optimux.options.host import DISTRIBUTIONS, Host
+from optimux.options.host import Host
 from optimux.record import Record
 from optimux.rules import rules
 from optimux.version import Version
+
+if TYPE_CHECKING:
+    from optimux.declare.values import CpuVendor, Distribution, SecurityModule
+    from optimux.options.host import BootLoader, Initramfs
+
+Tool = TypeVar("Tool", bound=str)
 
 
 class Platform(Record):
     """The resolved identity of a host; ``initramfs`` and ``boot_loader`` are ``None`` on NixOS."""
 
-    distribution: str
-    initramfs: str | None
-    boot_loader: str | None
-    cpu_vendor: str
+    distribution: Distribution
+    initramfs: Initramfs | None
+    boot_loader: BootLoader | None
+    cpu_vendor: CpuVendor
     libvirt: Version
     qemu: Version
     kernel: Version
-    security_module: str
+    security_module: SecurityModule
 
 
 def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
     """The platform; a distribution or CPU vendor that nobody states is a problem."""
     distribution = host.distribution or facts.distribution
     if distribution is None:
-        words = ", ".join(f'"{word}"' for word in DISTRIBUTIONS)
-        findings.error("host.distribution", "nothing", f"one of {words}", "State it, or give --facts.")
+        findings.error("host.distribution", "nothing", DISTRIBUTION.allowed, "State it, or give --facts.")
     elif facts.distribution not in (None, distribution):
         remedy = f"The files are for {distribution}; are these the facts of another machine?"
         findings.warn("host.distribution", distribution, f"{facts.distribution}, as the facts say", remedy)
@@ -50,6 +56,6 @@ def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
     )
 
 
-def _tool(stated: str | None, own: dict[str, Any], key: str) -> str | None:
+def _tool(stated: Tool | None, own: dict[str, Any], key: str) -> Tool | None:
     """The stated tool, else the distribution's; NixOS has neither and ignores what is stated."""
     return (stated or own[key]) if key in own else None

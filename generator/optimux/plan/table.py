@@ -11,5 +11,9 @@ def resolve_battery(options: BatteryOptions) -> Battery:
     base = ARTICLE if options.variant == "article" else FULL
     if options.capacity is not None:
         base = base.with_capacity(options.capacity)
-    given = {"voltage": options.voltage, "model": options.model, "serial": options.serial, "oem_info": options.oem}
-    return base.replace(**{name: value for name, value in given.items() if value is not None})
+    return base.replace(
+        voltage=base.voltage if options.voltage is None else options.voltage,
+        model=base.model if options.model is None else options.model,
+        serial=base.serial if options.serial is None else options.serial,
+        oem_info=base.oem_info if options.oem is None else options.oem,
+    )

@@ -2,48 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from optimux.declare import Bool, Choice, Declared, Int, Text, option
 from optimux.declare.values import PATH
 
+BatteryVariant = Literal["full", "article"]
+BatteryAttach = Literal["acpi", "commandline"]
+
 
 class BatteryOptions(Declared):
-    enable = option("enable", Bool(), True, doc="Whether the guest has the battery table. Needs ACPI.")
-    variant = option(
+    enable: bool = option("enable", Bool(), default=True, doc="Whether the guest has the battery table. Needs ACPI.")
+    variant: BatteryVariant = option(
         "variant",
-        Choice("full", "article"),
-        "full",
+        Choice(BatteryVariant),
+        default="full",
         doc="full: adapter and battery with _BIX, in mWh; article: the table of 2021 with _BIF alone, in mAh.",
     )
-    attach = option(
+    attach: BatteryAttach | None = option(
         "attach",
-        Choice("acpi", "commandline"),
-        None,
+        Choice(BatteryAttach),
+        default=None,
         doc="How QEMU gets it: libvirt's <acpi><table> (11.2 and newer) or a -acpitable argument. Null is acpi where "
         "the planned libvirt has it.",
         example="commandline",
     )
-    path = option(
+    path: str | None = option(
         "path",
         PATH,
-        None,
+        default=None,
         doc="Where the table lies on the host. Null is /var/lib/libvirt/acpi/optimux-<vm>.aml: AppArmor lets QEMU read "
         "that folder, not /etc or /usr/share.",
         example="/var/lib/libvirt/acpi/ssdt1.dat",
     )
-    capacity = option(
+    capacity: int | None = option(
         "capacity",
         Int(1, 1_000_000),
-        None,
+        default=None,
         doc="Design capacity: mWh for full, mAh for article. Null is the variant's own.",
         example=83_000,
     )
-    voltage = option(
-        "voltage", Int(1, 100_000), None, doc="Design voltage. Null is the variant's.", unit="mV", example=11_550
+    voltage: int | None = option(
+        "voltage",
+        Int(1, 100_000),
+        default=None,
+        doc="Design voltage. Null is the variant's.",
+        unit="mV",
+        example=11_550,
     )
-    model = option(
-        "model", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="Model number.", example="HSTNN-DB9P"
+    model: str | None = option(
+        "model",
+        Text(r"[ -~]{0,32}", "at most 32 ASCII characters"),
+        default=None,
+        doc="Model number.",
+        example="HSTNN-DB9P",
     )
-    serial = option(
-        "serial", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="Serial number.", example="00421"
+    serial: str | None = option(
+        "serial",
+        Text(r"[ -~]{0,32}", "at most 32 ASCII characters"),
+        default=None,
+        doc="Serial number.",
+        example="00421",
     )
-    oem = option("oem", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), None, doc="OEM information.", example="HP")
+    oem: str | None = option(
+        "oem", Text(r"[ -~]{0,32}", "at most 32 ASCII characters"), default=None, doc="OEM information.", example="HP"
+    )

@@ -2,201 +2,294 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, Table, Text, option
 from optimux.declare.values import ADDRESS, IP_ADDRESS, MAC, PATH, PCI_ID, PORT, WORD
+
+if TYPE_CHECKING:
+    from optimux.pci import Address, Id
+
 
 GUEST_ADDRESS = "Its PCI address in the guest. Null leaves it to the plan or to libvirt."
 
 
+DiskType = Literal["file", "block"]
+DiskDevice = Literal["disk", "cdrom"]
+DiskFormat = Literal["qcow2", "raw"]
+DiskBus = Literal["virtio", "sata", "scsi", "usb", "nvme"]
+DiskCache = Literal["none", "writeback", "writethrough", "directsync", "unsafe"]
+DiskIo = Literal["native", "threads", "io_uring"]
+Discard = Literal["unmap", "ignore", "default"]
+
+
 class Disk(Declared):
-    source = option("source", PATH, None, doc="The image, or the block device. Null is an empty CD-ROM drive.")
-    type = option("type", Choice("file", "block"), "file", doc="Whether the source is an image or a block device.")
-    device = option("device", Choice("disk", "cdrom"), "disk", doc="What the guest sees.")
-    format = option("format", Choice("qcow2", "raw"), None, doc="Null is qcow2 for image files of disks, else raw.")
-    bus = option(
+    source: str | None = option(
+        "source", PATH, default=None, doc="The image, or the block device. Null is an empty CD-ROM drive."
+    )
+    type: DiskType = option(
+        "type", Choice(DiskType), default="file", doc="Whether the source is an image or a block device."
+    )
+    device: DiskDevice = option("device", Choice(DiskDevice), default="disk", doc="What the guest sees.")
+    format: DiskFormat | None = option(
+        "format", Choice(DiskFormat), default=None, doc="Null is qcow2 for image files of disks, else raw."
+    )
+    bus: DiskBus | None = option(
         "bus",
-        Choice("virtio", "sata", "scsi", "usb", "nvme"),
-        None,
+        Choice(DiskBus),
+        default=None,
         doc="Null is virtio, sata for CD-ROMs. nvme needs libvirt 11.5.",
     )
-    target = option(
+    target: str | None = option(
         "target",
         Text(r"[vs]d[a-z]{1,2}|nvme[0-9]{1,2}n[0-9]{1,2}", "a target such as vda or sdb", 12),
-        None,
+        default=None,
         doc="Null counts up.",
     )
-    cache = option(
+    cache: DiskCache | None = option(
         "cache",
-        Choice("none", "writeback", "writethrough", "directsync", "unsafe"),
-        None,
+        Choice(DiskCache),
+        default=None,
         doc="Host page cache. Null leaves it to libvirt.",
         example="none",
     )
-    io = option("io", Choice("native", "threads", "io_uring"), None, doc="Asynchronous I/O. Null leaves it to libvirt.")
-    discard = option(
+    io: DiskIo | None = option("io", Choice(DiskIo), default=None, doc="Asynchronous I/O. Null leaves it to libvirt.")
+    discard: Discard | None = option(
         "discard",
-        Choice("unmap", "ignore", "default"),
-        None,
+        Choice(Discard),
+        default=None,
         doc='Null is unmap for disks; "default" writes no attribute.',
     )
-    iothread = option("iothread", Int(1, 64), None, doc="The iothread that serves it (virtio only).")
-    boot_order = option("bootOrder", Int(1, 99), None, doc="Place in the boot order, from 1.", example=1)
-    readonly = option("readonly", Bool(), None, doc="Null is true for CD-ROMs.")
-    serial = option("serial", Text(r"[A-Za-z0-9_.+ -]{1,36}", "at most 36 characters"), None, doc="Its serial number.")
-    address = option("address", ADDRESS, None, doc=GUEST_ADDRESS + " virtio and nvme only.")
-    drive_address = option(
+    iothread: int | None = option(
+        "iothread", Int(1, 64), default=None, doc="The iothread that serves it (virtio only)."
+    )
+    boot_order: int | None = option(
+        "bootOrder", Int(1, 99), default=None, doc="Place in the boot order, from 1.", example=1
+    )
+    readonly: bool | None = option("readonly", Bool(), default=None, doc="Null is true for CD-ROMs.")
+    serial: str | None = option(
+        "serial", Text(r"[A-Za-z0-9_.+ -]{1,36}", "at most 36 characters"), default=None, doc="Its serial number."
+    )
+    address: Address | None = option("address", ADDRESS, default=None, doc=GUEST_ADDRESS + " virtio and nvme only.")
+    drive_address: str | None = option(
         "driveAddress",
         Text(r"(0|[1-9][0-9]?)(:(0|[1-9][0-9]?)){3}", "controller:bus:target:unit"),
-        None,
+        default=None,
         doc="Its address on a SATA or SCSI controller, controller:bus:target:unit.",
         example="0:0:0:1",
     )
 
 
+NetworkType = Literal["network", "bridge", "direct", "user"]
+NetworkModel = Literal["virtio", "e1000e", "rtl8139"]
+
+
 class Network(Declared):
-    type = option("type", Choice("network", "bridge", "direct", "user"), "network", doc="How it reaches the outside.")
-    source = option(
-        "source", WORD, "default", doc="libvirt's network, the bridge, or the host interface (direct). Not for user."
+    type: NetworkType = option("type", Choice(NetworkType), default="network", doc="How it reaches the outside.")
+    source: str = option(
+        "source",
+        WORD,
+        default="default",
+        doc="libvirt's network, the bridge, or the host interface (direct). Not for user.",
     )
-    model = option("model", Choice("virtio", "e1000e", "rtl8139"), "virtio", doc="The card that the guest sees.")
-    mac = option("mac", MAC, None, doc="Its MAC address. Null lets libvirt make one.", example="52:54:00:12:34:56")
-    boot_order = option("bootOrder", Int(1, 99), None, doc="Place in the boot order, from 1.")
-    address = option("address", ADDRESS, None, doc=GUEST_ADDRESS)
+    model: NetworkModel = option("model", Choice(NetworkModel), default="virtio", doc="The card that the guest sees.")
+    mac: str | None = option(
+        "mac", MAC, default=None, doc="Its MAC address. Null lets libvirt make one.", example="52:54:00:12:34:56"
+    )
+    boot_order: int | None = option("bootOrder", Int(1, 99), default=None, doc="Place in the boot order, from 1.")
+    address: Address | None = option("address", ADDRESS, default=None, doc=GUEST_ADDRESS)
 
 
 class HostUsbDevice(Declared):
-    id = option("id", PCI_ID, doc="Its vendor and product id (lsusb).", example="046d:c52b")
-    port = option("port", Int(1, 15), None, doc="The guest's USB port. Null leaves it to libvirt.")
+    id: Id = option("id", PCI_ID, doc="Its vendor and product id (lsusb).", example="046d:c52b")
+    port: int | None = option("port", Int(1, 15), default=None, doc="The guest's USB port. Null leaves it to libvirt.")
+
+
+UsbModel = Literal["qemu-xhci", "nec-xhci", "ich9-ehci1", "none"]
 
 
 class Usb(Declared):
-    model = option(
+    model: UsbModel = option(
         "model",
-        Choice("qemu-xhci", "nec-xhci", "ich9-ehci1", "none"),
-        "qemu-xhci",
+        Choice(UsbModel),
+        default="qemu-xhci",
         doc='The guest\'s USB controller; "none" removes it.',
     )
-    ports = option("ports", Int(1, 15), 15, doc="Its ports (xHCI only).")
-    address = option("address", ADDRESS, None, doc=GUEST_ADDRESS)
-    host_devices = option("hostDevices", ListOf(Table(HostUsbDevice)), (), doc="USB devices of the host, given away.")
-    redirection_ports = option(
+    ports: int = option("ports", Int(1, 15), default=15, doc="Its ports (xHCI only).")
+    address: Address | None = option("address", ADDRESS, default=None, doc=GUEST_ADDRESS)
+    host_devices: tuple[HostUsbDevice, ...] = option(
+        "hostDevices", ListOf(Table(HostUsbDevice)), default=(), doc="USB devices of the host, given away."
+    )
+    redirection_ports: tuple[int, ...] = option(
         "redirectionPorts",
         ListOf(Int(0, 15)),
-        (),
+        default=(),
         doc="One SPICE USB redirection channel an entry: the guest's USB port, 0 leaves it to libvirt.",
         example=[2, 3],
     )
 
 
+Grab = Literal["all", "none"]
+GrabToggle = Literal["ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock"]
+
+
 class Evdev(Declared):
-    dev = option(
+    dev: str = option(
         "dev", PATH, doc="The host's input device.", example="/dev/input/by-path/platform-i8042-serio-0-event-kbd"
     )
-    grab = option("grab", Choice("all", "none"), "all", doc='"all" grabs every evdev device with this one.')
-    grab_toggle = option(
+    grab: Grab = option("grab", Choice(Grab), default="all", doc='"all" grabs every evdev device with this one.')
+    grab_toggle: GrabToggle | None = option(
         "grabToggle",
-        Choice("ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock"),
-        None,
+        Choice(GrabToggle),
+        default=None,
         doc="The keys that switch host and guest. Null is libvirt's (both Ctrl keys).",
         example="meta-meta",
     )
-    repeat = option("repeat", Bool(), True, doc="Auto repeat of keys.")
+    repeat: bool = option("repeat", Bool(), default=True, doc="Auto repeat of keys.")
+
+
+InputType = Literal["mouse", "keyboard", "tablet"]
+InputBus = Literal["ps2", "usb", "virtio"]
 
 
 class Input(Declared):
-    type = option("type", Choice("mouse", "keyboard", "tablet"), doc="What it is.", example="keyboard")
-    bus = option("bus", Choice("ps2", "usb", "virtio"), doc="Where it hangs.", example="virtio")
-    address = option("address", ADDRESS, None, doc=GUEST_ADDRESS + " virtio only.")
+    type: InputType = option("type", Choice(InputType), doc="What it is.", example="keyboard")
+    bus: InputBus = option("bus", Choice(InputBus), doc="Where it hangs.", example="virtio")
+    address: Address | None = option("address", ADDRESS, default=None, doc=GUEST_ADDRESS + " virtio only.")
+
+
+SpiceListen = Literal["address", "none"]
+ImageCompression = Literal["off", "auto_glz", "auto_lz", "quic", "glz", "lz", "default"]
 
 
 class Spice(Declared):
-    enable = option("enable", Bool(), True, doc="A SPICE server: input, clipboard and sound of Looking Glass use it.")
-    port = option("port", PORT, None, doc="Its TCP port. Null picks one (autoport).", example=5900)
-    listen = option(
+    enable: bool = option(
+        "enable", Bool(), default=True, doc="A SPICE server: input, clipboard and sound of Looking Glass use it."
+    )
+    port: int | None = option("port", PORT, default=None, doc="Its TCP port. Null picks one (autoport).", example=5900)
+    listen: SpiceListen = option(
         "listen",
-        Choice("address", "none"),
-        "address",
+        Choice(SpiceListen),
+        default="address",
         doc='On an address, or "none": only by file descriptor, which Looking Glass cannot use.',
     )
-    address = option(
+    address: str | None = option(
         "address",
         IP_ADDRESS,
-        None,
+        default=None,
         doc="The address it listens on. Null is libvirt's (127.0.0.1).",
         example="127.0.0.1",
     )
-    image_compression = option(
+    image_compression: ImageCompression = option(
         "imageCompression",
-        Choice("off", "auto_glz", "auto_lz", "quic", "glz", "lz", "default"),
-        "off",
+        Choice(ImageCompression),
+        default="off",
         doc='Compression of images; "default" writes no element.',
     )
 
 
+ChannelType = Literal["spicevmc", "unix"]
+
+
 class Channel(Declared):
-    type = option("type", Choice("spicevmc", "unix"), "spicevmc", doc="The SPICE agent's, or a socket of libvirt's.")
-    name = option(
-        "name", Text(r"[a-z0-9_.-]{1,64}", "a dotted name"), "com.redhat.spice.0", doc="The port's name in the guest."
+    type: ChannelType = option(
+        "type", Choice(ChannelType), default="spicevmc", doc="The SPICE agent's, or a socket of libvirt's."
     )
-    port = option("port", Int(1, 30), None, doc="Its port on the virtio-serial controller. Null leaves it to libvirt.")
+    name: str = option(
+        "name",
+        Text(r"[a-z0-9_.-]{1,64}", "a dotted name"),
+        default="com.redhat.spice.0",
+        doc="The port's name in the guest.",
+    )
+    port: int | None = option(
+        "port", Int(1, 30), default=None, doc="Its port on the virtio-serial controller. Null leaves it to libvirt."
+    )
+
+
+SoundModel = Literal["ich9", "ich6", "ac97", "usb", "virtio", "none"]
+SoundBackend = Literal["spice", "pulseaudio", "pipewire", "alsa", "none"]
+SoundCodec = Literal["duplex", "micro", "output"]
 
 
 class Sound(Declared):
-    model = option(
+    model: SoundModel = option(
         "model",
-        Choice("ich9", "ich6", "ac97", "usb", "virtio", "none"),
-        "ich9",
+        Choice(SoundModel),
+        default="ich9",
         doc="The sound card; virtio needs libvirt 10.4.",
     )
-    backend = option(
+    backend: SoundBackend = option(
         "backend",
-        Choice("spice", "pulseaudio", "pipewire", "alsa", "none"),
-        "spice",
+        Choice(SoundBackend),
+        default="spice",
         doc="Where the sound goes. pipewire needs libvirt 9.10.",
     )
-    codec = option("codec", Choice("duplex", "micro", "output"), None, doc="Codec of an HDA card. Null is libvirt's.")
-    address = option("address", ADDRESS, None, doc=GUEST_ADDRESS)
+    codec: SoundCodec | None = option(
+        "codec", Choice(SoundCodec), default=None, doc="Codec of an HDA card. Null is libvirt's."
+    )
+    address: Address | None = option("address", ADDRESS, default=None, doc=GUEST_ADDRESS)
+
+
+VideoModel = Literal["vga", "qxl", "virtio", "bochs", "none"]
 
 
 class Video(Declared):
-    model = option("model", Choice("vga", "qxl", "virtio", "bochs", "none"), "vga", doc="The emulated display.")
-    ram = option(
-        "ram", Int(1024, 1 << 30), None, doc="QXL's primary memory, a power of two.", unit="KiB", example=65536
+    model: VideoModel = option("model", Choice(VideoModel), default="vga", doc="The emulated display.")
+    ram: int | None = option(
+        "ram", Int(1024, 1 << 30), default=None, doc="QXL's primary memory, a power of two.", unit="KiB", example=65536
     )
-    vram = option("vram", Int(1024, 1 << 30), None, doc="Video memory, a power of two.", unit="KiB", example=16384)
-    vgamem = option(
-        "vgamem", Int(1024, 1 << 30), None, doc="QXL's VGA memory, a power of two.", unit="KiB", example=16384
+    vram: int | None = option(
+        "vram", Int(1024, 1 << 30), default=None, doc="Video memory, a power of two.", unit="KiB", example=16384
     )
-    heads = option("heads", Int(1, 16), 1, doc="How many monitors it drives.")
-    address = option("address", ADDRESS, None, doc="Its PCI address in the guest. Null is 00:02.0, if free.")
+    vgamem: int | None = option(
+        "vgamem", Int(1024, 1 << 30), default=None, doc="QXL's VGA memory, a power of two.", unit="KiB", example=16384
+    )
+    heads: int = option("heads", Int(1, 16), default=1, doc="How many monitors it drives.")
+    address: Address | None = option(
+        "address", ADDRESS, default=None, doc="Its PCI address in the guest. Null is 00:02.0, if free."
+    )
+
+
+TpmBackend = Literal["emulator", "passthrough", "none"]
+TpmModel = Literal["tpm-crb", "tpm-tis"]
+TpmVersion = Literal["2.0", "1.2"]
 
 
 class Tpm(Declared):
-    backend = option(
+    backend: TpmBackend = option(
         "backend",
-        Choice("emulator", "passthrough", "none"),
-        "emulator",
+        Choice(TpmBackend),
+        default="emulator",
         doc="swtpm, the host's own TPM (which the guest then owns), or none.",
     )
-    model = option("model", Choice("tpm-crb", "tpm-tis"), "tpm-crb", doc="What the guest sees.")
-    version = option("version", Choice("2.0", "1.2"), "2.0", doc="Version of the emulated TPM.")
-    device = option("device", PATH, "/dev/tpm0", doc="The host's TPM, with passthrough.", example="/dev/tpmrm0")
+    model: TpmModel = option("model", Choice(TpmModel), default="tpm-crb", doc="What the guest sees.")
+    version: TpmVersion = option("version", Choice(TpmVersion), default="2.0", doc="Version of the emulated TPM.")
+    device: str = option(
+        "device", PATH, default="/dev/tpm0", doc="The host's TPM, with passthrough.", example="/dev/tpmrm0"
+    )
+
+
+WatchdogModel = Literal["itco", "i6300esb"]
+WatchdogAction = Literal["reset", "shutdown", "poweroff", "pause", "none"]
 
 
 class Watchdog(Declared):
-    model = option("model", Choice("itco", "i6300esb"), doc="The watchdog; itco needs libvirt 9.1.", example="itco")
-    action = option(
-        "action", Choice("reset", "shutdown", "poweroff", "pause", "none"), "reset", doc="What its expiry does."
+    model: WatchdogModel = option(
+        "model", Choice(WatchdogModel), doc="The watchdog; itco needs libvirt 9.1.", example="itco"
     )
+    action: WatchdogAction = option("action", Choice(WatchdogAction), default="reset", doc="What its expiry does.")
+
+
+SerialType = Literal["pty", "file", "unix"]
 
 
 class Serial(Declared):
-    type = option("type", Choice("pty", "file", "unix"), "pty", doc="The host's end.")
-    path = option("path", PATH, None, doc="The file or socket, where the type has one.")
-    port = option("port", Int(0, 3), 0, doc="The guest's serial port.")
-    console = option(
+    type: SerialType = option("type", Choice(SerialType), default="pty", doc="The host's end.")
+    path: str | None = option("path", PATH, default=None, doc="The file or socket, where the type has one.")
+    port: int = option("port", Int(0, 3), default=0, doc="The guest's serial port.")
+    console: bool | None = option(
         "console",
         Bool(),
-        None,
+        default=None,
         doc="Whether <console> names it too: the first alone, where null is true. Left out, libvirt adds it.",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from optimux.declare import Bool, Declared, Int, ListOf, MapOf, Overrides, Table, Text, option
 from optimux.declare.values import ADDRESS, PATH, SIZE, UUID, WORD
 from optimux.options.looking_glass import LookingGlass
@@ -37,77 +39,110 @@ DEFAULT_INPUTS = (
     Input(type="keyboard", bus="virtio"),
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optimux.pci import Address
+    from optimux.sizes import Size
+
 
 class Vm(Declared):
-    name = option(
+    name: str | None = option(
         "name",
         Text(
             r"[^\s./\"'<>&\\][^/\n\r\t\"'<>&\\]{0,63}", "1 to 64 characters without / \\ quotes, < > & or a leading dot"
         ),
-        None,
+        default=None,
         doc="The domain's name. Null is the table's name.",
         example="Windows 11",
     )
-    uuid = option("uuid", UUID, None, doc="The domain's UUID. Null derives one from the name.")
-    gpu = option("gpu", WORD, None, doc="The GPU that it gets, a name of gpus. Null is none.", example="dgpu")
-    os_id = option(
+    uuid: str | None = option("uuid", UUID, default=None, doc="The domain's UUID. Null derives one from the name.")
+    gpu: str | None = option(
+        "gpu", WORD, default=None, doc="The GPU that it gets, a name of gpus. Null is none.", example="dgpu"
+    )
+    os_id: str = option(
         "osId",
         Text(r"https?://[^\s\"'<>&]+", "an address of libosinfo"),
-        "http://microsoft.com/win/11",
+        default="http://microsoft.com/win/11",
         doc="libosinfo's id of the guest system.",
     )
-    memory = option("memory", SIZE, doc="The guest's memory.", example="16GiB")
-    memory_backing = option("memoryBacking", Table(MemoryBacking), MemoryBacking(), doc="What backs the memory.")
-    vcpus = option(
-        "vcpus", Int(1, 1024), None, doc="Virtual CPUs. Null is the topology's product, or 4 without one.", example=16
+    memory: Size = option("memory", SIZE, doc="The guest's memory.", example="16GiB")
+    memory_backing: MemoryBacking = option(
+        "memoryBacking", Table(MemoryBacking), default=MemoryBacking(), doc="What backs the memory."
     )
-    cpu = option("cpu", Table(Cpu), Cpu(), doc="What CPU the guest sees.")
-    cpu_tune = option("cpuTune", Table(CpuTune), CpuTune(), doc="Pinning, and iothreads.")
-    smbios = option("smbios", Table(Smbios), None, doc="SMBIOS strings.")
-    machine = option(
+    vcpus: int | None = option(
+        "vcpus",
+        Int(1, 1024),
+        default=None,
+        doc="Virtual CPUs. Null is the topology's product, or 4 without one.",
+        example=16,
+    )
+    cpu: Cpu = option("cpu", Table(Cpu), default=Cpu(), doc="What CPU the guest sees.")
+    cpu_tune: CpuTune = option("cpuTune", Table(CpuTune), default=CpuTune(), doc="Pinning, and iothreads.")
+    smbios: Smbios | None = option("smbios", Table(Smbios), default=None, doc="SMBIOS strings.")
+    machine: str | None = option(
         "machine",
         Text(r"(pc-)?q35(-[0-9]{1,2}\.[0-9]{1,2})?", "a q35 machine such as pc-q35-10.0", 32),
-        None,
+        default=None,
         doc="The machine type. Null is the planned QEMU's newest q35.",
         example="pc-q35-8.0",
     )
-    emulator = option("emulator", PATH, None, doc="The QEMU binary. Null leaves it to libvirt.")
-    firmware = option("firmware", Table(Firmware), Firmware(), doc="UEFI or BIOS.")
-    features = option("features", Table(Features), Features(), doc="Hypervisor features.")
-    hyperv = option("hyperv", Table(Hyperv), Hyperv(), doc="Hyper-V enlightenments.")
-    clock = option("clock", Table(Clock), Clock(), doc="Clock and timers.")
-    lifecycle = option("lifecycle", Table(Lifecycle), Lifecycle(), doc="What power off, reboot and crash do.")
-    power_management = option(
-        "powerManagement", Table(PowerManagement), PowerManagement(), doc="Sleep states that firmware offers."
+    emulator: str | None = option("emulator", PATH, default=None, doc="The QEMU binary. Null leaves it to libvirt.")
+    firmware: Firmware = option("firmware", Table(Firmware), default=Firmware(), doc="UEFI or BIOS.")
+    features: Features = option("features", Table(Features), default=Features(), doc="Hypervisor features.")
+    hyperv: Hyperv = option("hyperv", Table(Hyperv), default=Hyperv(), doc="Hyper-V enlightenments.")
+    clock: Clock = option("clock", Table(Clock), default=Clock(), doc="Clock and timers.")
+    lifecycle: Lifecycle = option(
+        "lifecycle", Table(Lifecycle), default=Lifecycle(), doc="What power off, reboot and crash do."
     )
-    pci = option("pci", Table(Pci), Pci(), doc="Where devices sit in the guest.")
-    disks = option("disks", ListOf(Table(Disk)), (), doc="Disks and CD-ROM drives, in order.")
-    networks = option("networks", ListOf(Table(Network)), (Network(),), doc="Network cards, in order.")
-    usb = option("usb", Table(Usb), Usb(), doc="USB controller, host devices, redirection.")
-    evdev = option("evdev", ListOf(Table(Evdev)), (), doc="Host input devices, shared by a key.")
-    inputs = option("inputs", ListOf(Table(Input)), DEFAULT_INPUTS, doc="Emulated input devices, beside PS/2's own.")
-    spice = option("spice", Table(Spice), Spice(), doc="The SPICE server.")
-    channels = option("channels", ListOf(Table(Channel)), (Channel(),), doc="virtio-serial channels.")
-    virtio_serial_address = option(
+    power_management: PowerManagement = option(
+        "powerManagement", Table(PowerManagement), default=PowerManagement(), doc="Sleep states that firmware offers."
+    )
+    pci: Pci = option("pci", Table(Pci), default=Pci(), doc="Where devices sit in the guest.")
+    disks: tuple[Disk, ...] = option("disks", ListOf(Table(Disk)), default=(), doc="Disks and CD-ROM drives, in order.")
+    networks: tuple[Network, ...] = option(
+        "networks", ListOf(Table(Network)), default=(Network(),), doc="Network cards, in order."
+    )
+    usb: Usb = option("usb", Table(Usb), default=Usb(), doc="USB controller, host devices, redirection.")
+    evdev: tuple[Evdev, ...] = option(
+        "evdev", ListOf(Table(Evdev)), default=(), doc="Host input devices, shared by a key."
+    )
+    inputs: tuple[Input, ...] = option(
+        "inputs", ListOf(Table(Input)), default=DEFAULT_INPUTS, doc="Emulated input devices, beside PS/2's own."
+    )
+    spice: Spice = option("spice", Table(Spice), default=Spice(), doc="The SPICE server.")
+    channels: tuple[Channel, ...] = option(
+        "channels", ListOf(Table(Channel)), default=(Channel(),), doc="virtio-serial channels."
+    )
+    virtio_serial_address: Address | None = option(
         "virtioSerialAddress",
         ADDRESS,
-        None,
+        default=None,
         doc="PCI address of the virtio-serial controller. Null leaves it to libvirt.",
     )
-    sound = option("sound", Table(Sound), Sound(), doc="The sound card and where it plays.")
-    video = option("video", Table(Video), Video(), doc="The emulated display; Looking Glass B7 wants one.")
-    tpm = option("tpm", Table(Tpm), Tpm(), doc="The TPM; Windows 11 wants one.")
-    serials = option("serials", ListOf(Table(Serial)), (), doc="Serial ports.")
-    watchdog = option("watchdog", Table(Watchdog), None, doc="A watchdog.")
-    memballoon = option("memballoon", Bool(), False, doc="A memory balloon; slow with VFIO.")
-    battery = option("battery", Table(BatteryOptions), BatteryOptions(), doc="The ACPI battery.")
-    looking_glass = option(
-        "lookingGlass", Overrides(LookingGlass), {}, doc="Keys of lookingGlass that differ for this VM."
+    sound: Sound = option("sound", Table(Sound), default=Sound(), doc="The sound card and where it plays.")
+    video: Video = option(
+        "video", Table(Video), default=Video(), doc="The emulated display; Looking Glass B7 wants one."
     )
-    iommufd = option(
-        "iommufd", Bool(), False, doc="Passes devices by iommufd (libvirt 12.1). Not together with kvmfr memory."
+    tpm: Tpm = option("tpm", Table(Tpm), default=Tpm(), doc="The TPM; Windows 11 wants one.")
+    serials: tuple[Serial, ...] = option("serials", ListOf(Table(Serial)), default=(), doc="Serial ports.")
+    watchdog: Watchdog | None = option("watchdog", Table(Watchdog), default=None, doc="A watchdog.")
+    memballoon: bool = option("memballoon", Bool(), default=False, doc="A memory balloon; slow with VFIO.")
+    battery: BatteryOptions = option(
+        "battery", Table(BatteryOptions), default=BatteryOptions(), doc="The ACPI battery."
     )
-    extra_xml = option("extraXml", Table(ExtraXml), ExtraXml(), doc="Elements that the options do not cover.")
+    looking_glass: Mapping[str, Any] = option(
+        "lookingGlass", Overrides(LookingGlass), default={}, doc="Keys of lookingGlass that differ for this VM."
+    )
+    iommufd: bool = option(
+        "iommufd",
+        Bool(),
+        default=False,
+        doc="Passes devices by iommufd (libvirt 12.1). Not together with kvmfr memory.",
+    )
+    extra_xml: ExtraXml = option(
+        "extraXml", Table(ExtraXml), default=ExtraXml(), doc="Elements that the options do not cover."
+    )
 
 
 VMS = MapOf(Table(Vm))

@@ -94,7 +94,8 @@ def _check_spice(wanted: Wanted) -> None:
     vm = wanted.vm
     if vm.spice.enable:
         return
-    needing = [(f"channels[{i}].type", c.type) for i, c in enumerate(vm.channels) if c.type == "spicevmc"]
+    channels = (index for index, channel in enumerate(vm.channels) if channel.type == "spicevmc")
+    needing = [(f"channels[{index}].type", "spicevmc") for index in channels]
     needing += [("usb.redirectionPorts", "redirection")] if vm.usb.redirection_ports else []
     needing += [("sound.backend", "spice")] if (vm.sound.backend, vm.sound.model != "none") == ("spice", True) else []
     for key, found in needing:

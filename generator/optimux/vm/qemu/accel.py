@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from optimux.record import Record
 from optimux.vm.errors import AcceleratorFailed
@@ -22,7 +22,7 @@ _verdicts: dict[tuple[str, str], str] = {}  # by program and device: why KVM is 
 class Accelerator(Record):
     """QEMU's names, and why it is this one."""
 
-    name: str  # "kvm", "tcg"
+    name: Literal["kvm", "tcg"]
     cpu: str
     reason: str
 

@@ -1,0 +1,123 @@
+"""What the words and values are declared as is what mypy holds every use of them against."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+
+HEAD = """\
+from typing import Literal
+
+from optimux.declare import Choice, Declared, Int, ListOf, MapOf, Text, option
+from optimux.options.gpus import Bind, Gpu, Rom
+from optimux.options.looking_glass import LookingGlass, Release
+from optimux.options.model import Options
+from optimux.options.vm.compute import Smbios
+from optimux.options.vm.devices import Disk
+from optimux.pci import Address
+from optimux.plan.battery import Battery
+from optimux.plan.memory_size import frame_memory
+from optimux.plan.model import GpuPlan, HostPlan, SharedMemory
+
+def uses(
+    gpu: Gpu, options: Options, disk: Disk, smbios: Smbios, planned: GpuPlan, memory: SharedMemory, host: HostPlan,
+    battery: Battery, looking_glass: LookingGlass, address: Address,
+) -> None:
+"""
+
+# One use a line, with the codes of what mypy says of it.
+WRONG = {
+    # A word that is none of the vocabulary, wherever it went since it was declared.
+    'gpu.bind == "libvrt"': {"comparison-overlap"},
+    'options.host.distribution == "debain"': {"comparison-overlap"},
+    'options.gpus["a"].rom.bar == "yes"': {"comparison-overlap"},
+    'smbios.system.get("vendor")': {"arg-type", "call-overload"},
+    'planned.bind == "vfio"': {"comparison-overlap"},
+    'memory.kind != "kvmfer"': {"comparison-overlap"},
+    'host.security_module == "AppArmor"': {"comparison-overlap"},
+    'host.boot_loader == "lilo"': {"comparison-overlap"},
+    'battery.variant == "fuller"': {"comparison-overlap"},
+    'frame_memory(looking_glass.displays[0], "b8")': {"arg-type"},
+    'release: Release = "b8"': {"assignment"},
+    # A field that is none, one that is missing, one of another type, one that would change.
+    'Gpu(functions=(), bnd="id")': {"call-arg"},
+    'Gpu(bind="id")': {"call-arg"},
+    "Gpu(())": {"call-arg", "misc"},
+    'Gpu(functions=(), bind="libvrt")': {"arg-type"},
+    'Rom(file=Address.parse("0000:01:00.0"))': {"arg-type"},
+    'gpu.bind = "id"': {"misc"},
+    "gpu.bnd": {"attr-defined"},
+    # The same of a copy with changes.
+    'gpu.replace(binds="id")': {"call-arg"},
+    'gpu.replace(bind="libvrt")': {"arg-type"},
+    'options.host.replace(distribution="debain")': {"arg-type"},
+    'battery.replace(variant="fuller")': {"arg-type"},
+    "disk.replace(source=1)": {"arg-type"},
+    "address.replace(func=1)": {"call-arg"},
+    "[disk.replace(bus='sata')][0].bus.upcase": {"attr-defined", "union-attr"},
+}
+# The declaration itself: what is annotated is what the kind loads and what the default is.
+WRONG_FIELDS = {
+    'a: Bind = option("a", Choice(Release), doc="")': {"arg-type"},
+    'b: Bind = option("b", Choice(Bind), default="b7", doc="")': {"arg-type"},
+    'c: Bind = option("c", Choice(Bind), default=None, doc="")': {"assignment"},
+    'd: str = option("d", Int(), doc="")': {"assignment"},
+    'e: tuple[int, ...] = option("e", ListOf(Text()), doc="")': {"arg-type"},
+}
+RIGHT = (
+    'gpu.bind == "libvirt"',
+    'options.host.distribution == "debian"',
+    'smbios.system.get("serial")',
+    'frame_memory(looking_glass.displays[0], "b7")',
+    'Gpu(functions=(), bind="id")',
+    'gpu.replace(bind="libvirt")',
+    "gpu.replace()",
+    "address.replace(function=1)",
+    'disk.replace(bus="sata").bus',
+)
+RIGHT_FIELDS = (
+    'a: Bind = option("a", Choice(Bind), default="id", doc="")',
+    'c: Bind | None = option("c", Choice(Bind), default=None, doc="")',
+)
+
+
+def _refusals(folder: Path, uses: tuple[str, ...], fields: tuple[str, ...]) -> dict[str, set[str]]:
+    """What mypy says, by the line that it says it of: the codes of its errors, with the project's own settings."""
+    body = "".join(f"    {use}\n" for use in uses) + "\nclass Table(Declared):\n"
+    lines = (HEAD + body + "".join(f"    {field}\n" for field in fields)).splitlines()
+    file = folder / "uses.py"
+    file.write_text("\n".join(lines) + "\n")
+    command = (sys.executable, "-m", "mypy", "--no-error-summary", "--show-error-codes", "--no-pretty", str(file))
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    said: dict[str, set[str]] = defaultdict(set)
+    for line in done.stdout.splitlines():
+        where, kind, message = line.split(": ", 2)
+        if kind == "error":
+            said[lines[int(where.rpartition(":")[2]) - 1].strip()].add(message.rpartition("[")[2].rstrip("]"))
+    return said
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """One run for all wrong uses."""
+    return _refusals(tmp_path_factory.mktemp("wrong"), tuple(WRONG), tuple(WRONG_FIELDS))
+
+
+@pytest.mark.xdist_group("mypy")
+@pytest.mark.parametrize(("use", "codes"), (WRONG | WRONG_FIELDS).items(), ids=(WRONG | WRONG_FIELDS))
+def test_each_wrong_use_is_refused(use: str, codes: set[str], refused: dict[str, set[str]]) -> None:
+    assert refused[use]
+    assert refused[use] <= codes
+
+
+@pytest.mark.xdist_group("mypy")
+def test_nothing_else_is_refused(refused: dict[str, set[str]], tmp_path: Path) -> None:
+    assert refused.keys() <= (WRONG | WRONG_FIELDS).keys()
+    assert not _refusals(tmp_path, RIGHT, RIGHT_FIELDS)
