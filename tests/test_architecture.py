@@ -97,6 +97,18 @@ def reaching_out(root: Path) -> list[str]:
     ]
 
 
+def asking_for_wishes(root: Path) -> list[str]:
+    """Each emitter that asks what the user stated, by line: what is emitted is the plan's decision, not a wish."""
+    return [
+        f"{name}:{node.lineno}"
+        for name, tree in modules(root)
+        if part(name) == "emit"
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr == "requested")
+        or (isinstance(node, ast.ImportFrom) and node.module == "optimux.plan.requested")
+    ]
+
+
 def undocumented(root: Path) -> list[str]:
     """Public modules, classes, functions and methods without a docstring; tables document their options instead."""
     found = []
@@ -140,6 +152,10 @@ def test_values_are_turned_into_values() -> None:
     assert reaching_out(GENERATOR) == []
 
 
+def test_emitters_do_not_ask_what_the_user_stated() -> None:
+    assert asking_for_wishes(GENERATOR) == []
+
+
 def test_everything_public_is_documented() -> None:
     assert undocumented(GENERATOR) == []
 
@@ -160,6 +176,7 @@ GOOD = {
     "optimux/errors.py": '"""Values."""\n',
     "optimux/facts/detect.py": '"""Detection."""\nfrom optimux.errors import X\nimport os\n',
     "optimux/plan/a.py": '"""A."""\nfrom optimux.facts.model import Facts\nfrom . import b\n',
+    "optimux/emit/e.py": '"""E."""\n',
     "optimux/cli/c.py": '"""C."""\nfrom optimux import __version__\nimport optimux.bundle.d\n',
 }
 
@@ -200,6 +217,14 @@ def test_wrong_imports_are_found(file: str, line: str, said: str, tmp_path: Path
 def test_edges_are_found(line: str, tmp_path: Path) -> None:
     assert len(reaching_out(_tree(tmp_path, "optimux/plan/a.py", line))) == 1
     assert reaching_out(_tree(tmp_path, "optimux/facts/detect.py", line)) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["def _f(plan): return plan.requested", "def _f():\n    from optimux.plan.requested import Requested"]
+)
+def test_emitters_that_ask_are_found(line: str, tmp_path: Path) -> None:
+    assert len(asking_for_wishes(_tree(tmp_path, "optimux/emit/e.py", line))) == 1
+    assert asking_for_wishes(_tree(tmp_path, "optimux/plan/a.py", line)) == []
 
 
 @pytest.mark.parametrize(

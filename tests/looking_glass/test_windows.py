@@ -75,7 +75,7 @@ def test_one_folder_a_vm_with_memory() -> None:
 
 def test_only_windows_gets_a_folder() -> None:
     planned = plan(None, linux={"osId": "http://debian.org/debian/13"}, windows={"osId": "http://microsoft.com/win/10"})
-    assert all(domain.memory for domain in planned.domains)
+    assert all(domain.shared_memory for domain in planned.domains)
     assert {artifact.path.split("/")[1] for artifact in windows_artifacts(planned)} == {"windows"}
 
 

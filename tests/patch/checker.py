@@ -50,9 +50,9 @@ def _hyperv(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
                 yield f"{wanted.name} has other attributes"
         for child in wanted.children:
             yield from _has(root, f"{path}/{child}[@state='on']")
-    if plan.vm.features.kvm_hidden:
+    if plan.features.kvm_hidden:
         yield from _has(root, "/domain/features/kvm/hidden[@state='on']")
-    if not plan.vm.features.vmport:
+    if not plan.features.vmport:
         yield from _has(root, "/domain/features/vmport[@state='off']")
     if any(e.name == "stimer" for e in plan.hyperv):
         yield from _has(root, "/domain/clock/timer[@name='hypervclock'][@present='yes']")
@@ -152,7 +152,7 @@ def _bytes(value: Any) -> int:
 
 
 def _memory(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
-    memory = plan.memory
+    memory = plan.shared_memory
     if memory is None:
         return
     objects = [values for option, values in _arguments(root) if option == "-object"]
@@ -203,7 +203,7 @@ def _battery(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
 
 
 def _memballoon(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
-    if not plan.vm.memballoon:
+    if not plan.memballoon:
         found = _all(root, "/domain/devices/memballoon")
         if [(b.get("model"), len(b.attrib), len(_all(b, "*"))) for b in found] != [("none", 1, 0)]:
             yield f"{len(found)} balloons"
@@ -211,33 +211,33 @@ def _memballoon(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
 
 def _video(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
     models = [model.get("type") for model in _all(root, "/domain/devices/video/model")]
-    if plan.vm.video.model not in models:
+    if plan.video.model not in models:
         yield f"displays {models}"
     primary = _all(root, "/domain/devices/video/model[@primary='yes']") or _all(root, "/domain/devices/video/model")
-    if primary and primary[0].get("type") != plan.vm.video.model:
+    if primary and primary[0].get("type") != plan.video.model:
         yield f"the primary display is {primary[0].get('type')}"
 
 
 def _input(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
-    for item in plan.vm.inputs:
+    for item in plan.inputs:
         yield from _has(root, f"/domain/devices/input[@type='{item.type}'][@bus='{item.bus}']")
-    for evdev in plan.vm.evdev:
+    for evdev in plan.evdev:
         if len(_all(root, f"/domain/devices/input[@type='evdev']/source[@dev='{evdev.dev}']")) != 1:
             yield f"{evdev.dev} is not there once"
-    if plan.memory is None:
+    if plan.shared_memory is None:
         return
-    if _all(root, "/domain/devices/input[@type='tablet']") and not any(i.type == "tablet" for i in plan.vm.inputs):
+    if _all(root, "/domain/devices/input[@type='tablet']") and not any(i.type == "tablet" for i in plan.inputs):
         yield "a tablet"
-    if plan.vm.spice.enable:
+    if plan.spice.enable:
         yield from _has(root, "/domain/devices/graphics[@type='spice']")
 
 
 def _audio(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
-    backend = plan.vm.sound.backend
+    backend = plan.sound.backend
     yield from _has(root, f"/domain/devices/audio[@type='{backend}']")
     ids = Counter(audio.get("id") for audio in _all(root, "/domain/devices/audio"))
     yield from (f"audio {number} is there twice" for number, count in ids.items() if count > 1)
-    if plan.vm.sound.model == "none":
+    if plan.sound.model == "none":
         return
     cards = _all(root, "/domain/devices/sound")
     if not cards:
@@ -249,12 +249,12 @@ def _audio(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
 
 
 def _tpm(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
-    if plan.vm.tpm.backend != "none":
+    if plan.tpm.backend != "none":
         yield from _has(root, "/domain/devices/tpm/backend")
 
 
 def _cpu(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
-    options = plan.vm.cpu
+    options = plan.cpu
     yield from _has(root, f"/domain/cpu[@mode='{options.mode}']")
     if options.mode == "host-passthrough" and _all(root, "/domain/cpu/model"):
         yield "a named model"

@@ -25,7 +25,7 @@ class Given(Record):
     @property
     def memory(self) -> SharedMemory:
         """The shared memory, which every plan here has."""
-        (memory,) = self.plan.memories
+        (memory,) = self.plan.shared_memories
         return memory
 
     @property

@@ -12,7 +12,7 @@ def bundle(plan: Plan) -> tuple[Artifact, ...]:
     """The artifacts, sorted by path: the same plan gives the same bytes."""
     artifacts = [artifact for domain in plan.domains for artifact in domain_artifacts(domain)]
     artifacts += _host(plan)
-    if any(domain.memory for domain in plan.domains):
+    if any(domain.shared_memory for domain in plan.domains):
         from optimux.emit.windows import windows_artifacts
 
         artifacts += windows_artifacts(plan)

@@ -88,7 +88,7 @@ def _definitions(plan: Plan) -> list[str]:
     if not plan.domains:
         return []
     files = (quote(f"domains/{domain.key}.xml") for domain in plan.domains)
-    users = dict.fromkeys(memory.user for memory in plan.memories if memory.user) or ("USER",)
+    users = dict.fromkeys(memory.user for memory in plan.shared_memories if memory.user) or ("USER",)
     return [
         *_code(f"{VIRSH} define {file}" for file in files),
         *("", "Root and the members of the group `libvirt`, who are as powerful, may start them:", ""),
@@ -102,5 +102,5 @@ def _check_commands(plan: Plan) -> Iterator[str]:
     for gpu in plan.gpus:
         for function in gpu.functions if gpu.binds_early else ():
             yield f"lspci -nnks {function.address}  # Kernel driver in use: vfio-pci"
-    for memory in plan.memories:
+    for memory in plan.shared_memories:
         yield f"ls -l {memory.path}"

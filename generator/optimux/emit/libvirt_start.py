@@ -19,7 +19,7 @@ def libvirt_start_entries(plan: Plan) -> list[HostEntry]:
 
 def network_names(plan: Plan) -> list[str]:
     """libvirt's networks that the VMs are on."""
-    networks = (network for domain in plan.domains for network in domain.vm.networks)
+    networks = (network for domain in plan.domains for network in domain.networks)
     return list(dict.fromkeys(network.source for network in networks if network.type == "network"))
 
 

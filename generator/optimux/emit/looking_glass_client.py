@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from optimux.client_settings import Value
     from optimux.emit.artifact import HostEntry
-    from optimux.options.vm import Vm
     from optimux.plan.model import DomainPlan, Plan, SharedMemory
 
     Settings = Mapping[str, Mapping[str, Value]]
@@ -23,7 +22,7 @@ _ANY_ADDRESS = ("0.0.0.0", "::")
 
 def client_entries(plan: Plan) -> list[HostEntry]:
     """The system file for the first VM with shared memory, and a file a VM whose settings differ from that one's."""
-    shown = [domain for domain in plan.domains if domain.memory and _wanted(domain)]
+    shown = [domain for domain in plan.domains if domain.shared_memory and _has_client(domain)]
     if not shown:
         return []
     system = client_settings_of(shown[0])
@@ -43,10 +42,10 @@ def vm_file(key: str) -> str:
 def client_settings_of(domain: DomainPlan) -> dict[str, dict[str, Value]]:
     """Settings by section: what the plan knows, then the user's own, which win."""
     settings: dict[str, dict[str, Value]] = {}
-    if domain.memory is not None:
-        section, key = _memory_key(domain.memory)
-        settings[section] = {key: domain.memory.path}
-    if spice := _spice(domain.vm):
+    if domain.shared_memory is not None:
+        section, key = _memory_key(domain.shared_memory)
+        settings[section] = {key: domain.shared_memory.path}
+    if spice := _spice(domain):
         settings["spice"] = spice
     for section, keys in domain.looking_glass.client.items():
         settings.setdefault(section, {}).update(keys)
@@ -62,7 +61,7 @@ def client_ini(settings: Settings, *comments: str) -> str:
     return "\n".join(blocks)
 
 
-def _wanted(domain: DomainPlan) -> bool:
+def _has_client(domain: DomainPlan) -> bool:
     return domain.looking_glass.enable and domain.looking_glass.install_client
 
 
@@ -70,16 +69,17 @@ def _memory_key(memory: SharedMemory) -> tuple[str, str]:
     return ("lgmp", "shmDevice") if memory.release == "idd" else ("app", "shmFile")
 
 
-def _spice(vm: Vm) -> dict[str, Value]:
+def _spice(domain: DomainPlan) -> dict[str, Value]:
     """Where the VM's SPICE server departs from the client's defaults: 127.0.0.1, port 5900, everything on."""
-    if not vm.spice.enable or vm.spice.listen == "none":
+    spice = domain.spice
+    if not spice.enable or spice.listen == "none":
         return {"enable": False}
     values: dict[str, Value] = {}
-    if vm.spice.address is not None and vm.spice.address not in ("127.0.0.1", *_ANY_ADDRESS):
-        values["host"] = vm.spice.address
-    if vm.spice.port not in (None, 5900):
-        values["port"] = vm.spice.port
-    if vm.evdev:  # enable=no would silence sound and clipboard as well
+    if spice.address is not None and spice.address not in ("127.0.0.1", *_ANY_ADDRESS):
+        values["host"] = spice.address
+    if spice.port not in (None, 5900):
+        values["port"] = spice.port
+    if domain.evdev:  # enable=no would silence sound and clipboard as well
         values["input"] = False
     return values
 
@@ -98,7 +98,7 @@ def _vm_file(domain: DomainPlan, settings: Settings, system: Settings) -> HostFi
         f"Written by Optimux: the Looking Glass client's settings for the VM {domain.name}, read over {SYSTEM_FILE}:",
         f"looking-glass-client app:configFile={path}",
     )
-    release = domain.memory.release if domain.memory else domain.looking_glass.release
+    release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
     content = client_ini(_over(settings, system, release), *comments)
     return HostFile(path, content, f"settings of the Looking Glass client for {domain.name}")
 

@@ -35,11 +35,11 @@ def _extended(text: str, match: re.Match[str], entry: HostLines) -> str:
     end = len(text) if end < 0 else end
     separator = entry.separator or " "
     key = re.match(entry.anchor or "", entry.lines[0])
-    wanted = _words(entry.lines[0][key.end() if key else 0 :], separator)
+    ours = _words(entry.lines[0][key.end() if key else 0 :], separator)
     present = _words(text[match.end() : end], separator)
-    if all(word in present for word in wanted):
+    if all(word in present for word in ours):
         return text
-    words = [*present, *(word for word in wanted if word not in present)]
+    words = [*present, *(word for word in ours if word not in present)]
     return text[: match.end()] + separator.join(words) + text[end:]
 
 

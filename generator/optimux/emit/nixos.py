@@ -124,7 +124,7 @@ def _tmpfiles_path(path: str) -> str:
 
 def _libvirtd(plan: Plan) -> list[Binding]:
     bindings = [bind("virtualisation.libvirtd.enable", True, "What runs the VMs, and what emulates their TPMs.")]
-    if any(domain.vm.tpm.backend == "emulator" for domain in plan.domains):
+    if any(domain.tpm.backend == "emulator" for domain in plan.domains):
         bindings.append(bind("virtualisation.libvirtd.qemu.swtpm.enable", default(True)))
     if plan.host.device_acl:
         why = (
@@ -156,7 +156,7 @@ def _client(plan: Plan) -> list[Binding]:
     if not files:
         return []
     why = "The client of Looking Glass, and its settings for every user."
-    if any(memory.release == "idd" for memory in plan.memories):
+    if any(memory.release == "idd" for memory in plan.shared_memories):
         why += "\nThe release idd needs a client of the master branch: override the package where it is B7."
     texts = [
         Binding(("environment", "etc", file.path.removeprefix("/etc/"), "text"), default(file.data.decode()))

@@ -29,8 +29,8 @@ def package_names(plan: Plan) -> list[str]:
     table = rules()["packages"].get(plan.host.distribution, {})
     since = table.get("sinceQemu", {})
     names = (name for feature in _features(plan) for name in table.get(feature, ()))
-    wanted = [name for name in names if name not in since or plan.host.qemu >= Version.parse(since[name])]
-    return list(dict.fromkeys(wanted))
+    to_be_had = [name for name in names if name not in since or plan.host.qemu >= Version.parse(since[name])]
+    return list(dict.fromkeys(to_be_had))
 
 
 def elsewhere(plan: Plan) -> list[str]:
@@ -42,16 +42,16 @@ def elsewhere(plan: Plan) -> list[str]:
 
 def _features(plan: Plan) -> Iterator[str]:
     yield "base"
-    if any(domain.vm.firmware.type == "efi" for domain in plan.domains):
+    if any(domain.firmware.type == "efi" for domain in plan.domains):
         yield "firmware"
     if "default" in network_names(plan):
         yield "network"
-    if any(domain.vm.tpm.backend == "emulator" for domain in plan.domains):
+    if any(domain.tpm.backend == "emulator" for domain in plan.domains):
         yield "tpm"
     if plan.kvmfr:
         yield "kvmfr"
     if client_entries(plan):
-        releases = {memory.release for memory in plan.memories}
+        releases = {memory.release for memory in plan.shared_memories}
         yield from (feature for release, feature in _CLIENTS.items() if release in releases)
     if scream_entries(plan):
         yield "scream"

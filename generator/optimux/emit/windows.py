@@ -30,8 +30,8 @@ def windows_artifacts(plan: Plan) -> list[Artifact]:
     """The folder ``windows/KEY/`` of each VM with Windows whose picture comes back by Looking Glass."""
     artifacts: list[Artifact] = []
     for domain in plan.domains:
-        if domain.memory is not None and domain.looking_glass.enable and is_windows(domain):
-            files = _files(domain, domain.memory.release)
+        if domain.shared_memory is not None and domain.looking_glass.enable and is_windows(domain):
+            files = _files(domain, domain.shared_memory.release)
             files["README.txt"] = _text(readme(domain, tuple(files)))
             artifacts.extend(Artifact(f"windows/{domain.key}/{name}", data) for name, data in files.items())
     return artifacts
@@ -39,7 +39,7 @@ def windows_artifacts(plan: Plan) -> list[Artifact]:
 
 def is_windows(domain: DomainPlan) -> bool:
     """By libosinfo's id, such as http://microsoft.com/win/11."""
-    return "microsoft.com" in domain.vm.os_id
+    return "microsoft.com" in domain.os_id
 
 
 def _files(domain: DomainPlan, release: str) -> dict[str, bytes]:

@@ -21,20 +21,20 @@ E: stands for the drive that has it."""
 def virtio_steps(domain: DomainPlan) -> list[str]:
     """The steps before all others; none where no device is virtio's."""
     drivers = setup_drivers(domain)
-    steps = [_setup(drivers, _folder(domain.vm.os_id))] if drivers else []
+    steps = [_setup(drivers, _folder(domain.os_id))] if drivers else []
     return [*steps, _REST] if drivers or _has_more(domain) else []
 
 
 def setup_drivers(domain: DomainPlan) -> list[str]:
     """Those that Windows Setup has to load: without the first there is no disk, without NetKVM no network."""
     disks = (_DISK_DRIVERS.get(disk.bus or "") for disk in domain.disks if disk.device == "disk")
-    networks = (_NETWORK_DRIVER for network in domain.vm.networks if network.model == "virtio")
+    networks = (_NETWORK_DRIVER for network in domain.networks if network.model == "virtio")
     return list(dict.fromkeys(driver for driver in (*disks, *networks) if driver))
 
 
 def _has_more(domain: DomainPlan) -> bool:
-    vm = domain.vm
-    return bool(vm.channels or vm.memballoon) or any(device.bus == "virtio" for device in vm.inputs)
+    virtio_inputs = any(device.bus == "virtio" for device in domain.inputs)
+    return bool(domain.channels or domain.memballoon or virtio_inputs)
 
 
 def _setup(drivers: list[str], folder: str) -> str:

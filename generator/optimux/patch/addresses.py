@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from optimux.emit.domain_xml.address import pci_address
 from optimux.emit.domain_xml.controllers import root_port
-from optimux.emit.domain_xml.places import pci_address
 from optimux.patch.arguments import arguments
 from optimux.patch.draft import Draft, describe
 from optimux.patch.node import Node, new_node
@@ -95,7 +95,7 @@ class Bus:
         """The slots that the plan speaks of, present or not."""
         plan = self._draft.plan
         places = [device.guest for device in plan.host_devices]
-        further = (plan.video_address, plan.ivshmem, plan.vm.sound.address, *(item.address for item in plan.vm.inputs))
+        further = (plan.video_address, plan.ivshmem, plan.sound.address, *(item.address for item in plan.inputs))
         places += [place for place in further if place]
         return {(place.bus, place.slot) for place in places}
 

@@ -154,9 +154,9 @@ def place_video(draft: Draft) -> None:
     if node is None or wanted is None or (model is not None and model.get("type") == "none"):
         return
     present = address_of(node)
-    if present is not None and not (draft.plan.vm.video.address and present != wanted):
+    if present is not None and not (draft.plan.video.address and present != wanted):
         return
-    _place_single(draft, node, wanted, "the emulated display keeps clear of the GPU's bus", draft.plan.vm.video.address)
+    _place_single(draft, node, wanted, "the emulated display keeps clear of the GPU's bus", draft.plan.video.address)
 
 
 def place_shmem(draft: Draft, node: Node) -> None:

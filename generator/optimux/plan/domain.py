@@ -12,14 +12,17 @@ from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
 from optimux.options.vm import Vm
 from optimux.options.vm.compute import CpuTune, Topology
+from optimux.options.vm.devices import Serial
 from optimux.plan.checks import check_domain, check_together
 from optimux.plan.cpus import canonical_cpus
 from optimux.plan.disks import in_libvirts_order, resolve_disks
 from optimux.plan.hyperv import resolve_hyperv
 from optimux.plan.model import DomainPlan, SharedMemory
-from optimux.plan.places import place
+from optimux.plan.pci_topology import place
 from optimux.plan.platform import Platform
+from optimux.plan.requested import Requested
 from optimux.plan.table import resolve_battery
+from optimux.plan.uuids import uuid_of
 from optimux.plan.wanted import Wanted
 from optimux.rules import since
 from optimux.version import Version
@@ -31,6 +34,7 @@ def resolve_domains(
     facts: Facts,
     memories: tuple[SharedMemory, ...],
     looking_glass: Mapping[str, LookingGlass],
+    stated: Mapping[str, Requested],
     findings: Findings,
 ) -> tuple[DomainPlan, ...]:
     """Every VM of the options, in their order."""
@@ -39,7 +43,18 @@ def resolve_domains(
     for key, vm in options.vms.items():
         gpu = options.gpus.get(vm.gpu) if vm.gpu is not None else None
         memory = by_gpu.get(vm.gpu or "") if looking_glass[key].enable else None
-        wanted = Wanted(key, vm, gpu, memory, looking_glass[key], options, platform, facts, findings)
+        wanted = Wanted(
+            key=key,
+            vm=vm,
+            gpu=gpu,
+            shared_memory=memory,
+            looking_glass=looking_glass[key],
+            requested=stated.get(key, Requested()),
+            options=options,
+            platform=platform,
+            facts=facts,
+            findings=findings,
+        )
         if vm.gpu is not None and gpu is None:
             names = ", ".join(f'"{name}"' for name in options.gpus) or "none, as gpus is empty"
             wanted.error("gpu", f'"{vm.gpu}"', f"a name of gpus: {names}", "Declare the GPU, or correct it.")
@@ -57,37 +72,58 @@ def _resolve(wanted: Wanted) -> DomainPlan:
     return DomainPlan(
         key=wanted.key,
         name=name,
-        uuid=(vm.uuid or _uuid_of(name)).lower(),
-        machine=_machine(wanted),
+        uuid=(vm.uuid or uuid_of(name)).lower(),
+        os_id=vm.os_id,
+        ram=vm.memory,
+        memory_backing=vm.memory_backing,
         vcpus=wanted.vcpus,
+        cpu=vm.cpu.replace(cache=vm.cpu.cache or ("none" if vm.cpu.mode == "host-model" else "passthrough")),
         topology=vm.cpu.topology or Topology(cores=wanted.vcpus, threads=1),
-        vm=_settled(vm),
-        disks=in_libvirts_order(disks),
-        hyperv=resolve_hyperv(wanted),
         cpu_features=_cpu_features(wanted),
+        cpu_tune=_canonical_pins(vm.cpu_tune),
+        smbios=vm.smbios,
+        machine=_machine(wanted),
+        emulator=vm.emulator,
+        firmware=vm.firmware,
+        features=vm.features,
+        hyperv=resolve_hyperv(wanted),
+        clock=vm.clock,
+        lifecycle=vm.lifecycle,
+        power_management=vm.power_management,
+        hole64=vm.pci.hole64,
+        disks=in_libvirts_order(disks),
+        networks=tuple(network.replace(mac=network.mac and network.mac.lower()) for network in vm.networks),
+        usb=vm.usb,
+        inputs=vm.inputs,
+        evdev=vm.evdev,
+        spice=vm.spice,
+        channels=vm.channels,
+        virtio_serial_address=vm.virtio_serial_address,
+        sound=vm.sound,
+        video=vm.video,
+        video_address=places.video,
+        tpm=vm.tpm,
+        serials=_serials(vm),
+        watchdog=vm.watchdog,
+        memballoon=vm.memballoon,
+        extra_xml=vm.extra_xml,
         root_ports=places.root_ports,
         host_devices=places.host_devices,
-        video_address=places.video,
-        memory=wanted.memory,
-        ivshmem=vm.pci.ivshmem if wanted.memory else None,
+        shared_memory=wanted.shared_memory,
+        ivshmem=vm.pci.ivshmem if wanted.shared_memory else None,
         battery=resolve_battery(vm.battery) if vm.battery.enable else None,
         battery_path=vm.battery.path or f"/var/lib/libvirt/acpi/optimux-{wanted.key}.aml",
         battery_in_acpi=_in_acpi(wanted),
         subsystem=_subsystem(wanted.gpu),
         looking_glass=wanted.looking_glass,
+        requested=wanted.requested,
     )
 
 
-def _settled(vm: Vm) -> Vm:
-    """The options with the nulls resolved that no other field of the plan holds, and in libvirt's own spelling."""
-    cache = vm.cpu.cache or ("none" if vm.cpu.mode == "host-model" else "passthrough")
-    serials = tuple(
+def _serials(vm: Vm) -> tuple[Serial, ...]:
+    return tuple(
         serial.replace(console=index == 0 if serial.console is None else serial.console)
         for index, serial in enumerate(vm.serials)
-    )
-    networks = tuple(network.replace(mac=network.mac and network.mac.lower()) for network in vm.networks)
-    return vm.replace(
-        cpu=vm.cpu.replace(cache=cache), serials=serials, networks=networks, cpu_tune=_canonical_pins(vm.cpu_tune)
     )
 
 
@@ -139,14 +175,3 @@ def _cpu_features(wanted: Wanted) -> tuple[tuple[str, str], ...]:
     if vm.clock.timers.tsc_native:
         policies.setdefault("invtsc", "require")
     return tuple(policies.items())
-
-
-def _uuid_of(name: str) -> str:
-    """A version 5 UUID (RFC 9562 §5.5) of the name, so that the same input gives the same domain."""
-    import hashlib
-
-    digest = bytearray(hashlib.sha1(b"optimux domain " + name.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

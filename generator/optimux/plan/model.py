@@ -12,11 +12,25 @@ if TYPE_CHECKING:
     from optimux.options.gpus import Bind, Rom
     from optimux.options.host import BootLoader, Initramfs
     from optimux.options.looking_glass import LookingGlass, MemoryKind, Release
-    from optimux.options.vm import Vm
-    from optimux.options.vm.compute import Topology
-    from optimux.options.vm.devices import Disk
+    from optimux.options.vm.compute import Cpu, CpuTune, MemoryBacking, Smbios, Topology
+    from optimux.options.vm.devices import (
+        Channel,
+        Disk,
+        Evdev,
+        Input,
+        Network,
+        Serial,
+        Sound,
+        Spice,
+        Tpm,
+        Usb,
+        Video,
+        Watchdog,
+    )
+    from optimux.options.vm.platform import Clock, ExtraXml, Features, Firmware, Lifecycle, PowerManagement
     from optimux.pci import Address, Id
     from optimux.plan.battery import Battery
+    from optimux.plan.requested import Requested
     from optimux.sizes import Size
     from optimux.version import Version
 
@@ -111,28 +125,55 @@ class HostDevice(Record):
 
 
 class DomainPlan(Record):
-    """One VM. ``vm`` holds the user's options with every null that matters resolved."""
+    """One VM, with every null that matters resolved. ``requested`` is for ``patch``: emitters never ask it."""
 
     key: str
     name: str
     uuid: str
-    machine: str
+    os_id: str
+    ram: Size
+    memory_backing: MemoryBacking
     vcpus: int
+    cpu: Cpu
     topology: Topology  # the user's, or one socket with a core for each vCPU
-    vm: Vm
-    disks: tuple[Disk, ...]  # bus, format, discard, readonly and target filled in
-    hyperv: tuple[Enlightenment, ...]  # in libvirt's order
     cpu_features: tuple[tuple[str, str], ...]  # name, policy
+    cpu_tune: CpuTune
+    smbios: Smbios | None
+    machine: str
+    emulator: str | None
+    firmware: Firmware
+    features: Features
+    hyperv: tuple[Enlightenment, ...]  # in libvirt's order
+    clock: Clock
+    lifecycle: Lifecycle
+    power_management: PowerManagement
+    hole64: Size | None
+    disks: tuple[Disk, ...]  # bus, format, discard, readonly and target filled in
+    networks: tuple[Network, ...]
+    usb: Usb
+    inputs: tuple[Input, ...]
+    evdev: tuple[Evdev, ...]
+    spice: Spice
+    channels: tuple[Channel, ...]
+    virtio_serial_address: Address | None
+    sound: Sound
+    video: Video
+    video_address: Address | None
+    tpm: Tpm
+    serials: tuple[Serial, ...]
+    watchdog: Watchdog | None
+    memballoon: bool
+    extra_xml: ExtraXml
     root_ports: tuple[RootPort, ...]
     host_devices: tuple[HostDevice, ...]
-    video_address: Address | None
-    memory: SharedMemory | None
-    ivshmem: Address | None  # None: QEMU chooses
+    shared_memory: SharedMemory | None  # Looking Glass's
+    ivshmem: Address | None  # where the guest sees it; None: QEMU chooses
     battery: Battery | None
     battery_path: str
     battery_in_acpi: bool  # <acpi><table>, else a command line argument
     subsystem: tuple[tuple[str, int], ...]  # QEMU properties of the GPU's device, by qemu:override
     looking_glass: LookingGlass
+    requested: Requested
 
 
 class Plan(Record):
@@ -140,7 +181,7 @@ class Plan(Record):
 
     host: HostPlan
     gpus: tuple[GpuPlan, ...]
-    memories: tuple[SharedMemory, ...]  # kvmfr devices in the order of their numbers, then files
+    shared_memories: tuple[SharedMemory, ...]  # kvmfr devices in the order of their numbers, then files
     looking_glass: LookingGlass
     domains: tuple[DomainPlan, ...]
     warnings: tuple[Problem, ...]
@@ -148,9 +189,9 @@ class Plan(Record):
     @property
     def kvmfr(self) -> tuple[SharedMemory, ...]:
         """The kvmfr devices, by number."""
-        return tuple(memory for memory in self.memories if memory.kind == "kvmfr")
+        return tuple(memory for memory in self.shared_memories if memory.kind == "kvmfr")
 
     @property
     def shm(self) -> tuple[SharedMemory, ...]:
         """The files in /dev/shm."""
-        return tuple(memory for memory in self.memories if memory.kind == "shm")
+        return tuple(memory for memory in self.shared_memories if memory.kind == "shm")

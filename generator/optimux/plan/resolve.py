@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from optimux.declare import Table
 from optimux.errors import InvalidInput, Problem
 from optimux.facts import Facts
 from optimux.findings import Findings
@@ -14,15 +15,19 @@ from optimux.options.model import Options
 from optimux.plan.domain import resolve_domains
 from optimux.plan.gpus import resolve_gpus
 from optimux.plan.host import resolve_host
-from optimux.plan.memory import looking_glass_of, resolve_memories
+from optimux.plan.looking_glass import looking_glass_of, resolve_memories
 from optimux.plan.model import Plan
 from optimux.plan.platform import resolve_platform
+from optimux.plan.requested import Requested, requested
 
 
 def resolve(options: Options, facts: Facts | None = None) -> Plan:
-    """The plan for ``options`` on the host that ``facts`` describe. Raises ``InvalidInput`` with every problem."""
+    """The plan for ``options`` on the host that ``facts`` describe: what is no default counts as stated.
+
+    Raises ``InvalidInput`` with every problem.
+    """
     findings = Findings()
-    plan = _resolve(options, facts or Facts(), findings)
+    plan = _resolve(options, facts or Facts(), requested(Table(Options).written(options)), findings)
     _refuse([], findings.problems)
     return plan
 
@@ -32,7 +37,7 @@ def plan_from(data: Any, facts: Facts | None = None) -> Plan:
     shape: list[Problem] = []
     options = load_partial(data, shape)
     findings = Findings()
-    plan = _resolve(options, facts or Facts(), findings)
+    plan = _resolve(options, facts or Facts(), {} if shape else requested(data), findings)
     _refuse(shape, findings.problems)
     return plan
 
@@ -44,28 +49,28 @@ def _refuse(shape: list[Problem], meaning: list[Problem]) -> None:
         raise InvalidInput(without_follow_ups(shape, meaning))
 
 
-def _resolve(options: Options, facts: Facts, findings: Findings) -> Plan:
+def _resolve(options: Options, facts: Facts, stated: Mapping[str, Requested], findings: Findings) -> Plan:
     platform = resolve_platform(options.host, facts, findings)
-    wanted = {key: looking_glass_of(options, vm) for key, vm in options.vms.items()}
-    _check_clients(options, wanted, findings)
+    tables = {key: looking_glass_of(options, vm) for key, vm in options.vms.items()}
+    _check_clients(options, tables, findings)
     gpus = resolve_gpus(options.gpus, facts, findings)
-    memories = resolve_memories(options, wanted, findings)
-    domains = resolve_domains(options, platform, facts, memories, wanted, findings)
+    memories = resolve_memories(options, tables, findings)
+    domains = resolve_domains(options, platform, facts, memories, tables, stated, findings)
     return Plan(
         host=resolve_host(options, platform, facts, gpus, memories, domains, findings),
         gpus=gpus,
-        memories=memories,
+        shared_memories=memories,
         looking_glass=options.looking_glass,
         domains=domains,
         warnings=tuple(findings.warnings),
     )
 
 
-def _check_clients(options: Options, wanted: Mapping[str, LookingGlass], findings: Findings) -> None:
+def _check_clients(options: Options, tables: Mapping[str, LookingGlass], findings: Findings) -> None:
     """The client settings under each release that they are used with."""
     top = options.looking_glass
     seen = {("lookingGlass.client", top.release): top.client}
-    for key, table in wanted.items():
+    for key, table in tables.items():
         where = (
             f"vms.{key}.lookingGlass.client" if "client" in options.vms[key].looking_glass else "lookingGlass.client"
         )

@@ -10,6 +10,7 @@ from optimux.options.model import Options
 from optimux.options.vm import Vm
 from optimux.plan.model import SharedMemory
 from optimux.plan.platform import Platform
+from optimux.plan.requested import Requested
 from optimux.record import Record
 
 
@@ -19,8 +20,9 @@ class Wanted(Record):
     key: str
     vm: Vm
     gpu: Gpu | None
-    memory: SharedMemory | None
+    shared_memory: SharedMemory | None
     looking_glass: LookingGlass
+    requested: Requested
     options: Options
     platform: Platform
     facts: Facts

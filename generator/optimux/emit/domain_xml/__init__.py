@@ -22,7 +22,6 @@ QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 
 def domain_xml(domain: DomainPlan) -> str:
     """The domain as libvirt reads it, UTF-8 text ending in a line feed."""
-    vm = domain.vm
     arguments, properties = commandline(domain), overrides(domain)
     root = element(
         "domain",
@@ -32,26 +31,26 @@ def domain_xml(domain: DomainPlan) -> str:
             "metadata",
             element(
                 "libosinfo:libosinfo",
-                element("libosinfo:os", id=vm.os_id),
+                element("libosinfo:os", id=domain.os_id),
                 xmlns__libosinfo=LIBOSINFO,
             ),
         ),
-        *memory(vm.memory),
-        memory_backing(vm.memory_backing),
+        *memory(domain.ram),
+        memory_backing(domain.memory_backing),
         vcpu(domain.vcpus),
-        blockio(vm.cpu_tune),
-        cpu_tune(vm.cpu_tune),
-        sysinfo(vm.smbios),
+        blockio(domain.cpu_tune),
+        cpu_tune(domain.cpu_tune),
+        sysinfo(domain.smbios),
         os_element(domain),
         features(domain),
         cpu(domain),
-        clock(vm),
-        *lifecycle(vm.lifecycle),
-        power_management(vm.power_management),
+        clock(domain),
+        *lifecycle(domain.lifecycle),
+        power_management(domain.power_management),
         devices(domain),
         arguments,
         properties,
-        raw=vm.extra_xml.domain,
+        raw=domain.extra_xml.domain,
         type_="kvm",
         xmlns__qemu=QEMU if arguments or properties else None,
     )

@@ -9,15 +9,15 @@ from optimux.plan.model import DomainPlan, SharedMemory
 
 def commandline(domain: DomainPlan) -> Element | None:
     """The arguments, or nothing where there are none."""
-    arguments = [*kvmfr_arguments(domain), *battery_arguments(domain), *domain.vm.extra_xml.qemu_args]
+    arguments = [*kvmfr_arguments(domain), *battery_arguments(domain), *domain.extra_xml.qemu_args]
     return element("qemu:commandline", *(element("qemu:arg", value=a) for a in arguments)) if arguments else None
 
 
 def kvmfr_arguments(domain: DomainPlan) -> list[str]:
     """The shared memory of the kvmfr module, which libvirt has no element for."""
-    if domain.memory is None or domain.memory.kind != "kvmfr":
+    if domain.shared_memory is None or domain.shared_memory.kind != "kvmfr":
         return []
-    return ["-device", _ivshmem(domain.memory, domain.ivshmem), "-object", _backend(domain.memory)]
+    return ["-device", _ivshmem(domain.shared_memory, domain.ivshmem), "-object", _backend(domain.shared_memory)]
 
 
 def _ivshmem(memory: SharedMemory, address: Address | None) -> str:

@@ -48,14 +48,14 @@ def cpu_tune(tune: CpuTune) -> Element | None:
 
 def cpu(domain: DomainPlan) -> Element:
     """``<cpu>``."""
-    options = domain.vm.cpu
+    options = domain.cpu
     return element(
         "cpu",
         _topology(domain.topology),
         _cache(options.cache),
         _max_phys_addr(options.max_phys_addr),
         *(element("feature", policy=policy, name=name) for name, policy in domain.cpu_features),
-        raw=domain.vm.extra_xml.cpu,
+        raw=domain.extra_xml.cpu,
         mode=options.mode,
         check=options.check,
         migratable=on_off(options.migratable) if options.mode != "host-model" else None,

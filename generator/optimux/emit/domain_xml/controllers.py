@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from optimux.emit.domain_xml.places import pci_address, pci_address_of
+from optimux.emit.domain_xml.address import pci_address, pci_address_of
 from optimux.emit.xml import Element, element
 from optimux.options.vm.devices import Usb
 from optimux.pci import Address
@@ -16,16 +16,15 @@ SATA_ADDRESS = Address(0, 0, 0x1F, 2)  # where ICH9 has it, in every q35 machine
 
 def controllers(domain: DomainPlan) -> Iterator[Element]:
     """The controllers that the plan places; libvirt adds what else it needs."""
-    vm = domain.vm
-    yield _usb(vm.usb)
-    yield _pcie_root(vm.pci.hole64)
+    yield _usb(domain.usb)
+    yield _pcie_root(domain.hole64)
     yield from map(root_port, domain.root_ports)
     if any(disk.bus == "sata" for disk in domain.disks):
         yield element("controller", pci_address(SATA_ADDRESS), type_="sata", index="0")
     if any(disk.bus == "scsi" for disk in domain.disks):
         yield element("controller", type_="scsi", index="0", model="virtio-scsi")
-    if vm.channels:
-        yield element("controller", pci_address_of(vm.virtio_serial_address), type_="virtio-serial", index="0")
+    if domain.channels:
+        yield element("controller", pci_address_of(domain.virtio_serial_address), type_="virtio-serial", index="0")
 
 
 def _usb(usb: Usb) -> Element:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from optimux.emit.domain_xml.address import drive_address, pci_address, pci_address_of
 from optimux.emit.domain_xml.controllers import controllers
-from optimux.emit.domain_xml.places import drive_address, pci_address, pci_address_of
 from optimux.emit.xml import Element, element, on_off, yes_no
-from optimux.options.vm import Vm
 from optimux.options.vm.devices import (
     Channel,
     Disk,
@@ -19,6 +18,7 @@ from optimux.options.vm.devices import (
     Sound,
     Spice,
     Tpm,
+    Usb,
     Watchdog,
 )
 from optimux.plan.model import DomainPlan, HostDevice, SharedMemory
@@ -29,32 +29,31 @@ NETWORK_SOURCES = {"network": "network", "bridge": "bridge", "direct": "dev"}
 
 def devices(domain: DomainPlan) -> Element:
     """Every device of the domain."""
-    return element("devices", *_devices(domain), raw=domain.vm.extra_xml.devices)
+    return element("devices", *_devices(domain), raw=domain.extra_xml.devices)
 
 
 def _devices(domain: DomainPlan) -> Iterator[Element]:
-    vm = domain.vm
-    if vm.emulator:
-        yield element("emulator", text=vm.emulator)
+    if domain.emulator:
+        yield element("emulator", text=domain.emulator)
     yield from map(_disk, domain.disks)
     yield from controllers(domain)
-    yield from map(_network, vm.networks)
-    yield from map(_serial, vm.serials)
-    yield from (_console(serial) for serial in vm.serials if serial.console)
-    yield from map(channel, vm.channels)
-    yield from map(input_, vm.inputs)
-    yield from map(evdev, vm.evdev)
-    yield from tpm(vm.tpm)
-    yield from graphics(vm.spice)
-    yield from sound(vm.sound)
+    yield from map(_network, domain.networks)
+    yield from map(_serial, domain.serials)
+    yield from (_console(serial) for serial in domain.serials if serial.console)
+    yield from map(channel, domain.channels)
+    yield from map(input_, domain.inputs)
+    yield from map(evdev, domain.evdev)
+    yield from tpm(domain.tpm)
+    yield from graphics(domain.spice)
+    yield from sound(domain.sound)
     yield video(domain)
     yield from map(hostdev, domain.host_devices)
-    yield from map(_usb_hostdev, vm.usb.host_devices)
-    yield from _redirections(vm)
-    yield from _watchdog(vm.watchdog)
-    yield element("memballoon", model="virtio" if vm.memballoon else "none")
-    if domain.memory and domain.memory.kind == "shm":
-        yield shmem(domain, domain.memory)
+    yield from map(_usb_hostdev, domain.usb.host_devices)
+    yield from _redirections(domain.usb)
+    yield from _watchdog(domain.watchdog)
+    yield element("memballoon", model="virtio" if domain.memballoon else "none")
+    if domain.shared_memory and domain.shared_memory.kind == "shm":
+        yield shmem(domain, domain.shared_memory)
 
 
 def _disk(disk: Disk) -> Element:
@@ -176,7 +175,7 @@ def sound(options: Sound) -> Iterator[Element]:
 
 def video(domain: DomainPlan) -> Element:
     """``<video>``."""
-    options = domain.vm.video
+    options = domain.video
     if options.model == "none":
         return element("video", element("model", type_="none"))
     model = element(
@@ -217,8 +216,8 @@ def _usb_hostdev(device: HostUsbDevice) -> Element:
     return element("hostdev", source, address, mode="subsystem", type_="usb", managed="yes")
 
 
-def _redirections(vm: Vm) -> Iterator[Element]:
-    for port in vm.usb.redirection_ports:
+def _redirections(usb: Usb) -> Iterator[Element]:
+    for port in usb.redirection_ports:
         address = element("address", type_="usb", bus="0", port=port) if port else None
         yield element("redirdev", address, bus="usb", type_="spicevmc")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from optimux.emit.xml import Element, element, on_off, yes_no
-from optimux.options.vm import Vm
 from optimux.options.vm.compute import Smbios
 from optimux.options.vm.platform import Firmware, Lifecycle, PowerManagement
 from optimux.plan.model import DomainPlan, Enlightenment
@@ -24,7 +23,7 @@ def sysinfo(smbios: Smbios | None) -> Element | None:
 
 def os_element(domain: DomainPlan) -> Element:
     """``<os>``: machine, firmware, battery table."""
-    vm, firmware = domain.vm, domain.vm.firmware
+    firmware = domain.firmware
     automatic = firmware.type == "efi" and firmware.loader is None
     table = element("table", text=domain.battery_path, type_="raw")
     return element(
@@ -34,8 +33,8 @@ def os_element(domain: DomainPlan) -> Element:
         _loader(firmware),
         _nvram(firmware),
         element("acpi", table) if domain.battery and domain.battery_in_acpi else None,
-        element("smbios", mode=vm.smbios.mode) if vm.smbios else None,
-        raw=vm.extra_xml.os,
+        element("smbios", mode=domain.smbios.mode) if domain.smbios else None,
+        raw=domain.extra_xml.os,
         firmware="efi" if automatic else None,
     )
 
@@ -61,8 +60,7 @@ def _nvram(firmware: Firmware) -> Element | None:
 
 def features(domain: DomainPlan) -> Element:
     """``<features>``."""
-    vm = domain.vm
-    options = vm.features
+    options = domain.features
     return element(
         "features",
         element("acpi"),
@@ -72,9 +70,9 @@ def features(domain: DomainPlan) -> Element:
         element("pmu", state=on_off(options.pmu)) if options.pmu is not None else None,
         element("vmport", state=on_off(options.vmport)),
         # Secure boot needs SMM; libvirt would add it for an image of its own choice only.
-        element("smm", state="on") if vm.firmware.secure_boot else None,
+        element("smm", state="on") if domain.firmware.secure_boot else None,
         element("ioapic", driver=options.ioapic) if options.ioapic != "default" else None,
-        raw=vm.extra_xml.features,
+        raw=domain.extra_xml.features,
     )
 
 
@@ -84,9 +82,9 @@ def enlightenment(item: Enlightenment) -> Element:
     return element(item.name, *children, state="on", **dict(item.attributes))
 
 
-def clock(vm: Vm) -> Element:
+def clock(domain: DomainPlan) -> Element:
     """``<clock>``."""
-    timers = vm.clock.timers
+    timers = domain.clock.timers
     ticks = (("rtc", timers.rtc_tickpolicy), ("pit", timers.pit_tickpolicy))
     present = (
         ("hpet", timers.hpet),
@@ -98,8 +96,8 @@ def clock(vm: Vm) -> Element:
         *(element("timer", name=name, tickpolicy=policy) for name, policy in ticks if policy != "none"),
         *(element("timer", name=name, present=yes_no(on)) for name, on in present if on is not None),
         element("timer", name="tsc", present="yes", mode="native") if timers.tsc_native else None,
-        raw=vm.extra_xml.clock,
-        offset=vm.clock.offset,
+        raw=domain.extra_xml.clock,
+        offset=domain.clock.offset,
     )
 
 

@@ -14,7 +14,7 @@ _WHY = "Looking Glass plays the guest's sound from there"
 
 def audio(draft: Draft) -> None:
     """A sound card is there and plays to the planned backend; a card that is there stays."""
-    options = draft.plan.vm.sound
+    options = draft.plan.sound
     *card, backend = sound(options)
     backend_node = _backend(draft)
     if backend_node is None:

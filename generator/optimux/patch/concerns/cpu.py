@@ -14,7 +14,7 @@ _KVM_MODES = ("host-passthrough", "host-model")
 
 def cpu(draft: Draft) -> None:
     """Mode, topology, address width and features of the plan."""
-    options = draft.plan.vm.cpu
+    options = draft.plan.cpu
     if options.mode in _KVM_MODES and draft.root.get("type") == "qemu":
         draft.set(draft.root, "type", "kvm", f"{options.mode} needs KVM")
     wanted = new_node(built(draft.plan))

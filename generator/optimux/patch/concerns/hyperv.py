@@ -16,12 +16,12 @@ def hyperv(draft: Draft) -> None:
     """``<hyperv>``, ``<kvm><hidden>``, ``<vmport>`` and the timer that the synthetic timers need."""
     if draft.plan.hyperv:
         _enlightenments(draft)
-    options = draft.plan.vm.features
+    options = draft.plan.features
     if options.kvm_hidden:
         _state(draft, draft.ensure(draft.ensure(draft.root, "features"), "kvm"), "hidden", "on", _HIDDEN)
     if not options.vmport:
         _state(draft, draft.ensure(draft.root, "features"), "vmport", "off", _HIDDEN)
-    if draft.plan.hyperv and draft.plan.vm.clock.timers.hypervclock:
+    if draft.plan.hyperv and draft.plan.clock.timers.hypervclock:
         _timer(draft)
 
 

@@ -10,13 +10,12 @@ from optimux.patch.placing import place_new
 
 def input_devices(draft: Draft) -> None:
     """The planned devices once each; no tablet beside Looking Glass."""
-    vm = draft.plan.vm
-    for wanted in vm.inputs:
+    for wanted in draft.plan.inputs:
         if draft.devices.child("input", type_=wanted.type, bus=wanted.bus) is None:
             node = draft.insert(draft.devices, input_(wanted), "Looking Glass and the guest's virtio driver use it")
             place_new(draft, node, wanted.address)
     _evdev(draft)
-    if draft.plan.memory is not None:
+    if draft.plan.shared_memory is not None:
         _tablets(draft)
         ensure_spice(draft)
         _channels(draft)
@@ -24,17 +23,17 @@ def input_devices(draft: Draft) -> None:
 
 def ensure_spice(draft: Draft) -> None:
     """A SPICE server where the plan has one; the one that is there stays as it is."""
-    if not draft.plan.vm.spice.enable:
+    if not draft.plan.spice.enable:
         return
     present = draft.devices.child("graphics", type_="spice")
     if present is not None:
         return
-    for element in graphics(draft.plan.vm.spice):
+    for element in graphics(draft.plan.spice):
         draft.insert(draft.devices, element, "Looking Glass's input, clipboard and sound go over SPICE")
 
 
 def _channels(draft: Draft) -> None:
-    for wanted in draft.plan.vm.channels:
+    for wanted in draft.plan.channels:
         if not any(target.get("name") == wanted.name for target in _targets(draft)):
             draft.insert(draft.devices, channel(wanted), "the clipboard's agent in the guest uses it")
 
@@ -44,7 +43,7 @@ def _targets(draft: Draft) -> list[Node]:
 
 
 def _tablets(draft: Draft) -> None:
-    if any(item.type == "tablet" for item in draft.plan.vm.inputs):
+    if any(item.type == "tablet" for item in draft.plan.inputs):
         return
     for node in list(draft.devices.all("input", type_="tablet")):
         draft.remove(node, "with a tablet the pointer of Looking Glass jumps")
@@ -53,7 +52,7 @@ def _tablets(draft: Draft) -> None:
 def _evdev(draft: Draft) -> None:
     shared = draft.devices.all("input", type_="evdev")
     present = {source.get("dev"): source for node in shared for source in node.all("source")}
-    for wanted in draft.plan.vm.evdev:
+    for wanted in draft.plan.evdev:
         built = evdev(wanted)
         source = present.get(wanted.dev)
         if source is None:
@@ -61,7 +60,7 @@ def _evdev(draft: Draft) -> None:
             continue
         for name, value in built.children[0].attributes.items():
             draft.set(source, name, value, f"as the configuration shares {wanted.dev}")
-    planned = {item.dev for item in draft.plan.vm.evdev}
+    planned = {item.dev for item in draft.plan.evdev}
     for dev, source in present.items():
         if dev not in planned and source.parent is not None:
             draft.leave(f"{describe(source.parent)} of {dev}", "the configuration does not speak of it")

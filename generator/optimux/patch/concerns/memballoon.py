@@ -8,7 +8,7 @@ from optimux.patch.draft import Draft
 
 def memballoon(draft: Draft) -> None:
     """``<memballoon model='none'/>``, unless the configuration asks for one."""
-    wanted = "virtio" if draft.plan.vm.memballoon else "none"
+    wanted = "virtio" if draft.plan.memballoon else "none"
     node = draft.devices.child("memballoon")
     why = "VFIO pins all memory" if wanted == "none" else "the configuration asks for a balloon"
     if node is None:

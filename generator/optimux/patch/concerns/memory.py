@@ -21,7 +21,7 @@ _OTHER = "the memory is {} now; both together confuse the guest"
 
 def memory(draft: Draft) -> None:
     """One device of the planned kind and size; what the other kind left goes."""
-    planned = draft.plan.memory
+    planned = draft.plan.shared_memory
     if planned is None:
         return
     if planned.kind == "shm":
@@ -35,7 +35,7 @@ def memory(draft: Draft) -> None:
 
 def place_memory(draft: Draft) -> None:
     """Give the device that is there an address, where it has none."""
-    planned = draft.plan.memory
+    planned = draft.plan.shared_memory
     if planned is None or draft.plan.ivshmem is None:
         return
     for node in _shmems(draft, planned):

@@ -9,7 +9,7 @@ from optimux.patch.draft import Draft, describe
 def tpm(draft: Draft) -> None:
     """One is added where none is; one that is there stays, for it may hold the keys of the guest's disks."""
     present = draft.devices.child("tpm")
-    for element in elements(draft.plan.vm.tpm):
+    for element in elements(draft.plan.tpm):
         if present is None:
             draft.insert(draft.devices, element, "Windows 11 asks for a TPM")
         else:

@@ -20,7 +20,7 @@ def check_domain(wanted: Wanted, disks: tuple[Disk, ...]) -> None:
     check_devices(wanted)
     check_driver(wanted, disks)
     check_extra_xml(wanted)
-    if wanted.memory:
+    if wanted.shared_memory:
         advise_looking_glass(wanted)
     if wanted.gpu:
         advise_passthrough(wanted)

@@ -58,7 +58,7 @@ def _check_iommufd(wanted: Wanted) -> None:
     if wanted.platform.libvirt < since("iommufd"):
         found = f"true, with libvirt {wanted.platform.libvirt}"
         wanted.error("iommufd", found, f"libvirt {since('iommufd')} or newer", "Leave it out.")
-    if wanted.memory and wanted.memory.kind == "kvmfr":
+    if wanted.shared_memory and wanted.shared_memory.kind == "kvmfr":
         remedy = 'Set lookingGlass.memory = "shm": iommufd cannot map a character device.'
         wanted.error("iommufd", "true, with kvmfr memory", "not both", remedy)
 

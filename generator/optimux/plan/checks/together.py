@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from optimux.findings import Findings, doubled
 from optimux.plan.model import DomainPlan
+from optimux.plan.uuids import uuid_of
 
 
 def check_together(domains: list[DomainPlan], findings: Findings) -> None:
     """Names, UUIDs, MAC addresses and table files that two VMs share."""
     _check_once([(f"vms.{domain.key}.name", domain.name) for domain in domains], "each name once", findings)
     # Those that nobody stated follow from the names.
-    stated = [(f"vms.{domain.key}.uuid", domain.uuid) for domain in domains if domain.vm.uuid]
+    stated = [(f"vms.{domain.key}.uuid", domain.uuid) for domain in domains if domain.uuid != uuid_of(domain.name)]
     _check_once(stated, "each uuid once", findings)
     macs = [
-        (f"vms.{domain.key}.networks[{index}].mac", network.mac.lower())
+        (f"vms.{domain.key}.networks[{index}].mac", network.mac)
         for domain in domains
-        for index, network in enumerate(domain.vm.networks)
+        for index, network in enumerate(domain.networks)
         if network.mac
     ]
     _check_once(macs, "each MAC address once", findings)

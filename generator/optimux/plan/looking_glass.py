@@ -20,20 +20,20 @@ def looking_glass_of(options: Options, vm: Vm) -> LookingGlass:
 
 
 def resolve_memories(
-    options: Options, wanted: Mapping[str, LookingGlass], findings: Findings
+    options: Options, tables: Mapping[str, LookingGlass], findings: Findings
 ) -> tuple[SharedMemory, ...]:
     """The devices of all GPUs that some VM shows through Looking Glass: kvmfr first, in the order of their numbers."""
     users: dict[str, list[str]] = {}
     for key, vm in options.vms.items():
-        if vm.gpu is not None and vm.gpu in options.gpus and wanted[key].enable:
+        if vm.gpu is not None and vm.gpu in options.gpus and tables[key].enable:
             users.setdefault(vm.gpu, []).append(key)
     counts = {"kvmfr": 0, "shm": 0}
     memories: list[SharedMemory] = []
     for gpu in (name for name in options.gpus if name in users):
         keys = users[gpu]
-        first = wanted[keys[0]]
-        _check_agreement(keys, wanted, findings)
-        size = max((_size(key, options.vms[key], wanted[key], findings) for key in keys), key=lambda s: s.bytes)
+        first = tables[keys[0]]
+        _check_agreement(keys, tables, findings)
+        size = max((_size(key, options.vms[key], tables[key], findings) for key in keys), key=lambda s: s.bytes)
         memories.append(_memory(gpu, first, size, counts[first.memory], len(memories)))
         counts[first.memory] += 1
     if counts["kvmfr"] > (most := rules()["lookingGlass"]["kvmfrDevices"]):
@@ -49,12 +49,12 @@ def _memory(gpu: str, table: LookingGlass, size: Size, number: int, index: int) 
     return SharedMemory(gpu, table.memory, table.release, name, path, size, table.user, table.group)
 
 
-def _check_agreement(keys: list[str], wanted: Mapping[str, LookingGlass], findings: Findings) -> None:
+def _check_agreement(keys: list[str], tables: Mapping[str, LookingGlass], findings: Findings) -> None:
     """One device has one kind, one owner and one protocol, whichever VM uses it."""
-    first = wanted[keys[0]]
+    first = tables[keys[0]]
     for key in keys[1:]:
         for attribute in ("memory", "user", "group", "release"):
-            mine, theirs = getattr(wanted[key], attribute), getattr(first, attribute)
+            mine, theirs = getattr(tables[key], attribute), getattr(first, attribute)
             if mine != theirs:
                 remedy = f"VMs that take turns with one GPU share its memory; agree with vms.{keys[0]}."
                 findings.error(f"vms.{key}.lookingGlass.{attribute}", mine, str(theirs), remedy)

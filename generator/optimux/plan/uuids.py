@@ -1,0 +1,14 @@
+"""UUIDs of domains that state none."""
+
+from __future__ import annotations
+
+
+def uuid_of(name: str) -> str:
+    """A version 5 UUID (RFC 9562 §5.5) of the name, so that the same input gives the same domain."""
+    import hashlib
+
+    digest = bytearray(hashlib.sha1(b"optimux domain " + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
