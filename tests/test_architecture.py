@@ -26,6 +26,7 @@ LAYERS = (
         "declare",
         "client_settings",
         "nix_text",
+        "notation",
     ),
     ("options", "facts"),
     ("plan",),

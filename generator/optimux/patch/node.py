@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from optimux.emit.xml import Element
-
-QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
+from optimux.notation.libvirt import QEMU
 
 
 class Span(NamedTuple):

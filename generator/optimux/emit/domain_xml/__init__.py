@@ -14,10 +14,8 @@ from optimux.emit.domain_xml.compute import (
 from optimux.emit.domain_xml.devices import devices
 from optimux.emit.domain_xml.platform import clock, features, lifecycle, os_element, power_management, sysinfo
 from optimux.emit.xml import element, render
+from optimux.notation.libvirt import LIBOSINFO, QEMU
 from optimux.plan.model import DomainPlan
-
-LIBOSINFO = "http://libosinfo.org/xmlns/libvirt/domain/1.0"
-QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 
 
 def domain_xml(domain: DomainPlan) -> str:

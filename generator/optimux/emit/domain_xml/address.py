@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optimux.emit.xml import Element, element, on_off
+from optimux.notation.libvirt import pci_attributes
 from optimux.pci import Address
 
 
@@ -11,10 +12,7 @@ def pci_address(address: Address, *, multifunction: bool = False, type_: str | N
     return element(
         "address",
         type_=type_,
-        domain=f"0x{address.domain:04x}",
-        bus=f"0x{address.bus:02x}",
-        slot=f"0x{address.slot:02x}",
-        function=f"0x{address.function:x}",
+        **pci_attributes(address),
         multifunction=on_off(True) if multifunction else None,
     )
 

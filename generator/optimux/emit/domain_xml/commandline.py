@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from optimux.emit.xml import Element, element
+from optimux.notation.libvirt import bus_id
+from optimux.notation.qemu.json_text import write_json
+from optimux.notation.qemu.numbers import write_place
 from optimux.pci import Address
 from optimux.plan.model import DomainPlan, SharedMemory
 
@@ -23,13 +26,12 @@ def kvmfr_arguments(domain: DomainPlan) -> list[str]:
 def _ivshmem(memory: SharedMemory, address: Address | None) -> str:
     values: dict[str, object] = {"driver": "ivshmem-plain", "id": "shmem0", "memdev": memory.name}
     if address:
-        slot = f"0x{address.slot:x}" + (f".0x{address.function:x}" if address.function else "")
-        values |= {"bus": f"pci.{address.bus}" if address.bus else "pcie.0", "addr": slot}
-    return _json(values)
+        values |= {"bus": bus_id(address.bus), "addr": write_place(address)}
+    return write_json(values)
 
 
 def _backend(memory: SharedMemory) -> str:
-    return _json(
+    return write_json(
         {
             "qom-type": "memory-backend-file",
             "id": memory.name,
@@ -38,13 +40,6 @@ def _backend(memory: SharedMemory) -> str:
             "share": True,
         }
     )
-
-
-def _json(values: dict[str, object]) -> str:
-    """Compact JSON, as QEMU's documentation and libvirt's own log write it."""
-    import json
-
-    return json.dumps(values, separators=(",", ":"))
 
 
 def battery_arguments(domain: DomainPlan) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from optimux.notation.libvirt import QEMU
 from optimux.options.vm.platform import ExtraXml
 from optimux.plan.wanted import Wanted
 
@@ -41,7 +42,7 @@ def malformed(fragment: str) -> str | None:
             loose.append(parser.CurrentLineNumber - 1)
 
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = started, ended, text
-    head = "<x xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>\n"
+    head = f"<x xmlns:qemu='{QEMU}'>\n"
     try:
         parser.Parse(f"{head}{fragment}\n</x>".encode(), True)
     except expat.ExpatError as error:

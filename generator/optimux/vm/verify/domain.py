@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from itertools import pairwise
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from optimux.notation.libvirt import QEMU, bus_id, guest_address, size
+from optimux.notation.qemu.command_line import options
+from optimux.notation.qemu.errors import Unreadable
+from optimux.notation.qemu.numbers import write_place
+from optimux.notation.qemu.properties import Properties
 from optimux.record import Record
 from optimux.vm.qemu.machine import Ivshmem, Port
 
@@ -15,13 +19,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _DEFAULT_SIZE = 4 << 20  # libvirt's, for a <shmem> without one
-# https://libvirt.org/formatdomain.html#memory-allocation
-_SCALE = {"b": 1, "B": 1, "bytes": 1} | {
-    f"{letter}{ending}": base**power
-    for power, letter in enumerate("KMGT", start=1)
-    for ending, base in (("", 1024), ("iB", 1024), ("B", 1000))
-}
-_QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
+_QEMU = f"{{{QEMU}}}"
 
 
 class WantedTable(Record):
@@ -45,23 +43,30 @@ def read_domain(xml: str) -> Domain:
     from lxml import etree
 
     root = etree.fromstring(xml.encode())
-    arguments = [node.get("value", "") for node in root.iterfind(f"{_QEMU}commandline/{_QEMU}arg")]
-    pairs = list(pairwise(arguments))
+    given = list(_options([node.get("value", "") for node in root.iterfind(f"{_QEMU}commandline/{_QEMU}arg")]))
     # slic replaces the table's own signature.
     tables = [
         WantedTable((node.text or "").strip(), ("sig=SLIC",) if node.get("type") == "slic" else ())
         for node in root.findall("os/acpi/table")
     ]
-    tables += [_acpitable(value) for word, value in pairs if word == "-acpitable"]
-    shared = (*_shmem_elements(root), *_shmem_arguments(pairs))
+    tables += [_acpitable(values) for values in given if values.option == "acpitable"]
+    shared = (*_shmem_elements(root), *_shmem_arguments(given))
     machine = next((node.get("machine", "") for node in root.iterfind("os/type")), "")
     return Domain(machine, tuple(tables), tuple(_ports(root)), shared)
 
 
-def _acpitable(value: str) -> WantedTable:
-    parts = value.split(",")
-    paths = [part.removeprefix("file=") for part in parts if part.startswith("file=")]
-    return WantedTable(paths[0] if paths else value, tuple(part for part in parts if not part.startswith("file=")))
+def _options(words: list[str]) -> Iterator[Properties]:
+    """The options that a throwaway machine takes over; what QEMU cannot read is not one."""
+    for option in options(words):
+        if option.name in ("acpitable", "device", "object") and option.value is not None:
+            with suppress(Unreadable):
+                yield Properties(option.name, option.value)
+
+
+def _acpitable(values: Properties) -> WantedTable:
+    """QEMU takes a word without a key for ``data=``, a table without a header: it is to judge that."""
+    path = values.get("file") or values.get("data")
+    return WantedTable(path, tuple(f"{key}={values.get(key)}" for key in values.values if key not in ("file", "data")))
 
 
 def _ports(root: _Element) -> list[Port]:
@@ -69,61 +74,50 @@ def _ports(root: _Element) -> list[Port]:
     ports = []
     for node in root.findall("devices/controller[@model='pcie-root-port']"):
         address = node.find("address")
-        if address is not None and not _number(address, "bus"):
+        place = guest_address(_attributes(address))
+        if address is not None and place is not None and not place.bus:
             multifunction = address.get("multifunction") == "on"
-            ports.append(Port(int(node.get("index", "0")), _place(address), multifunction))
+            ports.append(Port(int(node.get("index", "0")), write_place(place), multifunction))
     return ports
 
 
 def _shmem_elements(root: _Element) -> list[Ivshmem]:
     found = []
     for node in root.findall("devices/shmem"):
-        model, size, address = node.find("model"), node.find("size"), node.find("address")
-        count = _bytes(size) if size is not None else _DEFAULT_SIZE
+        model, stated, address = node.find("model"), node.find("size"), node.find("address")
+        count = _bytes(stated) if stated is not None else _DEFAULT_SIZE
         if count is None or model is None or model.get("type") != "ivshmem-plain":
             continue
-        name, bus = node.get("name", ""), "pcie.0"
-        if address is not None and (number := _number(address, "bus")):
-            bus = f"pci.{number}"
-        place = None if address is None else _place(address)
-        found.append(Ivshmem.plain(name, f"/dev/shm/{name}", count, bus, place))
+        name, place = node.get("name", ""), guest_address(_attributes(address))
+        bus = bus_id(place.bus if place else 0)
+        found.append(Ivshmem.plain(name, f"/dev/shm/{name}", count, bus, write_place(place) if place else None))
     return found
 
 
-def _bytes(size: _Element) -> int | None:
+def _bytes(node: _Element) -> int | None:
     """A size with libvirt's units; none for what is no size."""
-    scale = _SCALE.get(size.get("unit", "bytes"))
-    text = (size.text or "").strip()
-    return int(text) * scale if scale and text.isdecimal() else None
+    return size((node.text or "").strip(), node.get("unit", ""))
 
 
-def _shmem_arguments(pairs: list[tuple[str, str]]) -> list[Ivshmem]:
+def _attributes(node: _Element | None) -> dict[str, str]:
+    return {} if node is None else {str(key): str(value) for key, value in node.attrib.items()}
+
+
+def _shmem_arguments(given: list[Properties]) -> list[Ivshmem]:
     """As they stand, whatever their properties: QEMU is to judge those."""
-    backends = {value["id"]: value for value in _objects(pairs, "-object") if _is_backend(value)}
-    devices = [value for value in _objects(pairs, "-device") if value.get("driver") == "ivshmem-plain"]
-    return [Ivshmem(backends[key], device) for device in devices if (key := device.get("memdev")) in backends]
+    backends = {values.get("id"): _typed(values) for values in given if _is_backend(values)}
+    devices = [v for v in given if v.option == "device" and v.get("driver") == "ivshmem-plain"]
+    return [Ivshmem(backends[v.get("memdev")], _typed(v)) for v in devices if v.get("memdev") in backends]
 
 
-def _is_backend(value: dict[str, Any]) -> bool:
-    return isinstance(value.get("id"), str) and "mem-path" in value and isinstance(value.get("size"), int)
+def _is_backend(values: Properties) -> bool:
+    return values.option == "object" and bool(values.get("id") and values.get("mem-path")) and bool(values.size("size"))
 
 
-def _objects(pairs: list[tuple[str, str]], word: str) -> Iterator[dict[str, Any]]:
-    """The JSON arguments of one kind; the user's own may be in QEMU's other form, or in none."""
-    for given, value in pairs:
-        if given == word and value.startswith("{"):
-            try:
-                found = json.loads(value)
-            except ValueError:
-                continue
-            if isinstance(found, dict):
-                yield found
-
-
-def _number(address: _Element, name: str) -> int:
-    return int(address.get(name, "0"), 0)
-
-
-def _place(address: _Element) -> str:
-    slot, function = (_number(address, name) for name in ("slot", "function"))
-    return f"0x{slot:x}" + (f".0x{function:x}" if function else "")
+def _typed(values: Properties) -> dict[str, Any]:
+    """The keys as QEMU's JSON has them."""
+    found = dict(values.values)
+    if not values.is_json:
+        found |= {key: values.says(key, True) for key in ("share", "multifunction") if key in found}
+        found |= {"size": values.size("size")} if "size" in found else {}
+    return found

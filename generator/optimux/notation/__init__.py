@@ -1,0 +1,1 @@
+"""How libvirt and QEMU spell things, read and written: the one home of each notation."""

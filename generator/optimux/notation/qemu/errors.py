@@ -1,0 +1,7 @@
+"""What QEMU would not read."""
+
+from __future__ import annotations
+
+
+class Unreadable(ValueError):
+    """An option's value that QEMU refuses, or that this reader does not understand; the text is the reason."""
