@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from optimux.notation.libvirt import QEMU
 from optimux.patch.draft import Draft
-from optimux.patch.node import QEMU, Node
+from optimux.patch.node import Node
 
 # The options whose values are looked at, with the key that their first word may leave out.
 _IMPLIED = {"device": "driver", "object": "qom-type", "acpitable": ""}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from optimux.emit.xml import Element
-from optimux.patch.node import QEMU, Node, new_node
+from optimux.notation.libvirt import QEMU
+from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
 from optimux.plan.model import DomainPlan
 from optimux.record import Record

@@ -8,14 +8,13 @@ from optimux.notation.qemu.properties import IMPLIED
 from optimux.record import Record
 
 # Options of QEMU 7.2 to 11.1 for x86 that take no value.
-_BARE = frozenset(
-    """
+_WORDS = """
     S async-teardown daemonize enable-fips enable-kvm enable-sync-profile full-screen h help win2k-hack mem-prealloc
     no-acpi no-fd-bootchk no-hpet no-kvm no-reboot no-shutdown no-user-config nodefaults nographic nohpet nouserconfig
     only-migratable old-param portrait preconfig semihosting singlestep snapshot usb version xen-attach
     xen-domid-restrict audio-help
-    """.split()
-)
+"""
+_BARE = frozenset(_WORDS.split())
 
 # Those whose value may begin with a dash and is a value all the same.
 _VALUED = frozenset(("cpu", "set", "global", *IMPLIED))

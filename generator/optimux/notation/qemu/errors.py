@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """An option's value that QEMU refuses, or that this reader does not understand; the text is the reason."""

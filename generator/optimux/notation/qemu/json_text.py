@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from optimux.notation.qemu.errors import Unreadable
+from optimux.notation.qemu.errors import UnreadableError
 
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", re.DOTALL)
 _SINGLE = re.compile(r"\\.|\"", re.DOTALL)
@@ -13,19 +13,19 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json(text: str) -> dict[str, Any]:
-    """An object. Raises ``Unreadable`` with the reason, also for a key that is there twice."""
+    """An object. Raises ``UnreadableError`` with the reason, also for a key that is there twice."""
     import json
 
     try:
         value = json.loads(_standard(text), object_pairs_hook=_object, parse_constant=_constant)
-    except Unreadable:
+    except UnreadableError:
         raise
     except RecursionError:
-        raise Unreadable("JSON that is nested too deep") from None
+        raise UnreadableError("JSON that is nested too deep") from None
     except ValueError as error:
-        raise Unreadable(f"JSON that does not parse: {error}") from None
+        raise UnreadableError(f"JSON that does not parse: {error}") from None
     if not isinstance(value, dict):
-        raise Unreadable("JSON, but no object")
+        raise UnreadableError("JSON, but no object")
     return value
 
 
@@ -76,11 +76,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         doubled = next(name for name in found if names.count(name) > 1)
-        raise Unreadable(f'JSON with the key "{doubled}" twice')
+        raise UnreadableError(f'JSON with the key "{doubled}" twice')
     if any(_LONE_SURROGATE.search(part) for pair in pairs for part in pair if isinstance(part, str)):
-        raise Unreadable("JSON with half a character")
+        raise UnreadableError("JSON with half a character")
     return found
 
 
 def _constant(word: str) -> Any:
-    raise Unreadable(f"JSON with {word}")
+    raise UnreadableError(f"JSON with {word}")

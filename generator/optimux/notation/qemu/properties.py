@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from optimux.notation.qemu.errors import Unreadable
+from optimux.notation.qemu.errors import UnreadableError
 from optimux.notation.qemu.json_text import is_single_quoted, read_json, write_json
 from optimux.notation.qemu.numbers import read_size
 
@@ -50,7 +50,7 @@ class Properties:
     """Keys and values, in the order and the form in which they stand. Values are text, in JSON of any type."""
 
     def __init__(self, option: str, text: str) -> None:
-        """Raises ``Unreadable`` for what QEMU refuses."""
+        """Raises ``UnreadableError`` for what QEMU refuses."""
         self.option = option
         self.is_json = option in _JSON and text.startswith("{")
         self._text = text
@@ -68,12 +68,12 @@ class Properties:
         name, equals, value = text.partition("=")
         if equals and "," not in name:
             if self.option in _KEYVAL and not _KEY.fullmatch(name):
-                raise Unreadable(f'"{name}" is no name of a property')
+                raise UnreadableError(f'"{name}" is no name of a property')
             return _Piece(name, text, value.replace(",,", ","))
         if number == 0 and (implied := IMPLIED.get(self.option)):
             return _Piece(implied, text, text.replace(",,", ","), bare=True)
         if self.option in _KEYVAL:
-            raise Unreadable(f'"{text}" without a value')
+            raise UnreadableError(f'"{text}" without a value')
         return _Piece(text[2:], text, "off") if text.startswith("no") else _Piece(text, text, "on")
 
     def get(self, key: str) -> str:

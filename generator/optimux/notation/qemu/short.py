@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from optimux.notation.qemu.errors import Unreadable
+from optimux.notation.qemu.errors import UnreadableError
 from optimux.notation.qemu.properties import Properties
 from optimux.record import Record
 
@@ -30,32 +30,32 @@ class Cpu(Record):
 
 
 def read_set(text: str) -> Assignment:
-    """Raises ``Unreadable``."""
+    """Raises ``UnreadableError``."""
     match = _SET.fullmatch(text)
     if match is None:
-        raise Unreadable("not of the form group.id.key=value")
+        raise UnreadableError("not of the form group.id.key=value")
     return Assignment(*match.groups())
 
 
 def read_global(text: str) -> Assignment:
-    """Raises ``Unreadable``."""
+    """Raises ``UnreadableError``."""
     if match := _GLOBAL.fullmatch(text):
         return Assignment("global", *match.groups())
     values = Properties("global", text)
     driver, key = values.get("driver"), values.get("property")
     if not driver or not key:
-        raise Unreadable("not of the form driver.property=value")
+        raise UnreadableError("not of the form driver.property=value")
     return Assignment("global", driver, key, values.get("value"))
 
 
 def read_cpu(text: str) -> Cpu:
     """``host,-hypervisor,hv_relaxed,topoext=on``: a sign, a bare word or a value; no comma can be meant.
 
-    Underscores in a name are dashes to QEMU (target/i386/cpu.c, x86_cpu_parse_featurestr). Raises ``Unreadable``.
+    Underscores in a name are dashes to QEMU (target/i386/cpu.c, x86_cpu_parse_featurestr). Raises ``UnreadableError``.
     """
     model, *words = text.split(",")
     if not model:
-        raise Unreadable("no CPU model")
+        raise UnreadableError("no CPU model")
     return Cpu(model, tuple(_feature(word) for word in words if word))
 
 

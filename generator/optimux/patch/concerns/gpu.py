@@ -5,8 +5,9 @@ from __future__ import annotations
 from optimux.emit.domain_xml.commandline import overrides
 from optimux.emit.domain_xml.devices import hostdev
 from optimux.emit.xml import element
+from optimux.notation.libvirt import QEMU
 from optimux.patch.draft import Draft, describe
-from optimux.patch.node import QEMU, Node, new_node
+from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
 from optimux.patch.placing import place_functions, planned_nodes, source_of
 from optimux.plan.model import HostDevice

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimux.notation.libvirt import QEMU, bus_id, guest_address, size
 from optimux.notation.qemu.command_line import options
-from optimux.notation.qemu.errors import Unreadable
+from optimux.notation.qemu.errors import UnreadableError
 from optimux.notation.qemu.numbers import write_place
 from optimux.notation.qemu.properties import Properties
 from optimux.record import Record
@@ -59,7 +59,7 @@ def _options(words: list[str]) -> Iterator[Properties]:
     """The options that a throwaway machine takes over; what QEMU cannot read is not one."""
     for option in options(words):
         if option.name in ("acpitable", "device", "object") and option.value is not None:
-            with suppress(Unreadable):
+            with suppress(UnreadableError):
                 yield Properties(option.name, option.value)
 
 
