@@ -45,7 +45,7 @@ let
       );
     };
   };
-  config = world.evaluated (
+  config = world.evaluated { } (
     [
       {
         boot.kernelPackages = {

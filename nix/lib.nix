@@ -38,7 +38,7 @@ in
   # The shared memory for a display: { width, height, hdr ? false, release ? "b7", sizeRule ? "release" }.
   shmSizeMiB =
     args:
-    import ../nixos-modules/shm-size.nix args (removeAttrs args [ "release" "sizeRule" ]);
+    import ./shm-size.nix args (removeAttrs args [ "release" "sizeRule" ]);
 
   # An example or any configuration in TOML as virtualisation.optimux: NixOS itself says what its host is.
   fromTOML =

@@ -1,4 +1,5 @@
-# What the generator writes for plain data, built: domains/<vm>.xml, acpi/<vm>.{aml,asl}, windows/.
+# What the generator writes for plain data, built: domains/<vm>.xml, acpi/<vm>.{aml,asl}, windows/, and at the places
+# that packages have them the files of the host.
 { pkgs, package }:
 name: data:
 pkgs.runCommand name
@@ -10,7 +11,6 @@ pkgs.runCommand name
   ''
     cp "$optionsPath" optimux.json
     optimux generate optimux.json --output bundle
-    mkdir -p "$out" bundle/domains bundle/acpi
-    cp -r bundle/domains bundle/acpi "$out"
-    if [ -d bundle/windows ]; then cp -r bundle/windows "$out"; fi
+    mkdir -p "$out" bundle/domains bundle/acpi bundle/windows bundle/nixos/files
+    cp -r bundle/domains bundle/acpi bundle/windows bundle/nixos/files/. "$out"
   ''

@@ -4,11 +4,35 @@
 let
   inherit (lib) mkOption types;
   # Refuses what is no string. Whether the string has the form is for the assertions, which report all at once.
-  matching = form: types.strMatching form.pattern // { check = lib.isString; };
+  matching =
+    form:
+    types.strMatching form.pattern
+    // {
+      check = lib.isString;
+      description = form.allowed;
+    };
+  # Also a path of Nix's, which is copied into the store, or a package: its program where it has one, else all of it.
+  located =
+    form:
+    types.coercedTo types.path (
+      value: if value ? meta.mainProgram then lib.getExe value else "${value}"
+    ) (matching form);
   forms = {
     size = {
       pattern = "[0-9]{1,12} ?[KMGT]iB";
       allowed = "a size with a unit such as \"16GiB\"";
+    };
+    libvirtNetworkBridge = {
+      pattern = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}";
+      allowed = "the name of a network interface, at most 15 characters";
+    };
+    libvirtNetworkAddress = {
+      pattern = "([0-9]{1,3}\\.){3}[0-9]{1,3}/[0-9]{1,2}";
+      allowed = "an IPv4 address and a prefix such as \"192.168.150.1/24\"";
+    };
+    path = {
+      pattern = "/[^\n\r\t\"']*[^\n\r\t\"'/]";
+      allowed = "an absolute path without quotes, tabs or a trailing slash, such as /a/b";
     };
     address = {
       pattern = "[0-9A-Fa-f]{4}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\\.[0-7]";
@@ -25,10 +49,6 @@ let
     smbiosBios = {
       pattern = "[^\n\r]+";
       allowed = "one line of text that is not empty";
-    };
-    path = {
-      pattern = "/[^\n\r\t\"']*[^\n\r\t\"'/]";
-      allowed = "an absolute path without quotes, tabs or a trailing slash, such as /a/b";
     };
     diskTarget = {
       pattern = "[vs]d[a-z]{1,2}|nvme[0-9]{1,2}n[0-9]{1,2}";
@@ -140,11 +160,13 @@ let
     };
   };
   size = matching forms.size;
+  libvirtNetworkBridge = matching forms.libvirtNetworkBridge;
+  libvirtNetworkAddress = matching forms.libvirtNetworkAddress;
+  path = located forms.path;
   address = matching forms.address;
   pciId = matching forms.pciId;
   module = matching forms.module;
   smbiosBios = matching forms.smbiosBios;
-  path = matching forms.path;
   diskTarget = matching forms.diskTarget;
   diskSerial = matching forms.diskSerial;
   diskDriveAddress = matching forms.diskDriveAddress;
@@ -183,6 +205,38 @@ let
       type = types.ints.between 1 16777216;
       description = "How many are reserved at boot. Unit: pages.";
       example = 16;
+    };
+  };
+  libvirtNetworkOptions = {
+    bridge = mkOption {
+      type = types.nullOr libvirtNetworkBridge;
+      default = null;
+      description = "The host's bridge. Null lets libvirt choose virbrN.";
+      example = "virbr1";
+    };
+    forward = mkOption {
+      type = types.enum [ "nat" "route" "open" "isolated" ];
+      default = "nat";
+      description =
+        "How guests reach further: translated, routed, routed without libvirt's firewall, or not at all.";
+      example = "isolated";
+    };
+    address = mkOption {
+      type = libvirtNetworkAddress;
+      description = "The host's own address on the bridge, and the prefix of the network.";
+      example = "192.168.150.1/24";
+    };
+    dhcp = mkOption {
+      type = types.bool;
+      default = true;
+      description = "Whether libvirt's dnsmasq gives the other addresses to guests.";
+    };
+  };
+  storagePoolOptions = {
+    path = mkOption {
+      type = path;
+      description = "The folder; made where it is not there.";
+      example = "/var/lib/libvirt/images";
     };
   };
   functionOptions = {
@@ -427,6 +481,13 @@ let
       type = types.enum [ "disk" "cdrom" ];
       default = "disk";
       description = "What the guest sees.";
+    };
+    create = mkOption {
+      type = types.nullOr size;
+      default = null;
+      description =
+        "Size of an empty image that is made where the source does not exist. What exists is never touched. Null makes none.";
+      example = "64GiB";
     };
     format = mkOption {
       type = types.nullOr (types.enum [ "qcow2" "raw" ]);
@@ -688,6 +749,27 @@ let
       default = null;
       description = "The GPU that it gets, a name of gpus. Null is none.";
       example = "dgpu";
+    };
+    autostart = mkOption {
+      type = types.bool;
+      default = false;
+      description =
+        "Whether it starts with the host, by a unit that waits for its GPU, its networks and the shared memory.";
+    };
+    hooks = {
+      prepare = mkOption {
+        type = types.listOf path;
+        default = [ ];
+        description =
+          "Programs that run before the VM starts, in order; one that fails keeps it from starting. They are called as libvirt calls its hook qemu, with the domain's XML on standard input, and must not call libvirt.";
+        example = [ "/usr/local/bin/quiet-fans" ];
+      };
+      release = mkOption {
+        type = types.listOf path;
+        default = [ ];
+        description = "Programs that run after the VM has ended and its devices are given back.";
+        example = [ "/usr/local/bin/loud-fans" ];
+      };
     };
     osId = mkOption {
       type = vmOsId;
@@ -1506,13 +1588,12 @@ in
       "What holds the kernel command line. Null is grub on Arch and Debian, grubby on Fedora. Meaningless on NixOS.";
     example = "systemd-boot";
   });
-      cpuVendor = mkOption {
-        type = types.nullOr (types.enum [ "intel" "amd" ]);
-        default = null;
-        description =
-          "The host's CPU vendor: decides intel_iommu=on, evmcs and topoext. Null takes it from the facts.";
-        example = "intel";
-      };
+      cpuVendor = mkOption (platform.cpuVendor // {
+    type = types.nullOr (types.enum [ "intel" "amd" ]);
+    description =
+      "The host's CPU vendor: decides intel_iommu=on, evmcs and topoext. Null takes it from the facts.";
+    example = "intel";
+  });
       libvirtVersion = mkOption (platform.libvirtVersion // {
     type = types.nullOr version;
     description =
@@ -1553,6 +1634,35 @@ in
         description =
           "Further kernel parameters, each one word. The escape hatch of the command line.";
         example = [ "pcie_acs_override=downstream" ];
+      };
+      deviceAcl = mkOption {
+        type = types.listOf path;
+        default = [ ];
+        description =
+          "Further devices that guests may open: they join libvirt's own list and kvmfr's in cgroup_device_acl.";
+        example = [ "/dev/input/by-id/usb-Keyboard-event-kbd" ];
+      };
+      networks = mkOption {
+        type = types.attrsOf (types.submodule { options = libvirtNetworkOptions; });
+        default = { };
+        description =
+          "libvirt's networks to define for the VMs, by name. These, and those of libvirt that a VM is on, are started, now and at boot.";
+        example = {
+          lab = {
+            address = "192.168.150.1/24";
+          };
+        };
+      };
+      pools = mkOption {
+        type = types.attrsOf (types.submodule { options = storagePoolOptions; });
+        default = { };
+        description =
+          "Storage pools of libvirt to define, by name: folders of images. They are started, now and at boot.";
+        example = {
+          images = {
+            path = "/var/lib/libvirt/images";
+          };
+        };
       };
     };
     gpus = mkOption {
@@ -1710,6 +1820,33 @@ in
           extraKernelParams = {
             items = forms.hostExtraKernelParams;
           };
+          deviceAcl = {
+            items = forms.path;
+          };
+          networks = {
+            names = forms.word;
+            each = {
+              table = {
+                bridge = forms.libvirtNetworkBridge;
+                address = {
+                  required = "an IPv4 address and a prefix such as \"192.168.150.1/24\"";
+                  value = forms.libvirtNetworkAddress;
+                };
+              };
+            };
+          };
+          pools = {
+            names = forms.word;
+            each = {
+              table = {
+                path = {
+                  required =
+                    "an absolute path without quotes, tabs or a trailing slash, such as /a/b";
+                  value = forms.path;
+                };
+              };
+            };
+          };
         };
       };
       gpus = {
@@ -1812,6 +1949,16 @@ in
             name = forms.vmName;
             uuid = forms.uuid;
             gpu = forms.word;
+            hooks = {
+              table = {
+                prepare = {
+                  items = forms.path;
+                };
+                release = {
+                  items = forms.path;
+                };
+              };
+            };
             osId = forms.vmOsId;
             memory = {
               required = "a size with a unit such as \"16GiB\"";
@@ -1894,6 +2041,7 @@ in
               items = {
                 table = {
                   source = forms.path;
+                  create = forms.size;
                   target = forms.diskTarget;
                   serial = forms.diskSerial;
                   address = forms.address;

@@ -16,6 +16,11 @@ let
     in
     if found == null then null else builtins.head found;
   versionOf = path: package: readOnly (numbers (lib.getVersion package)) "${path}.version";
+
+  # What nixos-facter saw, or which module nixos-generate-config has put into the configuration.
+  seen = map (cpu: cpu.vendor_name or "") (config.hardware.facter.report.hardware.cpu or [ ]);
+  modules = config.boot.kernelModules;
+  is = name: module: lib.elem name seen || lib.elem module modules;
 in
 {
   distribution = readOnly "nixos" ''"nixos"'';
@@ -24,6 +29,16 @@ in
   libvirtVersion = versionOf "config.virtualisation.libvirtd.package" config.virtualisation.libvirtd.package;
   qemuVersion = versionOf "config.virtualisation.libvirtd.qemu.package" config.virtualisation.libvirtd.qemu.package;
   kernelVersion = versionOf "config.boot.kernelPackages.kernel" config.boot.kernelPackages.kernel;
+  cpuVendor = {
+    default =
+      if is "GenuineIntel" "kvm-intel" then
+        "intel"
+      else if is "AuthenticAMD" "kvm-amd" then
+        "amd"
+      else
+        null;
+    defaultText = lib.literalMD "what `hardware.facter` saw, or what the module kvm-intel or kvm-amd in `boot.kernelModules` says";
+  };
   securityModule = {
     default = if config.security.apparmor.enable then "apparmor" else "none";
     defaultText = lib.literalExpression ''if config.security.apparmor.enable then "apparmor" else "none"'';

@@ -26,12 +26,6 @@ class Expression(Record):
     text: str
 
 
-class Template(Record):
-    """A string of text and expressions: ``"-i ${…}"``."""
-
-    parts: tuple[str | Expression, ...]
-
-
 class Call(Record):
     """A function of our own wording, and its arguments."""
 
@@ -53,7 +47,7 @@ class Attributes(Record):
     bindings: tuple[Binding, ...]
 
 
-Value = str | bool | int | Sequence["Value"] | Expression | Template | Call | Attributes
+Value = str | bool | int | Sequence["Value"] | Expression | Call | Attributes
 
 
 def bind(path: str, value: Value, comment: str = "") -> Binding:
@@ -64,11 +58,6 @@ def bind(path: str, value: Value, comment: str = "") -> Binding:
 def attributes(**values: Value) -> Attributes:
     """A set of single names."""
     return Attributes(tuple(Binding((key,), value) for key, value in values.items()))
-
-
-def default(value: Value) -> Call:
-    """A value that any other definition of the option overrides."""
-    return Call("lib.mkDefault", (value,))
 
 
 def string(text: str) -> str:
@@ -98,8 +87,6 @@ def render(value: Value, indent: str = "") -> str:
             return str(value) if value >= 0 else f"({value})"
         case Expression():
             return value.text
-        case Template():
-            return '"' + "".join(_part(part) for part in value.parts) + '"'
         case Call():
             return " ".join((value.function, *(_argument(item, indent) for item in value.arguments)))
         case Attributes():
@@ -112,14 +99,6 @@ def render_bindings(bindings: Sequence[Binding], indent: str) -> str:
     """The bindings; a blank line before each comment, so that it heads what follows up to the next."""
     gaps = ("\n" if index and binding.comment else "" for index, binding in enumerate(bindings))
     return "".join(gap + _binding(binding, indent) for gap, binding in zip(gaps, bindings, strict=True))
-
-
-def _part(part: str | Expression) -> str:
-    """A dollar sign at the end of a text would join the interpolation after it: ``$${`` is no interpolation."""
-    if isinstance(part, Expression):
-        return "${" + part.text + "}"
-    text = _escaped(part)
-    return text[:-1] + "\\$" if text.endswith("$") else text
 
 
 def _argument(value: Value, indent: str) -> str:

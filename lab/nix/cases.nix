@@ -1,6 +1,6 @@
 # Configurations, many in one process: for each case what the native module and the emitted one add up to.
 # A case has settings (virtualisation.optimux), emitted (a path, or null), versions (libvirt, qemu, kernel) and users;
-# "extra" is a path to a module of the test's own, or null.
+# "extra" is a path to a module of the test's own, or null; "special" are further arguments of every module.
 { cases }:
 let
   worldOf = case: import ./world.nix { versions = { inherit (case.versions) libvirt qemu; }; };
@@ -10,7 +10,7 @@ let
     let
       world = worldOf case;
     in
-    world.evaluated (
+    world.evaluated case.special (
       [
         {
           boot.kernelPackages = {
@@ -36,7 +36,12 @@ let
       config = (worldOf case).settings config;
       inherit (config) warnings;
       failed = (worldOf case).failed config;
+      plan = import ../../nixos-modules/plan.nix {
+        inherit lib;
+        cfg = config.virtualisation.optimux;
+      };
       options = config.virtualisation.optimux.domains.options;
+      hostOptions = (lib.findFirst (_: true) { options = null; } config.systemd.tmpfiles.packages).options;
       specialisation = lib.attrNames config.specialisation;
     };
   emitted =

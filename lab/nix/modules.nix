@@ -3,4 +3,4 @@
 let
   world = import ./world.nix { };
 in
-world.shown (removeAttrs (world.evaluated modules) [ "_module" ])
+world.shown (removeAttrs (world.evaluated { } modules) [ "_module" ])

@@ -2,6 +2,7 @@
 # and no more: a name that is not here is refused as upstream would refuse it. Beside each the file under nixos/modules
 # that declares it.
 {
+  config,
   extendModules,
   lib,
   pkgs,
@@ -43,27 +44,57 @@ let
   ];
   section = default' (types.attrsOf (types.either scalar (types.listOf scalar))) { };
   service = {
+    enable = default' types.bool true;
     description = default' types.singleLineStr "";
     wantedBy = list unitName;
     before = list unitName;
     after = list unitName;
     requires = list unitName;
+    wants = list unitName;
     conflicts = list unitName;
     partOf = list unitName;
     unitConfig = section;
     serviceConfig = section;
     script = lines;
+    path = list (types.oneOf [
+      types.package
+      types.str
+    ]);
+    restartTriggers = list types.unspecified;
+    restartIfChanged = default' types.bool true;
   };
 
   # system/boot/systemd/tmpfiles.nix
-  rule = types.submodule {
-    options = {
+  rule = types.submodule (
+    { name, ... }:
+    {
+      options = {
+      type = default' types.str name;
       mode = default' types.str "-";
       user = default' types.str "-";
       group = default' types.str "-";
       age = default' types.str "-";
       argument = default' types.str "";
     };
+    }
+  );
+
+  # system/etc/etc.nix: a text becomes a file; what has neither text nor source is no entry
+  etcEntry = types.submodule (
+    { config, options, name, ... }:
+    {
+      options = {
+        text = default' (types.nullOr types.lines) null;
+        source = mkOption { type = types.path; };
+      };
+      config.source = lib.mkIf (config.text != null) (
+        lib.mkDerivedConfig options.text (pkgs.writeText "etc-${baseNameOf name}")
+      );
+    }
+  );
+  ports = {
+    allowedTCPPorts = list types.port;
+    allowedUDPPorts = list types.port;
   };
 in
 {
@@ -83,11 +114,19 @@ in
       initrd.kernelModules = modules;
       initrd.systemd.enable = default' types.bool true; # system/boot/systemd/initrd.nix
       initrd.systemd.services = setOf service;
+      initrd.systemd.storePaths = list (
+        types.oneOf [
+          types.singleLineStr
+          types.package
+        ]
+      );
     };
 
     environment.systemPackages = list types.package; # config/system-path.nix
-    environment.etc = setOf { text = default' (types.nullOr types.lines) null; }; # system/etc/etc.nix
-    networking.firewall.interfaces = setOf { allowedUDPPorts = list types.port; }; # services/networking/firewall.nix
+    environment.etc = default' (types.attrsOf etcEntry) { };
+    hardware.facter.report = default' (types.attrsOf types.anything) { }; # hardware/facter/default.nix
+    networking.firewall.interfaces = setOf ports; # services/networking/firewall.nix
+    networking.nftables.enable = default' types.bool false; # services/networking/nftables.nix
     security.apparmor.enable = default' types.bool false; # security/apparmor/default.nix
     security.apparmor.includes = default' (types.attrsOf types.lines) { }; # security/apparmor/includes.nix
     services.udev.packages = mkOption {
@@ -95,6 +134,12 @@ in
       type = types.listOf types.path;
       default = [ ];
       apply = map lib.getBin;
+    };
+    systemd.packages = list types.package; # system/boot/systemd.nix
+    systemd.tmpfiles.packages = mkOption {
+      type = types.listOf types.package;
+      default = [ ];
+      apply = map lib.getLib;
     };
     systemd.tmpfiles.settings = default' (types.attrsOf (types.attrsOf (types.attrsOf rule))) { };
     systemd.services = setOf service; # system/boot/systemd.nix
@@ -113,7 +158,21 @@ in
     virtualisation.libvirtd = {
       enable = default' types.bool false;
       package = package pkgs.libvirt;
+      onBoot = default' (types.enum [
+        "start"
+        "ignore"
+      ]) "start";
+      onShutdown = default' (types.enum [
+        "shutdown"
+        "suspend"
+      ]) "suspend";
+      hooks = set { qemu = default' (types.attrsOf types.path) { }; };
+      firewallBackend = default' (types.enum [
+        "iptables"
+        "nftables"
+      ]) (if config.networking.nftables.enable then "nftables" else "iptables");
       qemu = set {
+        runAsRoot = default' types.bool true;
         package = package pkgs.qemu;
         swtpm = set { enable = default' types.bool false; };
         verbatimConfig = mkOption {
@@ -130,5 +189,10 @@ in
         default = { };
       };
     };
+  };
+  # The user whom libvirtd gives to QEMU, unless it runs as root.
+  config = lib.mkIf config.virtualisation.libvirtd.enable {
+    users.users.qemu-libvirtd.uid = 301; # misc/ids.nix
+    users.groups.qemu-libvirtd.gid = 301;
   };
 }

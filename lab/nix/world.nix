@@ -33,7 +33,11 @@ rec {
     writeTextDir = path: text: package (baseNameOf path) { inherit path text; };
     writeText = name: text: package name { inherit text; path = name; };
     runCommand = name: attributes: script: package name (attributes // { inherit script; });
-    callPackage = _: _: package "optimux" { };
+    callPackage = _: _: throw "the generator is the build machine's, not the host's";
+    buildPackages.callPackage = _: _: package "optimux" { };
+    OVMFFull = package "OVMF" { } // {
+      fd = package "OVMF-fd" { };
+    };
   };
 
   shown =
@@ -64,11 +68,11 @@ rec {
     );
   failed = config: map (item: item.message) (lib.filter (item: !item.assertion) config.assertions);
 
-  # The configuration that modules add up to over the declared options.
+  # The configuration that modules add up to over the declared options, with further arguments for all of them.
   evaluated =
-    modules:
+    special: modules:
     (lib.evalModules {
-      specialArgs = { inherit pkgs; };
+      specialArgs = special // { inherit pkgs; };
       modules = [ ./upstream.nix ] ++ modules;
     }).config;
 }

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lab.nix.evaluator import HERE, evaluate, need_lib
-from optimux.options.nix import FROM_CONFIG
+from optimux.options.nix import READ_ONLY
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
 from tests.nixos.plans import written
@@ -32,6 +32,7 @@ class Case(Record):
     has_kvmfr: bool = True
     extra: str | None = None
     settings: Any = None  # further settings of virtualisation.optimux, which TOML has not
+    special: Any = None  # further arguments of every module
     wanted: tuple[str, ...] = ()  # of the native module's results; all where it is empty
 
 
@@ -52,7 +53,7 @@ def on_nixos(data: Any) -> Any:
 
 def settings(data: Any) -> Any:
     """``virtualisation.optimux`` for data on NixOS."""
-    read_only = {path.partition(".")[2] for path in FROM_CONFIG} - {"securityModule"}
+    read_only = {path.partition(".")[2] for path in READ_ONLY}
     return {**data, "host": {key: value for key, value in data["host"].items() if key not in read_only}}
 
 
@@ -84,6 +85,7 @@ def _described(case: Case, folder: Path, emitted: bool) -> dict[str, Any]:
         "groups": list(case.groups),
         "hasKvmfr": case.has_kvmfr,
         "extra": case.extra,
+        "special": case.special or {},
         "emitted": module,
         "wanted": list(case.wanted),
     }

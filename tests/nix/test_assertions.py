@@ -1,13 +1,16 @@
-"""Bad input: the evaluation stops with the module's own assertions, all of them at once."""
+"""Bad input: the evaluation stops with what only it knows, all of it at once; the build refuses the rest."""
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lab.errors import Refused
+from optimux.errors import InvalidInput
+from optimux.plan.resolve import plan_from
 from tests.nix.nixos import Case, evaluated
 
 if TYPE_CHECKING:
@@ -54,10 +57,6 @@ def _no_address(data: Any) -> None:
 def _refused_path(data: Any) -> None:
     data["host"]["securityModule"] = "apparmor"
     data["vms"]["win"]["battery"] = {"path": "/etc/ssdt1.dat"}
-
-
-def _no_disks(data: Any) -> None:
-    data["vms"]["win"]["disks"] = []
 
 
 def _no_memory(data: Any) -> None:
@@ -113,33 +112,40 @@ def _bad_name(data: Any) -> None:
     data["vms"]["a b"] = SECOND
 
 
+def _two_kinds_of_memory(data: Any) -> None:
+    data["vms"]["zwei"] = {**SECOND, "gpu": "dgpu", "lookingGlass": {"memory": "shm"}}
+
+
+# By the evaluation.
 BAD: dict[str, tuple[Any, str]] = {
     "wrong id": (_wrong_id, 'gpus.dgpu.functions[0].id: found "10de249d"; allowed: a vendor and device id'),
     "wrong address": (_wrong_address, 'gpus.dgpu.functions[1].address: found "01:00.1"; allowed: a PCI address'),
-    "no function 0": (_no_display_function, "gpus.dgpu.functions: found no function 0 among 0000:01:00.1"),
     "no functions": (_no_functions, "gpus.dgpu.functions: found 0 entries; allowed: 1 to 4 entries"),
     "no address": (_no_address, "gpus.dgpu.functions[0].address: found nothing"),
-    "refused path": (_refused_path, "vms.win.battery.path: found /etc/ssdt1.dat; allowed: nothing below /etc/"),
-    "no disks": (_no_disks, "vms.win.disks: found no disk"),
     "no memory": (_no_memory, "vms.win.memory: found nothing"),
-    "no firmware": (_no_firmware, "vms.win.firmware.loader: found /usr/share/OVMF/OVMF_CODE_4M.fd, which no NixOS"),
-    "template alone": (_template_alone, "vms.win.firmware.nvramTemplate: found /run/libvirt"),
     "unknown user": (_unknown_user, 'lookingGlass.user: found "bob", who is no user of this system'),
     "unknown group": (_unknown_group, 'lookingGlass.group: found "libvirt", which is no group'),
-    "one UUID": (
-        _one_uuid,
-        f"vms.zwei.uuid: found {SAME_UUID}; allowed: each UUID once. vms.win.uuid has it",
-    ),
-    "one name": (_one_name, "vms.zwei.name: found win; allowed: each name once"),
     "unknown GPU": (_unknown_gpu, 'vms.win.gpu: found "dpgu"; allowed: a name of gpus: dgpu'),
     "no vendor": (_no_vendor, "host.cpuVendor: found nothing"),
     "odd size": (_odd_size, "lookingGlass.size: found "),
-    "same address": (_same_address, "gpus.other.functions[0].address: found 0000:01:00.0; allowed: each host address"),
-    "sleepless": (_sleepless, "gpus.dgpu.disableIdleD3: found true"),
     "bad name": (_bad_name, "vms.a b: found this name"),
+    "two kinds of memory": (_two_kinds_of_memory, 'vms.zwei.lookingGlass.memory: found "shm"; allowed: "kvmfr"'),
+}
+# By the generator, from the options that the build hands to it.
+REFUSED_LATER: dict[str, tuple[Any, str]] = {
+    "no function 0": (_no_display_function, "vms.win.pci.gpu"),
+    "refused path": (_refused_path, "vms.win.battery.path"),
+    "no firmware": (_no_firmware, "vms.win.firmware.loader"),
+    "template alone": (_template_alone, "vms.win.firmware.nvramTemplate"),
+    "one UUID": (_one_uuid, "vms.zwei.uuid"),
+    "one name": (_one_name, "vms.zwei.name"),
+    "same address": (_same_address, "gpus.other.functions[0].address"),
+    "sleepless": (_sleepless, "gpus.dgpu.disableIdleD3"),
+    "two kinds of memory": (_two_kinds_of_memory, "vms.zwei.lookingGlass.memory"),
 }
 # The list of which a user is told at once.
-TOGETHER = ("wrong id", "refused path", "no firmware", "unknown user", "one UUID")
+TOGETHER = ("wrong id", "odd size", "no memory")
+TOGETHER_OF_MEANING = ("unknown user", "unknown group", "no vendor")
 
 
 def changed(*changes: Callable[[Any], None]) -> Any:
@@ -176,16 +182,33 @@ def test_each_is_told(name: str, told: dict[str, list[str]]) -> None:
     assert message.startswith(f"virtualisation.optimux.{BAD[name][1]}"), told[name]
     assert message.count("; allowed: ") == 1
     assert message.endswith(".")
-    assert len(told[name]) == (2 if name == "same address" else 1), told[name]
+    assert len(told[name]) == 1, told[name]
 
 
 @pytest.mark.xdist_group("nix")
-def test_all_are_told_at_once(tmp_path: Path) -> None:
-    case = bad_case(changed(*(BAD[name][0] for name in TOGETHER)), has_kvmfr=False)
+@pytest.mark.parametrize("names", [TOGETHER, TOGETHER_OF_MEANING], ids=["forms", "meaning"])
+def test_all_are_told_at_once(names: tuple[str, ...], tmp_path: Path) -> None:
+    case = bad_case(changed(*(BAD[name][0] for name in names)), has_kvmfr=False)
     (found,) = messages([case], tmp_path)
-    for name in TOGETHER:
+    for name in names:
         assert any(BAD[name][1] in text for text in found), (name, found)
-    assert any("without a package kvmfr" in text for text in found)
+
+
+@pytest.fixture(scope="module")
+def handed_over(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The options of each case as the build hands them to the generator."""
+    data = [changed(change) for change, _ in REFUSED_LATER.values()]
+    cases = [Case({}, users=("alice",), settings=item, wanted=("options",)) for item in data]
+    results = evaluated(cases, tmp_path_factory.mktemp("later"))
+    return {name: json.loads(result["native"]["options"]) for name, result in zip(REFUSED_LATER, results, strict=True)}
+
+
+@pytest.mark.xdist_group("nix")
+@pytest.mark.parametrize("name", REFUSED_LATER)
+def test_the_generator_refuses_the_rest(name: str, handed_over: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        plan_from(handed_over[name])
+    assert REFUSED_LATER[name][1] in [problem.path for problem in refused.value.problems]
 
 
 @pytest.mark.xdist_group("nix")
@@ -206,18 +229,18 @@ def test_a_wrong_type_is_nixpkgs_own_error(tmp_path: Path) -> None:
     """What is no string at all, or no known word, is refused with the option's path and the allowed words."""
     data = changed(lambda data: data["lookingGlass"].update(release="b8"))
     with pytest.raises(Refused, match=r"optimux\.lookingGlass\.release.*one of \"b7\", \"idd\""):
-        messages([bad_case(data)], tmp_path)
+        evaluated([Case({}, users=("alice",), settings=data, wanted=("options",))], tmp_path)
 
 
 @pytest.mark.xdist_group("nix")
 def test_surprises_are_warnings(tmp_path: Path) -> None:
     data = changed()
     data["host"]["securityModule"] = "apparmor"
-    data["gpus"]["dgpu"]["functions"][1]["passThrough"] = False
+    data["lookingGlass"]["release"] = "idd"
     case = Case({}, users=("alice",), settings=data, wanted=("failed", "warnings"))
     (result,) = evaluated([case], tmp_path)
     assert result["native"]["failed"] == []
     paths = [
         text.partition(": found")[0].removeprefix("virtualisation.optimux.") for text in result["native"]["warnings"]
     ]
-    assert paths == ["gpus.dgpu", "host.securityModule"]
+    assert paths == ["host.securityModule", "lookingGlass.release"]

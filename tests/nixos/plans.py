@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from optimux.emit.nixos import nixos_artifacts
+from optimux.errors import InvalidInput
 from optimux.plan.resolve import plan_from
 
 if TYPE_CHECKING:
@@ -48,16 +49,14 @@ def everything() -> Plan:
     )
 
 
-def written(plan: Plan, folder: Path, text: str | None = None) -> Path:
-    """The module on disk beside its files; another text in its place where one is given."""
+def written(plan: Plan, folder: Path) -> Path:
+    """The module on disk beside its files."""
     for artifact in nixos_artifacts(plan):
         path = folder / artifact.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(artifact.content)
-    module = folder / "nixos/optimux.nix"
-    if text is not None:
-        module.write_text(text, encoding="utf-8")
-    return module
+        path.chmod(artifact.mode)
+    return folder / "nixos/optimux.nix"
 
 
 def module_of(folder: Path, text: str) -> Path:
@@ -72,3 +71,12 @@ def on_nixos(case: Case) -> Plan:
     data = case.data()
     data.setdefault("host", {})["distribution"] = "nixos"
     return case.plan(data)
+
+
+def usable(case: Case) -> bool:
+    """Whether NixOS could have the case: some name files that it has not."""
+    try:
+        on_nixos(case)
+    except InvalidInput:
+        return False
+    return True

@@ -15,8 +15,6 @@ from optimux.nix_text import (
     Attributes,
     Binding,
     Call,
-    Expression,
-    Template,
     Value,
     attributes,
     bind,
@@ -95,17 +93,6 @@ def test_any_name_round_trips(tmp_path_factory: pytest.TempPathFactory, names: l
     found = read(tmp_path_factory.mktemp("nix"), render(Attributes(bindings)))
     assert isinstance(found, dict)
     assert differences(sorted(found.items()), sorted((text, index) for index, text in enumerate(names))) == []
-
-
-@BATCHES
-@given(texts=st.lists(st.tuples(TEXT, TEXT), min_size=60, max_size=100))
-def test_text_around_an_expression_round_trips(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[tuple[str, str]]
-) -> None:
-    values = [Template((before, Expression("toString 1"), after)) for before, after in texts]
-    found = read(tmp_path_factory.mktemp("nix"), render(values))
-    assert isinstance(found, list)
-    assert differences(found, (f"{before}1{after}" for before, after in texts)) == []
 
 
 def test_unescaped_text_is_interpolated(tmp_path: Path) -> None:

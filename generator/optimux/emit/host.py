@@ -5,8 +5,10 @@ from __future__ import annotations
 from optimux.acpi.battery import battery_table
 from optimux.emit.apparmor import apparmor_entries
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile
+from optimux.emit.autostart import autostart_entries
 from optimux.emit.boot_loader import boot_loader_entries
 from optimux.emit.initramfs import initramfs_entries
+from optimux.emit.libvirt_hook import hook_entries
 from optimux.emit.libvirt_start import libvirt_start_entries
 from optimux.emit.looking_glass_client import client_entries
 from optimux.emit.modprobe import modprobe_entries
@@ -28,8 +30,10 @@ _EMITTERS = (
     tmpfiles_entries,
     apparmor_entries,
     qemu_conf_entries,
+    hook_entries,
     libvirt_start_entries,
     user_entries,
+    autostart_entries,
     client_entries,
     scream_entries,
     boot_loader_entries,

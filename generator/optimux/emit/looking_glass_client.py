@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     Settings = Mapping[str, Mapping[str, Value]]
 
 SYSTEM_FILE = "/etc/looking-glass-client.ini"
+CLIENTS = "/etc/optimux/clients"
 _ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 def client_entries(plan: Plan) -> list[HostEntry]:
     """The system file for the first VM with shared memory, and a file a VM whose settings differ from that one's."""
-    shown = [domain for domain in plan.domains if domain.shared_memory and _has_client(domain)]
+    shown = _shown(plan)
     if not shown:
         return []
     system = client_settings_of(shown[0])
@@ -32,6 +33,21 @@ def client_entries(plan: Plan) -> list[HostEntry]:
         if settings != system:
             entries.append(_vm_file(domain, settings, system))
     return entries
+
+
+def client_files_of_each_vm(plan: Plan) -> list[HostFile]:
+    """A complete file for each VM, for a user's own folder, where it takes the place of the system's."""
+    return [_own_file(domain) for domain in _shown(plan)]
+
+
+def _own_file(domain: DomainPlan) -> HostFile:
+    comment = f"Written by Optimux: the Looking Glass client's settings for the VM {domain.name}."
+    content = client_ini(client_settings_of(domain), comment)
+    return HostFile(f"{CLIENTS}/{domain.key}.ini", content, f"settings of the client for {domain.name}")
+
+
+def _shown(plan: Plan) -> list[DomainPlan]:
+    return [domain for domain in plan.domains if domain.shared_memory and _has_client(domain)]
 
 
 def vm_file(key: str) -> str:

@@ -24,5 +24,10 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"options vfio-pci {' '.join(host.vfio_options)}"
     yield from (f"softdep {driver} pre: vfio-pci" for driver in host.softdeps)
     yield from (f"blacklist {driver}" for driver in host.blacklist)
-    if plan.kvmfr:
-        yield f"options kvmfr static_size_mb={','.join(str(memory.size.mib) for memory in plan.kvmfr)}"
+    yield from kvmfr_options(plan)
+
+
+def kvmfr_options(plan: Plan) -> tuple[str, ...]:
+    """The sizes of the kvmfr devices, in the order of their numbers."""
+    sizes = ",".join(str(memory.size.mib) for memory in plan.kvmfr)
+    return (f"options kvmfr static_size_mb={sizes}",) if sizes else ()

@@ -1,68 +1,142 @@
-"""NixOS: one module that a configuration imports, and the tables that it refers to.
+"""NixOS: a module that a configuration imports, with what it reads beside it.
 
-Option names and types are those of nixpkgs 26.05. What NixOS has an option for is set there, not written as a file
-under /etc: only so does it reach stage 1, and only so can the user override it.
+``nixos/host.nix`` is the module that the flake uses too. It decides nothing: ``nixos/plan.json`` has what Nix must know
+while it evaluates, ``nixos/files`` what may be read later, at the places that packages have it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from optimux.acpi.battery import battery_table
 from optimux.emit.artifact import Artifact, HostFile
-from optimux.emit.looking_glass_client import client_entries
-from optimux.emit.nixos_boot import boot_bindings
-from optimux.emit.nixos_scream import scream_bindings
+from optimux.emit.autostart import autostart_script
+from optimux.emit.libvirt_hook import has_hook, hook_script
+from optimux.emit.libvirt_start import FOLDER, libvirt_commands, libvirt_files
+from optimux.emit.looking_glass_client import client_entries, client_files_of_each_vm
+from optimux.emit.modprobe import kvmfr_options
+from optimux.emit.scream import receivers, scream_unit
+from optimux.emit.text import commented
+from optimux.emit.tmpfiles import tmpfiles_lines
 from optimux.emit.udev import udev_entries
-from optimux.nix_text import (
-    Attributes,
-    Binding,
-    Call,
-    Expression,
-    Template,
-    attributes,
-    bind,
-    default,
-    render_bindings,
-)
+from optimux.rules import rules
 
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, Plan
 
-# All four arguments, whichever are used: the layout depends on their number, and readers expect them.
-HEAD = """\
+MODULE = """\
 # Written by Optimux: the host's side of giving a GPU to a VM with Looking Glass.
 # Keep this folder with your configuration, add ./optimux.nix to its imports, rebuild and reboot.
 # Then define the VMs: virsh --connect qemu:///system define domains/NAME.xml
-{
-  config,
-  lib,
-  pkgs,
-  ...
-}:
-{
+import ./host.nix {
+  plan = builtins.fromJSON (builtins.readFile ./plan.json);
+  files = builtins.path {
+    path = ./files;
+    name = "optimux-files";
+  };
+}
 """
-LINKS = (
-    "Links into the store: they are renewed at each switch, where a copy (C, C+) would stay as it was, and "
-    "virt-aa-helper resolves them to paths that it allows."
-)
+# As systemd's own bin/ is all that a unit's bare program name is looked up in.
+_PROGRAMS = "/run/current-system/sw/bin"
+# Links into the store: renewed at each switch, where a copy would stay as it was, and virt-aa-helper resolves them to
+# paths that it allows.
+_TABLES = "/etc/optimux/acpi"
 
 
 def nixos_artifacts(plan: Plan) -> list[Artifact]:
-    """The module ``nixos/optimux.nix``, and beside it the battery tables that it takes into the store."""
-    tables = [
-        Artifact(f"nixos/{_table_name(domain)}", battery_table(domain.battery))
-        for domain in _table_owners(plan)
-        if domain.battery
+    """The folder ``nixos``: the module, what it knows, and the files that it refers to."""
+    import json
+
+    known = json.dumps(nixos_plan(plan), indent=2) + "\n"
+    return [
+        Artifact("nixos/optimux.nix", MODULE.encode()),
+        Artifact("nixos/host.nix", Path(__file__).with_name("nixos_host.nix").read_bytes()),
+        Artifact("nixos/plan.json", known.encode()),
+        *(file.replace(path=f"nixos/files/{file.path}") for file in nixos_files(plan)),
     ]
-    return [Artifact("nixos/optimux.nix", nixos_module(plan).encode()), *tables]
 
 
-def nixos_module(plan: Plan) -> str:
-    """The module's text."""
-    sections = (boot_bindings, _udev, _tmpfiles, _libvirtd, _apparmor, _client, _users, scream_bindings)
-    bindings = [binding for section in sections for binding in section(plan)]
-    return HEAD + render_bindings(bindings, "  ") + "}\n"
+def nixos_plan(plan: Plan) -> dict[str, Any]:
+    """What evaluation must know. nixos-modules/plan.nix says the same of the options alone."""
+    host = plan.host
+    return {
+        "kernelParams": host.kernel_params,
+        "earlyModules": host.early_modules,
+        "vfioOptions": host.vfio_options,
+        "softdeps": host.softdeps,
+        "blacklist": host.blacklist,
+        "byAddress": bool(host.override_addresses),
+        "kvmfr": len(plan.kvmfr),
+        "deviceAcl": host.device_acl,
+        "deviceGroups": tuple(dict.fromkeys(memory.group for memory in plan.shared_memories)),
+        "userGroups": [{"user": user, "group": group} for user, group in host.user_groups],
+        "apparmor": host.security_module == "apparmor",
+        "client": bool(client_entries(plan)),
+        "tables": bool(_table_owners(plan)),
+        "scream": _scream(plan),
+        "emulatedTpm": any(domain.tpm.backend == "emulator" for domain in plan.domains),
+        "enrolledKeys": any(domain.firmware.loader == _enrolled_keys() for domain in plan.domains),
+        "bridges": _bridges(plan),
+        "hook": has_hook(plan),
+        "autostart": any(domain.autostart for domain in plan.domains),
+        "idleServices": host.idle_services,
+    }
+
+
+def nixos_files(plan: Plan) -> list[Artifact]:
+    """The files by their place in a package."""
+    host_files = [*udev_entries(plan), *client_entries(plan), *client_files_of_each_vm(plan), *libvirt_files(plan)]
+    placed = {_place(entry.path): entry.data for entry in host_files if isinstance(entry, HostFile)}
+    units = {f"lib/systemd/user/{name}": scream_unit(scream, f"{_PROGRAMS}/scream") for name, scream in receivers(plan)}
+    texts = {
+        "lib/tmpfiles.d/optimux.conf": _tmpfiles(plan),
+        **units,
+        **_lines("etc/modprobe.d/optimux-kvmfr.conf", "how large the kvmfr devices are.", kvmfr_options(plan)),
+        **_lines("apparmor/libvirt-qemu", "what guests may open beyond libvirt's own rules.", _apparmor(plan)),
+    }
+    tables = {f"etc/optimux/acpi/{d.key}.aml": battery_table(d.battery) for d in _table_owners(plan) if d.battery}
+    files = {**placed, **{path: text.encode() for path, text in texts.items()}, **tables}
+    return [Artifact(path, content) for path, content in files.items()] + _scripts(plan)
+
+
+def _scripts(plan: Plan) -> list[Artifact]:
+    scripts = {"optimux-libvirt": _libvirt_script(plan)}
+    if plan.host.override_addresses:
+        scripts["optimux-driver-override"] = _override_script(plan)
+    if has_hook(plan):
+        scripts["optimux-hook"] = hook_script(plan)
+    if any(domain.autostart for domain in plan.domains):
+        scripts["optimux-autostart"] = autostart_script(plan)
+    return [Artifact(f"libexec/{name}", text.encode(), 0o755) for name, text in scripts.items()]
+
+
+def _place(path: str) -> str:
+    """Rules belong below lib/; what /etc has itself is linked there."""
+    return f"lib/{path.removeprefix('/etc/')}" if path.startswith("/etc/udev/") else path.removeprefix("/")
+
+
+def _lines(path: str, purpose: str, lines: tuple[str, ...]) -> dict[str, str]:
+    return {path: commented(purpose, lines)} if lines else {}
+
+
+def _apparmor(plan: Plan) -> tuple[str, ...]:
+    """With AppArmor always a file, as the module includes one."""
+    host = plan.host
+    return (host.apparmor_rules or ("# Nothing.",)) if host.security_module == "apparmor" else ()
+
+
+def _tmpfiles(plan: Plan) -> str:
+    """Links to the tables, the shared memory, and the folder that everybody keeps images in."""
+    folder = "d /var/lib/libvirt/images 0711 root root -"
+    links = (f"L+ {_quoted(domain.battery_path)} - - - - {_TABLES}/{domain.key}.aml" for domain in _table_owners(plan))
+    return commented("what must lie in place before a VM starts.", (*tmpfiles_lines(plan), folder, *links))
+
+
+def _quoted(path: str) -> str:
+    from optimux.emit.tmpfiles import quoted
+
+    return quoted(path)
 
 
 def _table_owners(plan: Plan) -> list[DomainPlan]:
@@ -74,103 +148,50 @@ def _table_owners(plan: Plan) -> list[DomainPlan]:
     return list(owners.values())
 
 
-def _table_name(domain: DomainPlan) -> str:
-    return f"{domain.key}-battery.aml"
+def _enrolled_keys() -> str:
+    return str(rules()["firmware"]["enrolledKeys"]["code"])
 
 
-def _udev(plan: Plan) -> list[Binding]:
-    files = [entry for entry in udev_entries(plan) if isinstance(entry, HostFile)]
-    packages = [
-        Call("pkgs.writeTextDir", (f"lib{file.path.removeprefix('/etc')}", file.data.decode())) for file in files
-    ]
-    why = (
-        "As packages, which keep the files' names: uaccess must be tagged before 73-seat-late.rules, and "
-        "services.udev.extraRules becomes 99-local.rules."
-    )
-    return [bind("services.udev.packages", packages, why)] if packages else []
+def _bridges(plan: Plan) -> list[str]:
+    """As a firewall's rule names them: those with a name of their own, and all that libvirt names."""
+    named = {network.name: network.bridge for network in plan.networks}
+    chosen = rules()["libvirtNetworks"]["bridges"]
+    return list(dict.fromkeys(named.get(name) or chosen for name in plan.used_networks))
 
 
-def _tmpfiles(plan: Plan) -> list[Binding]:
-    files = [
-        Binding(
-            (_tmpfiles_path(memory.path), "f"),
-            attributes(mode="0660", user=memory.user or "root", group=memory.group),
-        )
-        for memory in plan.shm
-    ]
-    links = [
-        Binding(
-            (_tmpfiles_path(domain.battery_path), "L+", "argument"),
-            Template((Expression(f"./{_table_name(domain)}"),)),
-            "" if index else LINKS,
-        )
-        for index, domain in enumerate(_table_owners(plan))
-    ]
-    if not files and not links:
-        return []
-    return [bind("systemd.tmpfiles.settings.optimux", Attributes((*files, *links)), _tmpfiles_why(plan))]
-
-
-def _tmpfiles_why(plan: Plan) -> str:
-    what = ["the shared memory, before QEMU or the client would create it as theirs"] if plan.shm else []
-    what += ["the battery table, at the path that the domain names"] if _table_owners(plan) else []
-    return "What must lie in place before a VM starts:\n" + "\n".join(f"- {line}" for line in what)
-
-
-def _tmpfiles_path(path: str) -> str:
-    """NixOS quotes the path; within quotes tmpfiles.d(5) still reads backslashes and specifiers."""
-    return path.replace("\\", "\\\\").replace("%", "%%")
-
-
-def _libvirtd(plan: Plan) -> list[Binding]:
-    bindings = [bind("virtualisation.libvirtd.enable", True, "What runs the VMs, and what emulates their TPMs.")]
-    if any(domain.tpm.backend == "emulator" for domain in plan.domains):
-        bindings.append(bind("virtualisation.libvirtd.qemu.swtpm.enable", default(True)))
-    if plan.host.device_acl:
-        why = (
-            "Setting these drops NixOS' default, the line with namespaces, and libvirt's list of devices: both are "
-            "repeated, with the shared memory added."
-        )
-        bindings.append(bind("virtualisation.libvirtd.qemu.verbatimConfig", _qemu_conf(plan), why))
-    return bindings
-
-
-def _qemu_conf(plan: Plan) -> str:
-    devices = ",\n".join(f'  "{device}"' for device in plan.host.device_acl)
-    return f"namespaces = []\ncgroup_device_acl = [\n{devices}\n]\n"
-
-
-def _apparmor(plan: Plan) -> list[Binding]:
-    if not plan.host.apparmor_rules:
-        return []
-    why = (
-        "Without effect today: the libvirt of nixpkgs installs no AppArmor profiles, so guests are not confined. "
-        "This is where the rules belong once it does."
-    )
-    names = ("security", "apparmor", "includes", "local/abstractions/libvirt-qemu")
-    return [Binding(names, "".join(f"{rule}\n" for rule in plan.host.apparmor_rules), why)]
-
-
-def _client(plan: Plan) -> list[Binding]:
-    files = [entry for entry in client_entries(plan) if isinstance(entry, HostFile)]
-    if not files:
-        return []
-    why = "The client of Looking Glass, and its settings for every user."
-    if any(memory.release == "idd" for memory in plan.shared_memories):
-        why += "\nThe release idd needs a client of the master branch: override the package where it is B7."
-    texts = [
-        Binding(("environment", "etc", file.path.removeprefix("/etc/"), "text"), default(file.data.decode()))
-        for file in files
-    ]
-    return [bind("environment.systemPackages", [Expression("pkgs.looking-glass-client")], why), *texts]
-
-
-def _users(plan: Plan) -> list[Binding]:
-    groups: dict[str, list[str]] = {}
-    for user, group in plan.host.user_groups:
-        groups.setdefault(user, []).append(group)
-    why = "For the client, where no seat's uaccess gives it the shared memory."
+def _scream(plan: Plan) -> list[dict[str, Any]]:
+    port = rules()["scream"]["port"]
     return [
-        Binding(("users", "users", user, "extraGroups"), names, why if index == 0 else "")
-        for index, (user, names) in enumerate(groups.items())
+        {"name": name.removesuffix(".service"), "interface": scream.interface, "port": port}
+        for name, scream in receivers(plan)
     ]
+
+
+def _libvirt_script(plan: Plan) -> str:
+    """Every command, whether or not another one fails; the status tells."""
+    folder = f'"$(dirname "$0")/../{FOLDER.removeprefix("/")}"'
+    commands = libvirt_commands(plan, "FOLDER")
+    lines = [f"{{ {command.command.replace('FOLDER/', folder + '/')}; }} || status=1" for command in commands]
+    return "\n".join(
+        ("#!/bin/sh", f"# Written by Optimux: {_LIBVIRT_PURPOSE}", "status=0", *lines, 'exit "$status"', "")
+    )
+
+
+_LIBVIRT_PURPOSE = "the networks and pools that VMs need are defined and started, images that are not there are made."
+
+
+def _override_script(plan: Plan) -> str:
+    """A device that is not there must not keep the others from being marked."""
+    addresses = " ".join(str(address) for address in plan.host.override_addresses)
+    return (
+        "#!/bin/sh\n"
+        "# Written by Optimux: marks the cards by their address, before anything loads a driver.\n"
+        f"for address in {addresses}; do\n"
+        "  override=/sys/bus/pci/devices/$address/driver_override\n"
+        '  if [ -e "$override" ]; then\n'
+        '    echo vfio-pci > "$override"\n'
+        "  else\n"
+        '    echo "no PCI device at $address" >&2\n'
+        "  fi\n"
+        "done\n"
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from optimux.emit.artifact import HostCommand, HostEntry
-from optimux.emit.libvirt_start import network_names
 from optimux.emit.looking_glass_client import client_entries
 from optimux.emit.scream import scream_entries
 from optimux.plan.model import Plan
@@ -44,7 +43,7 @@ def _features(plan: Plan) -> Iterator[str]:
     yield "base"
     if any(domain.firmware.type == "efi" for domain in plan.domains):
         yield "firmware"
-    if "default" in network_names(plan):
+    if "default" in plan.used_networks:
         yield "network"
     if any(domain.tpm.backend == "emulator" for domain in plan.domains):
         yield "tpm"

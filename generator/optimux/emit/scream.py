@@ -17,24 +17,24 @@ _FOLDER = "/etc/systemd/user"
 def scream_entries(plan: Plan) -> list[HostEntry]:
     """A unit for each interface and output that some VM's Scream wants, and the commands that enable them."""
     entries: list[HostEntry] = []
-    for name, scream in _receivers(plan).items():
+    for name, scream in receivers(plan):
         purpose = f"Scream's receiver on {scream.interface}"
         entries.append(HostFile(f"{_FOLDER}/{name}", scream_unit(scream), purpose))
         entries.append(HostCommand(f"systemctl --global enable {name}", f"starts {purpose} with the desktop"))
     return entries
 
 
-def _receivers(plan: Plan) -> dict[str, Scream]:
+def receivers(plan: Plan) -> list[tuple[str, Scream]]:
     """Units by name: the first needs none of a VM's, further ones differ in interface or output."""
     units: dict[str, Scream] = {}
     tables = {domain.key: domain.looking_glass for domain in plan.domains} or {"": plan.looking_glass}
     for key, table in tables.items():
         if table.scream.enable and table.scream not in units.values():
             units[f"optimux-scream-{key}.service" if units else "optimux-scream.service"] = table.scream
-    return units
+    return list(units.items())
 
 
-def scream_unit(scream: Scream) -> str:
+def scream_unit(scream: Scream, program: str = "scream") -> str:
     """The unit. The interface of a libvirt network may come long after login, so it tries again, below the start
     limit of five times in ten seconds.
     """
@@ -46,7 +46,7 @@ PartOf=graphical-session.target
 After=graphical-session.target
 
 [Service]
-ExecStart=scream -i {scream.interface} -o {scream.output} -v
+ExecStart={program} -i {scream.interface} -o {scream.output} -v
 Restart=always
 RestartSec=5
 

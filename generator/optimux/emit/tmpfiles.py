@@ -13,18 +13,23 @@ def tmpfiles_entries(plan: Plan) -> list[HostEntry]:
     """One file a device, made anew at each boot."""
     if not plan.shm:
         return []
-    text = commented("the shared memory of Looking Glass.", map(_line, plan.shm))
+    text = commented("the shared memory of Looking Glass.", tmpfiles_lines(plan))
     return [
         HostFile(PATH, text, "makes the shared memory's files at boot"),
         HostCommand(f"systemd-tmpfiles --create {PATH}", "makes them now"),
     ]
 
 
+def tmpfiles_lines(plan: Plan) -> tuple[str, ...]:
+    """A line for each file."""
+    return tuple(map(_line, plan.shm))
+
+
 def _line(memory: SharedMemory) -> str:
-    return f"f {_quoted(memory.path)} 0660 {memory.user or 'root'} {memory.group} -"
+    return f"f {quoted(memory.path)} 0660 {memory.user or 'root'} {memory.group} -"
 
 
-def _quoted(path: str) -> str:
+def quoted(path: str) -> str:
     """A path for the second field: specifiers escaped, white space and backslashes kept."""
     escaped = path.replace("%", "%%")
     if not any(char in escaped for char in ' \\"'):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from optimux.declare import Bool, Choice, Declared, Int, ListOf, Table, Text, option
-from optimux.declare.values import CPU_VENDOR, DISTRIBUTION, SECURITY_MODULE, SIZE, VERSION
+from optimux.declare import Bool, Choice, Declared, Int, ListOf, MapOf, Table, Text, option
+from optimux.declare.values import CPU_VENDOR, DISTRIBUTION, PATH, SECURITY_MODULE, SIZE, VERSION, WORD
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optimux.declare.values import CpuVendor, Distribution, SecurityModule
     from optimux.sizes import Size
     from optimux.version import Version
@@ -20,6 +22,39 @@ class Hugepages(Declared):
 
 Initramfs = Literal["mkinitcpio", "dracut", "initramfs-tools", "booster"]
 BootLoader = Literal["grub", "systemd-boot", "grubby"]
+
+
+Forward = Literal["nat", "route", "open", "isolated"]
+
+
+class LibvirtNetwork(Declared):
+    bridge: str | None = option(
+        "bridge",
+        Text(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}", "the name of a network interface, at most 15 characters", 15),
+        default=None,
+        doc="The host's bridge. Null lets libvirt choose virbrN.",
+        example="virbr1",
+    )
+    forward: Forward = option(
+        "forward",
+        Choice(Forward),
+        default="nat",
+        doc="How guests reach further: translated, routed, routed without libvirt's firewall, or not at all.",
+        example="isolated",
+    )
+    address: str = option(
+        "address",
+        Text(r"([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}", 'an IPv4 address and a prefix such as "192.168.150.1/24"', 18),
+        doc="The host's own address on the bridge, and the prefix of the network.",
+        example="192.168.150.1/24",
+    )
+    dhcp: bool = option(
+        "dhcp", Bool(), default=True, doc="Whether libvirt's dnsmasq gives the other addresses to guests."
+    )
+
+
+class StoragePool(Declared):
+    path: str = option("path", PATH, doc="The folder; made where it is not there.", example="/var/lib/libvirt/images")
 
 
 class Host(Declared):
@@ -101,4 +136,26 @@ class Host(Declared):
         default=(),
         doc="Further kernel parameters, each one word. The escape hatch of the command line.",
         example=["pcie_acs_override=downstream"],
+    )
+    device_acl: tuple[str, ...] = option(
+        "deviceAcl",
+        ListOf(PATH),
+        default=(),
+        doc="Further devices that guests may open: they join libvirt's own list and kvmfr's in cgroup_device_acl.",
+        example=["/dev/input/by-id/usb-Keyboard-event-kbd"],
+    )
+    networks: Mapping[str, LibvirtNetwork] = option(
+        "networks",
+        MapOf(Table(LibvirtNetwork), WORD),
+        default={},
+        doc="libvirt's networks to define for the VMs, by name. These, and those of libvirt that a VM is on, are "
+        "started, now and at boot.",
+        example={"lab": {"address": "192.168.150.1/24"}},
+    )
+    pools: Mapping[str, StoragePool] = option(
+        "pools",
+        MapOf(Table(StoragePool), WORD),
+        default={},
+        doc="Storage pools of libvirt to define, by name: folders of images. They are started, now and at boot.",
+        example={"images": {"path": "/var/lib/libvirt/images"}},
     )

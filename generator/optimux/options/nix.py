@@ -33,15 +33,15 @@ from optimux.options.posix import posix
 Form = Text | Parsed[Any]
 
 # What a NixOS configuration says already: platform.nix beside the generated file takes it from there.
-FROM_CONFIG = (
+READ_ONLY = (
     "host.distribution",
     "host.initramfs",
     "host.bootLoader",
     "host.libvirtVersion",
     "host.qemuVersion",
     "host.kernelVersion",
-    "host.securityModule",
 )
+FROM_CONFIG = (*READ_ONLY, "host.cpuVendor", "host.securityModule")
 # Lists that must not be empty: the assertions say more of what belongs there than "no value defined".
 EMPTY_BY_DEFAULT = ("functions",)
 
@@ -52,7 +52,19 @@ HEAD = """\
 let
   inherit (lib) mkOption types;
   # Refuses what is no string. Whether the string has the form is for the assertions, which report all at once.
-  matching = form: types.strMatching form.pattern // { check = lib.isString; };
+  matching =
+    form:
+    types.strMatching form.pattern
+    // {
+      check = lib.isString;
+      description = form.allowed;
+    };
+  # Also a path of Nix's, which is copied into the store, or a package: its program where it has one, else all of it.
+  located =
+    form:
+    types.coercedTo types.path (
+      value: if value ? meta.mainProgram then lib.getExe value else "${value}"
+    ) (matching form);
 """
 
 
@@ -162,7 +174,8 @@ def _form(kind: Form) -> Attributes | None:
 
 
 def _form_type(name: str, kind: Form) -> Expression:
-    return Expression("types.lines" if _form(kind) is None else f"matching forms.{name}")
+    judge = "located" if kind is shared.PATH else "matching"
+    return Expression("types.lines" if _form(kind) is None else f"{judge} forms.{name}")
 
 
 # --- options ----------------------------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ def _check(disk: Disk, path: str, wanted: Wanted) -> None:
         wanted.error(f"{path}.source", "nothing", "an image, on USB", 'Name one, or use bus = "sata".')
     elif disk.source is None and disk.device == "disk":
         wanted.error(f"{path}.source", "nothing", "a path", "Only a CD-ROM drive may be empty.")
+    if disk.create and (disk.type != "file" or disk.device != "disk"):
+        wanted.error(f"{path}.create", disk.create, "only with an image file of a disk", "Remove it.")
     if disk.address and disk.bus not in PCI_BUSES:
         wanted.error(f"{path}.address", disk.address, "virtio or nvme disks only", "Use driveAddress.")
     if disk.drive_address:

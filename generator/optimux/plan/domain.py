@@ -13,6 +13,7 @@ from optimux.options.model import Options
 from optimux.options.vm import Vm
 from optimux.options.vm.compute import CpuTune, Topology
 from optimux.options.vm.devices import Serial
+from optimux.options.vm.platform import Firmware
 from optimux.plan.checks import check_domain, check_together
 from optimux.plan.cpus import canonical_cpus
 from optimux.plan.disks import in_libvirts_order, resolve_disks
@@ -24,7 +25,7 @@ from optimux.plan.requested import Requested
 from optimux.plan.table import resolve_battery
 from optimux.plan.uuids import uuid_of
 from optimux.plan.wanted import Wanted
-from optimux.rules import since
+from optimux.rules import rules, since
 from optimux.version import Version
 
 
@@ -72,7 +73,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
     return DomainPlan(
         key=wanted.key,
         name=name,
-        uuid=(vm.uuid or uuid_of(name)).lower(),
+        uuid=(vm.uuid or uuid_of("domain", name)).lower(),
         os_id=vm.os_id,
         ram=vm.memory,
         memory_backing=vm.memory_backing,
@@ -84,7 +85,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         smbios=vm.smbios,
         machine=_machine(wanted),
         emulator=vm.emulator,
-        firmware=vm.firmware,
+        firmware=_firmware(vm.firmware, wanted.platform.distribution),
         features=vm.features,
         hyperv=resolve_hyperv(wanted),
         clock=vm.clock,
@@ -116,6 +117,9 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         battery_in_acpi=_in_acpi(wanted),
         subsystem=_subsystem(wanted.gpu),
         looking_glass=wanted.looking_glass,
+        autostart=vm.autostart,
+        prepare=vm.hooks.prepare,
+        release=vm.hooks.release,
         requested=wanted.requested,
     )
 
@@ -125,6 +129,14 @@ def _serials(vm: Vm) -> tuple[Serial, ...]:
         serial.replace(console=index == 0 if serial.console is None else serial.console)
         for index, serial in enumerate(vm.serials)
     )
+
+
+def _firmware(firmware: Firmware, distribution: str) -> Firmware:
+    """On NixOS the images with enrolled keys, which QEMU's own descriptions of firmware do not have."""
+    if distribution != "nixos" or firmware.type == "bios" or not firmware.secure_boot or firmware.loader:
+        return firmware
+    images = rules()["firmware"]["enrolledKeys"]
+    return firmware.replace(loader=images["code"], nvram_template=images["vars"])
 
 
 def _canonical_pins(tune: CpuTune) -> CpuTune:

@@ -47,10 +47,11 @@ def resolve_host(
         softdeps=_unique(driver for gpu in early for driver in _softdeps(gpu, facts)),
         blacklist=_unique(driver for gpu in options.gpus.values() for driver in _blacklist(gpu, in_use)),
         override_addresses=tuple(f.address for gpu in by_address for _, f in functions_of(gpu)),
-        device_acl=_device_acl(memories),
+        device_acl=_device_acl(options, memories),
         apparmor_rules=_apparmor_rules(memories, domains) if platform.security_module == "apparmor" else (),
         apparmor_drop_in=platform.libvirt >= since("apparmorDropIn"),
         user_groups=_user_groups(options, memories),
+        idle_services=_unique(name for gpu in early for name in _idle_services(gpu, in_use)),
     )
 
 
@@ -125,10 +126,17 @@ def _blacklist(gpu: Gpu, in_use: set[int]) -> tuple[str, ...]:
     return tuple(known.get("blacklist", ()))
 
 
-def _device_acl(memories: tuple[SharedMemory, ...]) -> tuple[str, ...]:
+def _idle_services(gpu: Gpu, in_use: set[int]) -> tuple[str, ...]:
+    """Services of the vendor's driver that would look for a card that is not the host's."""
+    vendor = gpu.functions[0].id.vendor
+    known = {} if vendor in in_use else rules()["drivers"]["vendors"].get(f"{vendor:04x}", {})
+    return tuple(known.get("services", ()))
+
+
+def _device_acl(options: Options, memories: tuple[SharedMemory, ...]) -> tuple[str, ...]:
     """libvirt's own list and ours: setting ``cgroup_device_acl`` replaces the whole."""
-    devices = [memory.path for memory in memories if memory.kind == "kvmfr"]
-    return (*rules()["libvirt"]["deviceAcl"], *devices) if devices else ()
+    devices = [memory.path for memory in memories if memory.kind == "kvmfr"] + list(options.host.device_acl)
+    return _unique((*rules()["libvirt"]["deviceAcl"], *devices)) if devices else ()
 
 
 def _apparmor_rules(memories: tuple[SharedMemory, ...], domains: tuple[DomainPlan, ...]) -> tuple[str, ...]:

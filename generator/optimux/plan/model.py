@@ -95,6 +95,7 @@ class HostPlan(Record):
     apparmor_rules: tuple[str, ...]  # lines of the abstraction, each with its comma
     apparmor_drop_in: bool  # whether libvirt reads abstractions/libvirt-qemu.d
     user_groups: tuple[tuple[str, str], ...]  # user and group that it must be a member of
+    idle_services: tuple[str, ...]  # units of drivers that have no card left, without ".service"
 
 
 class Enlightenment(Record):
@@ -174,6 +175,37 @@ class DomainPlan(Record):
     subsystem: tuple[tuple[str, int], ...]  # QEMU properties of the GPU's device, by qemu:override
     looking_glass: LookingGlass
     requested: Requested
+    autostart: bool
+    prepare: tuple[str, ...]  # programs that libvirt's hook runs before the start
+    release: tuple[str, ...]  # and after the end
+
+
+class NetworkPlan(Record):
+    """A network of libvirt that is defined for the VMs."""
+
+    name: str
+    uuid: str
+    bridge: str | None  # None: libvirt chooses virbrN
+    forward: str  # "nat", "route", "open", "isolated"
+    address: str  # the host's own
+    prefix: int
+    dhcp: tuple[str, str] | None  # first and last address that guests get
+
+
+class PoolPlan(Record):
+    """A storage pool of libvirt that is defined: a folder."""
+
+    name: str
+    uuid: str
+    path: str
+
+
+class ImagePlan(Record):
+    """An empty disk image that is made where ``path`` does not exist."""
+
+    path: str
+    format: str  # "qcow2", "raw"
+    size: Size
 
 
 class Plan(Record):
@@ -184,6 +216,10 @@ class Plan(Record):
     shared_memories: tuple[SharedMemory, ...]  # kvmfr devices in the order of their numbers, then files
     looking_glass: LookingGlass
     domains: tuple[DomainPlan, ...]
+    networks: tuple[NetworkPlan, ...]  # to be defined
+    used_networks: tuple[str, ...]  # to be started, now and at boot
+    pools: tuple[PoolPlan, ...]
+    images: tuple[ImagePlan, ...]
     warnings: tuple[Problem, ...]
 
     @property

@@ -15,6 +15,7 @@ from optimux.options.model import Options
 from optimux.plan.domain import resolve_domains
 from optimux.plan.gpus import resolve_gpus
 from optimux.plan.host import resolve_host
+from optimux.plan.libvirt_objects import resolve_images, resolve_networks, resolve_pools, used_networks
 from optimux.plan.looking_glass import looking_glass_of, resolve_memories
 from optimux.plan.model import Plan
 from optimux.plan.platform import resolve_platform
@@ -62,6 +63,10 @@ def _resolve(options: Options, facts: Facts, stated: Mapping[str, Requested], fi
         shared_memories=memories,
         looking_glass=options.looking_glass,
         domains=domains,
+        networks=resolve_networks(options, findings),
+        used_networks=used_networks(options),
+        pools=resolve_pools(options.host.pools),
+        images=resolve_images(domains),
         warnings=tuple(findings.warnings),
     )
 

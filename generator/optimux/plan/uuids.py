@@ -1,13 +1,13 @@
-"""UUIDs of domains that state none."""
+"""UUIDs that follow from a name, so that the same input gives the same output."""
 
 from __future__ import annotations
 
 
-def uuid_of(name: str) -> str:
-    """A version 5 UUID (RFC 9562 §5.5) of the name, so that the same input gives the same domain."""
+def uuid_of(kind: str, name: str) -> str:
+    """A version 5 UUID (RFC 9562 §5.5) of a name; ``kind`` ("domain", "network", "pool") keeps equal names apart."""
     import hashlib
 
-    digest = bytearray(hashlib.sha1(b"optimux domain " + name.encode(), usedforsecurity=False).digest()[:16])
+    digest = bytearray(hashlib.sha1(f"optimux {kind} {name}".encode(), usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()

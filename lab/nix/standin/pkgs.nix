@@ -115,6 +115,7 @@ let
       ;
     stdenv.hostPlatform.system = system;
     callPackage = file: _: import file (builtins.intersectAttrs (lib.functionArgs (import file)) pkgs);
+    buildPackages = pkgs;
     writeTextDir =
       path: text:
       runCommand (baseNameOf path) {
@@ -163,6 +164,7 @@ let
     kvmfr = nothing "kvmfr" "0";
     looking-glass-client = nothing "looking-glass-client" "B7";
     scream = nothing "scream" "4.0";
+    OVMFFull.fd = nothing "OVMF-fd" "202511";
     qemu = nothing "qemu" host.qemu;
     pkgsStatic.busybox = nothing "busybox-static" "1.37.0";
     libvirt = runCommand "libvirt-${host.libvirt}" { version = host.libvirt; } ''

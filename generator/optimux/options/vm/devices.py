@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, Table, Text, option
-from optimux.declare.values import ADDRESS, IP_ADDRESS, MAC, PATH, PCI_ID, PORT, WORD
+from optimux.declare.values import ADDRESS, IP_ADDRESS, MAC, PATH, PCI_ID, PORT, SIZE, WORD
 
 if TYPE_CHECKING:
     from optimux.pci import Address, Id
+    from optimux.sizes import Size
 
 
 GUEST_ADDRESS = "Its PCI address in the guest. Null leaves it to the plan or to libvirt."
@@ -31,6 +32,14 @@ class Disk(Declared):
         "type", Choice(DiskType), default="file", doc="Whether the source is an image or a block device."
     )
     device: DiskDevice = option("device", Choice(DiskDevice), default="disk", doc="What the guest sees.")
+    create: Size | None = option(
+        "create",
+        SIZE,
+        default=None,
+        doc="Size of an empty image that is made where the source does not exist. What exists is never touched. Null "
+        "makes none.",
+        example="64GiB",
+    )
     format: DiskFormat | None = option(
         "format", Choice(DiskFormat), default=None, doc="Null is qcow2 for image files of disks, else raw."
     )

@@ -46,6 +46,24 @@ if TYPE_CHECKING:
     from optimux.sizes import Size
 
 
+class Hooks(Declared):
+    prepare: tuple[str, ...] = option(
+        "prepare",
+        ListOf(PATH),
+        default=(),
+        doc="Programs that run before the VM starts, in order; one that fails keeps it from starting. They are called "
+        "as libvirt calls its hook qemu, with the domain's XML on standard input, and must not call libvirt.",
+        example=["/usr/local/bin/quiet-fans"],
+    )
+    release: tuple[str, ...] = option(
+        "release",
+        ListOf(PATH),
+        default=(),
+        doc="Programs that run after the VM has ended and its devices are given back.",
+        example=["/usr/local/bin/loud-fans"],
+    )
+
+
 class Vm(Declared):
     name: str | None = option(
         "name",
@@ -60,6 +78,13 @@ class Vm(Declared):
     gpu: str | None = option(
         "gpu", WORD, default=None, doc="The GPU that it gets, a name of gpus. Null is none.", example="dgpu"
     )
+    autostart: bool = option(
+        "autostart",
+        Bool(),
+        default=False,
+        doc="Whether it starts with the host, by a unit that waits for its GPU, its networks and the shared memory.",
+    )
+    hooks: Hooks = option("hooks", Table(Hooks), default=Hooks(), doc="Programs of your own around its life.")
     os_id: str = option(
         "osId",
         Text(r"https?://[^\s\"'<>&]+", "an address of libosinfo"),

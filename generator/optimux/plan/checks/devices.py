@@ -25,6 +25,9 @@ def _check_firmware(wanted: Wanted) -> None:
     for key, value in (("loader", firmware.loader), ("nvramTemplate", firmware.nvram_template)):
         if value and firmware.type == "bios":
             wanted.error(f"{where}.{key}", value, 'only with type = "efi"', "Remove it.")
+        if value and value.startswith("/usr/") and wanted.platform.distribution == "nixos":
+            allowed = "a path below /run/libvirt/nix-ovmf or /nix/store: no NixOS system has /usr"
+            wanted.error(f"{where}.{key}", value, allowed, "Leave it out: libvirt chooses the firmware.")
     if firmware.nvram_template and not firmware.loader:
         wanted.error(f"{where}.nvramTemplate", firmware.nvram_template, "only with a loader", "Add firmware.loader.")
     if firmware.secure_boot and firmware.type == "bios":
@@ -46,7 +49,7 @@ def _check_battery(wanted: Wanted) -> None:
     if refused and wanted.platform.security_module == "apparmor":
         remedy = "Use /var/lib/libvirt/acpi/…, or leave it out."
         wanted.error("battery.path", table, f"nothing below {refused}, which AppArmor refuses", remedy)
-    elif not table.endswith(TABLE_ENDINGS):
+    elif not table.endswith(TABLE_ENDINGS) and not table.startswith("/nix/store/"):
         allowed = f"a name that ends in {', '.join(TABLE_ENDINGS)}"
         wanted.error("battery.path", table, allowed, "The file is ours alone; name one that nothing else has.")
 

@@ -11,7 +11,9 @@ def check_together(domains: list[DomainPlan], findings: Findings) -> None:
     """Names, UUIDs, MAC addresses and table files that two VMs share."""
     _check_once([(f"vms.{domain.key}.name", domain.name) for domain in domains], "each name once", findings)
     # Those that nobody stated follow from the names.
-    stated = [(f"vms.{domain.key}.uuid", domain.uuid) for domain in domains if domain.uuid != uuid_of(domain.name)]
+    stated = [
+        (f"vms.{domain.key}.uuid", domain.uuid) for domain in domains if domain.uuid != uuid_of("domain", domain.name)
+    ]
     _check_once(stated, "each uuid once", findings)
     macs = [
         (f"vms.{domain.key}.networks[{index}].mac", network.mac)
