@@ -1,3 +1,3 @@
 """What tests and VM tests share."""
 
-pytest_plugins = ["lab.plugin"]
+pytest_plugins = ["lab.plugin", "lab.fixtures"]

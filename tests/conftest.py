@@ -1,79 +1,15 @@
-"""Fixtures that every test may use: Debian roots and the libvirtd in them, started once."""
+"""The option that writes golden files."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-
-from lab.consumers import roots
-from lab.consumers.libvirtd import Libvirtd
-from lab.errors import Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from lab.consumers.roots import Root
-
-# Tests that share one of these run in one worker, so that it is started once.
-_SHARED = ("libvirtd_trixie", "libvirtd_bookworm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the expected files of the golden cases")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        for name in _SHARED:
-            if name in getattr(item, "fixturenames", ()) and not item.get_closest_marker("xdist_group"):
-                item.add_marker(pytest.mark.xdist_group(name))
-
-
 @pytest.fixture(scope="session")
 def update_golden(pytestconfig: pytest.Config) -> bool:
     """Whether golden files are to be written, not compared."""
     return bool(pytestconfig.getoption("--update-golden"))
-
-
-def _consumer(build: Callable[[], Root]) -> Root:
-    """The root, or a skip that names what this machine lacks."""
-    try:
-        return build()
-    except Unavailable as reason:
-        pytest.skip(f"no Debian root for the real consumers: {reason}")
-
-
-@pytest.fixture(scope="session")
-def bookworm() -> Root:
-    """A root with libvirt 9.0 and QEMU 7.2."""
-    return _consumer(roots.bookworm_root)
-
-
-@pytest.fixture(scope="session")
-def trixie() -> Root:
-    """A root with libvirt 11.3, QEMU 10, systemd, a kernel, initramfs-tools, dracut, iasl and Nix."""
-    return _consumer(roots.trixie_root)
-
-
-@pytest.fixture(scope="session")
-def sid() -> Root:
-    """A root with the B7 client of Looking Glass."""
-    return _consumer(roots.sid_root)
-
-
-@pytest.fixture(scope="session")
-def libvirtd_bookworm(bookworm: Root) -> Iterator[Libvirtd]:
-    """A running libvirtd 9.0."""
-    with bookworm.session() as session, Libvirtd(session) as daemon:
-        yield daemon
-
-
-@pytest.fixture(scope="session")
-def libvirtd_trixie(trixie: Root) -> Iterator[Libvirtd]:
-    """A running libvirtd 11.3."""
-    with trixie.session() as session, Libvirtd(session) as daemon:
-        yield daemon

@@ -42,9 +42,18 @@ EDGES = ("subprocess", "socket", "shutil", "tempfile", "os", "ctypes", "multipro
 PURE = ("options", "plan", "acpi", "emit")
 
 
-def modules(root: Path) -> Iterator[tuple[str, ast.Module]]:
-    """Every module below ``root/optimux`` by its dotted name."""
-    for path in sorted((root / "optimux").rglob("*.py")):
+# Beside the product: what each top folder may not import. The laboratory serves the three others.
+FORBIDDEN = {
+    "generator": ("lab", "tests", "bench", "conftest"),
+    "lab": ("tests", "bench", "conftest"),
+    "bench": ("tests", "conftest"),
+    "vm-tests": ("tests", "bench"),
+}
+
+
+def modules(root: Path, package: str = "optimux") -> Iterator[tuple[str, ast.Module]]:
+    """Every module below ``root/package`` by its dotted name."""
+    for path in sorted((root / package).rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         yield name, ast.parse(path.read_text(encoding="utf-8"), str(path))
@@ -87,6 +96,17 @@ def against_the_direction(root: Path) -> list[str]:
     return found
 
 
+def across_folders(checkout: Path) -> list[str]:
+    """Each import of a top folder that is not for the importing one, as ``importer -> imported``."""
+    return [
+        f"{name} -> {imported}"
+        for folder, forbidden in FORBIDDEN.items()
+        for name, tree in modules(checkout, folder)
+        for imported in imports(name, tree)
+        if imported.split(".")[0] in forbidden
+    ]
+
+
 def reaching_out(root: Path) -> list[str]:
     """Each import of an edge by a part that only turns values into values."""
     return [
@@ -110,10 +130,10 @@ def asking_for_wishes(root: Path) -> list[str]:
     ]
 
 
-def undocumented(root: Path) -> list[str]:
+def undocumented(root: Path, package: str = "optimux") -> list[str]:
     """Public modules, classes, functions and methods without a docstring; tables document their options instead."""
     found = []
-    for name, tree in modules(root):
+    for name, tree in modules(root, package):
         if ast.get_docstring(tree) is None:
             found.append(name)
         found += [f"{name}.{inner}" for inner in _undocumented_in(tree, inherits=False)]
@@ -145,8 +165,19 @@ def test_every_part_has_a_layer() -> None:
     assert {"errors", "options", "plan", "emit", "bundle", "cli"} <= parts
 
 
+def test_no_part_has_two_layers() -> None:
+    """A name that stands twice would take the later layer, in silence."""
+    named = [name for names in LAYERS for name in names]
+    assert [name for name in set(named) if named.count(name) > 1] == []
+
+
 def test_imports_keep_the_direction() -> None:
     assert against_the_direction(GENERATOR) == []
+
+
+def test_the_product_and_the_laboratory_stand_alone() -> None:
+    assert across_folders(CHECKOUT) == []
+    assert all((CHECKOUT / folder).is_dir() for folder in FORBIDDEN)
 
 
 def test_values_are_turned_into_values() -> None:
@@ -159,13 +190,14 @@ def test_emitters_do_not_ask_what_the_user_stated() -> None:
 
 def test_everything_public_is_documented() -> None:
     assert undocumented(GENERATOR) == []
+    assert undocumented(CHECKOUT, "lab") == []
 
 
 def _lines(path: Path) -> int:
     return path.read_text(encoding="utf-8").count("\n")
 
 
-@pytest.mark.parametrize("folder", ["generator", "tests", "bench"])
+@pytest.mark.parametrize("folder", ["generator", "lab", "tests", "vm-tests", "bench"])
 def test_no_file_is_endless(folder: str) -> None:
     sizes = {str(path.relative_to(CHECKOUT)): _lines(path) for path in (CHECKOUT / folder).rglob("*.py")}
     assert sizes
@@ -212,6 +244,23 @@ def test_a_good_tree(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("file", "line", "said"), WRONG.values(), ids=WRONG)
 def test_wrong_imports_are_found(file: str, line: str, said: str, tmp_path: Path) -> None:
     assert against_the_direction(_tree(tmp_path, file, line)) == [said]
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "said"),
+    [
+        ("generator/optimux/plan/a.py", "from lab.errors import X", "generator.optimux.plan.a -> lab.errors.X"),
+        ("lab/nix/a.py", "def f():\n    import tests.needs", "lab.nix.a -> tests.needs"),
+        ("vm-tests/test_a.py", "from tests import needs", "vm-tests.test_a -> tests.needs"),
+        ("bench/a.py", "from tests.golden_cases import X", "bench.a -> tests.golden_cases.X"),
+        ("vm-tests/test_a.py", "from lab.errors import X", None),
+        ("bench/a.py", "import optimux.plan", None),
+    ],
+)
+def test_imports_across_folders_are_found(file: str, line: str, said: str | None, tmp_path: Path) -> None:
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(f"{line}\n")
+    assert across_folders(tmp_path) == ([] if said is None else [said])
 
 
 @pytest.mark.parametrize("line", ["import os", "from subprocess import run", "def _f():\n    import os.path"])

@@ -1,6 +1,6 @@
 # Scenario 2 on NixOS: Linux shows the battery full and the adapter online; without the table, neither.
 { self, ... }:
-import ./scenarios/one-machine.nix {
+import ../lab/scenarios/one-machine.nix {
   inherit self;
   name = "battery-in-linux";
   calls = ''

@@ -5,7 +5,7 @@ let
   # The card without its VM, and without the network card beside it.
   node =
     gpu:
-    import ./first_level/node.nix {
+    import ../lab/l1/node.nix {
       inherit self;
       change = options: {
         inherit (options) host;
@@ -25,7 +25,7 @@ in
   nodes.left_to_libvirt = node { bind = "libvirt"; };
 
   testScript =
-    import ./scenarios/calls.nix { inherit self; }
+    import ../lab/scenarios/calls.nix { inherit self; }
     + ''
       CARD = ["0000:01:00.0", "0000:01:00.1"]
       OTHER = "0000:03:00.0"

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from first_level.fixtures import (
+from lab.l1.fixtures import (
     by_address,
     by_id,
     group_by_machine,
     kvmfr,
+    l2,
     module,
-    patched_level,
+    patched_l2,
     plan,
-    second_level,
     without_files,
 )
 from optimux.vm.errors import VmError
@@ -30,10 +30,10 @@ __all__ = [
     "by_address",
     "by_id",
     "kvmfr",
+    "l2",
     "module",
-    "patched_level",
+    "patched_l2",
     "plan",
-    "second_level",
     "without_files",
 ]
 

@@ -5,10 +5,10 @@
   pkgs,
   lib,
 }:
-import ./first_level/test.nix {
+import ../lab/l1/test.nix {
   inherit self pkgs;
   name = "idle-power";
-  twins.awake = import ./first_level/node.nix {
+  twins.awake = import ../lab/l1/node.nix {
     inherit self;
     change =
       options:

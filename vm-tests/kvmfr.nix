@@ -6,14 +6,14 @@
   lib,
 }:
 let
-  domain = import ./first_level/domain.nix { inherit self pkgs lib; };
+  domain = import ../lab/l1/domain.nix { inherit self pkgs lib; };
   anotherSize = domain (options: lib.recursiveUpdate options { lookingGlass.size = "64MiB"; });
 in
-import ./first_level/test.nix {
+import ../lab/l1/test.nix {
   inherit self pkgs;
   name = "kvmfr";
   twins.without_acl_entry = {
-    imports = [ (import ./first_level/node.nix { inherit self; }) ];
+    imports = [ (import ../lab/l1/node.nix { inherit self; }) ];
     # NixOS' own default: libvirt's list of devices, without ours.
     virtualisation.libvirtd.qemu.verbatimConfig = lib.mkForce "namespaces = []\n";
   };
@@ -28,7 +28,7 @@ import ./first_level/test.nix {
     with subtest("twin: no entry in cgroup_device_acl"):
         without_acl_entry.wait_for_unit("optimux-domains.service")
         scenario(without_acl_entry.succeed, "agent.settle")
-        scenario(without_acl_entry.succeed, "second_level.make_guest")
+        scenario(without_acl_entry.succeed, "l2.make_guest")
         scenario(without_acl_entry.succeed, "kvmfr.refused_without_acl_entry", options=OPTIONS, xml=DOMAIN)
   '';
 }

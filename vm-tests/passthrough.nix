@@ -6,7 +6,7 @@
   lib,
 }:
 let
-  domain = import ./first_level/domain.nix { inherit self pkgs lib; };
+  domain = import ../lab/l1/domain.nix { inherit self pkgs lib; };
   withoutAudio = domain (
     options:
     lib.recursiveUpdate options {
@@ -17,7 +17,7 @@ let
     }
   );
 in
-import ./first_level/test.nix {
+import ../lab/l1/test.nix {
   inherit self pkgs;
   name = "passthrough";
   calls = ''

@@ -1,7 +1,7 @@
 # Scenario 3 on NixOS: sizes by release and display, whole frames from guest to host; a lost block, a file too small
 # and a regular file in kvmfr's place are named.
 { self, ... }:
-import ./scenarios/one-machine.nix {
+import ../lab/scenarios/one-machine.nix {
   inherit self;
   name = "shared-memory";
   calls = ''

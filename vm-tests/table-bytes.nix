@@ -1,7 +1,7 @@
 # Scenario 1 on NixOS: the battery table lies in guest memory byte for byte; a flipped byte and a SLIC table do not
 # pass for it.
 { self, ... }:
-import ./scenarios/one-machine.nix {
+import ../lab/scenarios/one-machine.nix {
   inherit self;
   name = "table-bytes";
   calls = ''

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios import battery_in_linux
+from lab.scenarios import battery_in_linux
 
 if TYPE_CHECKING:
     from pathlib import Path

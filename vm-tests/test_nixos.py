@@ -1,6 +1,6 @@
 """The NixOS tests, run: their own scripts, on machines with the settings that their nodes evaluate to.
 
-NixOS itself cannot be built without its package set. What its modules decide can be booted: see first_level/nixos.py.
+NixOS itself cannot be built without its package set. What its modules decide can be booted: see lab/l1/nixos.py.
 Tests of machines without libvirt need nothing of the machine but its programs, and run here.
 """
 
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from first_level.driver import ScriptError
-from first_level.lab import Lab
 from lab.consumers import roots
-from lab.errors import Unavailable
+from lab.l1.driver import ScriptError
+from lab.l1.nodes import Nodes
 from lab.nix.evaluator import need_lib
 from lab.nix.standin import needed
 
@@ -30,22 +29,19 @@ _BINDING = ("binds-vfio",)
 
 
 @pytest.fixture(scope="module")
-def labs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Lab]]:
-    """A lab for tests, made once for the same ones."""
+def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Nodes]]:
+    """The machines of tests, made once for the same ones."""
     needed()
     need_lib()
-    try:
-        roots.trixie_root()
-    except Unavailable as reason:
-        pytest.skip(f"no first level: {reason}")
+    roots.trixie_root()
     with ExitStack() as stack:
 
         @cache
-        def lab(names: tuple[str, ...]) -> Lab:
+        def of(names: tuple[str, ...]) -> Nodes:
             folder = tmp_path_factory.mktemp("nodes")
-            return Lab(names, folder, lambda: request.getfixturevalue("module").files, stack)
+            return Nodes(names, folder, lambda: request.getfixturevalue("module").files, stack)
 
-        yield lab
+        yield of
 
 
 def _each(names: tuple[str, ...]) -> pytest.MarkDecorator:
@@ -56,25 +52,25 @@ def _each(names: tuple[str, ...]) -> pytest.MarkDecorator:
 
 @pytest.mark.usefixtures("firmwares", "linux")
 @_each(_ON_THIS_MACHINE)
-def test_of_one_machine(name: str, labs: Callable[..., Lab]) -> None:
-    labs(_ON_THIS_MACHINE).run(name)
+def test_of_one_machine(name: str, nodes: Callable[..., Nodes]) -> None:
+    nodes(_ON_THIS_MACHINE).run(name)
 
 
 @_each(_BINDING)
-def test_of_binding(name: str, labs: Callable[..., Lab]) -> None:
-    labs(_BINDING).run(name)
+def test_of_binding(name: str, nodes: Callable[..., Nodes]) -> None:
+    nodes(_BINDING).run(name)
 
 
 @pytest.mark.usefixtures("kvmfr")
 @_each(_WITH_A_VM)
-def test_with_a_vm(name: str, labs: Callable[..., Lab]) -> None:
-    labs(_WITH_A_VM).run(name)
+def test_with_a_vm(name: str, nodes: Callable[..., Nodes]) -> None:
+    nodes(_WITH_A_VM).run(name)
 
 
 @_each(_ON_THIS_MACHINE[:1])
-def test_twin_a_script_that_is_wrong_fails(name: str, labs: Callable[..., Lab]) -> None:
+def test_twin_a_script_that_is_wrong_fails(name: str, nodes: Callable[..., Nodes]) -> None:
     with pytest.raises(ScriptError, match="exited with 1"):
-        labs(_ON_THIS_MACHINE).run(name, 'machine.succeed("true")\nmachine.succeed("exit 1")\n')
+        nodes(_ON_THIS_MACHINE).run(name, 'machine.succeed("true")\nmachine.succeed("exit 1")\n')
 
 
 def test_every_file_is_run() -> None:

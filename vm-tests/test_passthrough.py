@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from first_level.configs import AUDIO, GPU, PLAIN
-from first_level.fixtures import domain_file
+from lab.l1.configs import AUDIO, GPU, PLAIN
+from lab.l1.fixtures import domain_file
+from lab.scenarios import passthrough
+from lab.scenarios.emulated import adapted, changes
+from lab.scenarios.l2 import boot
 from optimux.pci import Address, Id
-from scenarios import passthrough
-from scenarios.emulated import adapted, changes
-from scenarios.second_level import boot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from first_level.machine import Level
-    from scenarios.given import Given
-    from scenarios.second_level import Seen
+    from lab.l1.machine import L1
+    from lab.scenarios.given import Given
+    from lab.scenarios.l2 import Seen
 
 _SECONDS = 180
 # All that a domain loses where it is emulated once more.
@@ -39,8 +39,8 @@ def test_the_card_is_planned_where_drivers_look_for_it(plan: Given) -> None:
     assert {host: str(plan.passed[host][0]) for host in wanted} == {k: f"0000:{v}" for k, v in wanted.items()}
 
 
-def test_only_the_disk_is_replaced(second_level: Seen, plan: Given) -> None:
-    passthrough.only_the_disk_is_replaced(plan.subject, second_level)
+def test_only_the_disk_is_replaced(l2: Seen, plan: Given) -> None:
+    passthrough.only_the_disk_is_replaced(plan.subject, l2)
 
 
 def test_what_is_given_up_without_kvm(plan: Given) -> None:
@@ -57,52 +57,52 @@ def test_what_is_given_up_without_kvm(plan: Given) -> None:
     ]
 
 
-def test_libvirt_keeps_every_element_and_address(second_level: Seen) -> None:
-    passthrough.libvirt_keeps_everything(second_level)
+def test_libvirt_keeps_every_element_and_address(l2: Seen) -> None:
+    passthrough.libvirt_keeps_everything(l2)
 
 
-def test_guest_sees_the_card(second_level: Seen, plan: Given) -> None:
-    passthrough.guest_sees_the_card(plan, second_level)
+def test_guest_sees_the_card(l2: Seen, plan: Given) -> None:
+    passthrough.guest_sees_the_card(plan, l2)
 
 
-def test_guest_sees_the_shared_memory(second_level: Seen, plan: Given) -> None:
-    passthrough.guest_sees_the_memory(plan.subject, second_level)
+def test_guest_sees_the_shared_memory(l2: Seen, plan: Given) -> None:
+    passthrough.guest_sees_the_memory(plan.subject, l2)
 
 
-def test_guest_has_the_table_and_the_battery(second_level: Seen, plan: Given) -> None:
-    passthrough.guest_has_table_and_battery(plan.subject, second_level)
+def test_guest_has_the_table_and_the_battery(l2: Seen, plan: Given) -> None:
+    passthrough.guest_has_table_and_battery(plan.subject, l2)
 
 
-def test_guest_has_no_balloon(second_level: Seen) -> None:
-    passthrough.guest_has_no_balloon(second_level)
+def test_guest_has_no_balloon(l2: Seen) -> None:
+    passthrough.guest_has_no_balloon(l2)
 
 
-def test_qemu_says_the_same(second_level: Seen, plan: Given) -> None:
-    passthrough.qemu_says_the_same(plan, second_level)
+def test_qemu_says_the_same(l2: Seen, plan: Given) -> None:
+    passthrough.qemu_says_the_same(plan, l2)
 
 
 class TestPatched:
     """A VM as virt-manager makes one, patched: the guest sees the same."""
 
-    def test_libvirt_keeps_every_element_and_address(self, patched_level: Seen) -> None:
-        assert "<title>made by hand</title>" in patched_level.values["live"]
-        passthrough.libvirt_keeps_everything(patched_level)
+    def test_libvirt_keeps_every_element_and_address(self, patched_l2: Seen) -> None:
+        assert "<title>made by hand</title>" in patched_l2.values["live"]
+        passthrough.libvirt_keeps_everything(patched_l2)
 
-    def test_guest_sees_the_card_and_no_balloon(self, patched_level: Seen, plan: Given) -> None:
-        passthrough.guest_sees_the_card(plan, patched_level)
-        passthrough.guest_has_no_balloon(patched_level)
+    def test_guest_sees_the_card_and_no_balloon(self, patched_l2: Seen, plan: Given) -> None:
+        passthrough.guest_sees_the_card(plan, patched_l2)
+        passthrough.guest_has_no_balloon(patched_l2)
 
-    def test_guest_sees_the_shared_memory(self, patched_level: Seen, plan: Given) -> None:
-        passthrough.guest_sees_the_memory(plan.subject, patched_level)
+    def test_guest_sees_the_shared_memory(self, patched_l2: Seen, plan: Given) -> None:
+        passthrough.guest_sees_the_memory(plan.subject, patched_l2)
 
-    def test_guest_has_the_table_and_the_battery(self, patched_level: Seen, plan: Given) -> None:
-        passthrough.guest_has_table_and_battery(plan.subject, patched_level)
+    def test_guest_has_the_table_and_the_battery(self, patched_l2: Seen, plan: Given) -> None:
+        passthrough.guest_has_table_and_battery(plan.subject, patched_l2)
 
     def test_twin_unpatched_it_has_nothing_of_it(self) -> None:
         assert not any(word in PLAIN for word in ("hostdev", "kvmfr", "<table", "hidden"))
 
 
-def test_twin_audio_left_to_the_host(by_id: Level) -> None:
+def test_twin_audio_left_to_the_host(by_id: L1) -> None:
     by_id.call(
         "passthrough.audio_left_to_the_host",
         _SECONDS,
@@ -163,10 +163,10 @@ def _paused(seen: Seen) -> Seen:
     ids=lambda value: value.__name__.strip("_"),
 )
 def test_twin_each_check_notices(
-    check: Callable[..., None], spoil: Callable[[Seen], Seen], second_level: Seen, plan: Given
+    check: Callable[..., None], spoil: Callable[[Seen], Seen], l2: Seen, plan: Given
 ) -> None:
     given = {"plan": plan, "subject": plan.subject}
     words = {name: value for name, value in given.items() if name in signature(check).parameters}
-    check(**words, seen=second_level)
+    check(**words, seen=l2)
     with pytest.raises(AssertionError):
-        check(**words, seen=spoil(second_level))
+        check(**words, seen=spoil(l2))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios import shared_memory
+from lab.scenarios import shared_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scenarios import table_bytes
+from lab.scenarios import table_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.documents import BY_HAND, I440FX, STORED, VIRT_MANAGER
 from optimux.cli import run
 from optimux.patch import patch_domain
 from tests import needs
 from tests.cli.command import CHECKOUT, EXAMPLE, command, environment, optimux_process
 from tests.golden_cases import case
-from tests.patch.documents import BY_HAND, I440FX, STORED, VIRT_MANAGER
 
 PLAN = case("omen-17").plan().domains[0]
 TWO_VMS = str(CHECKOUT / "examples" / "two-vms-one-gpu.toml")

@@ -8,12 +8,12 @@ import pytest
 from lxml import etree
 
 from lab.consumers.roots import Root
+from lab.documents import BY_HAND, I440FX, KEY_VALUE, ONE_LINE, STORED, VIRT_MANAGER, WILD
 from optimux.errors import InvalidInput
 from optimux.patch import CONCERNS, patch_domain
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import case
 from tests.patch.checker import problems
-from tests.patch.documents import BY_HAND, I440FX, KEY_VALUE, ONE_LINE, STORED, VIRT_MANAGER, WILD
 from tests.patch.spans import damage
 
 PLAN = case("omen-17").plan().domains[0]

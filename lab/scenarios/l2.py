@@ -1,4 +1,4 @@
-"""The second level: libvirt runs a domain on the card until its guest has reported, and stops it again."""
+"""L2: libvirt runs a domain on the card until its guest has reported, and stops it again."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.scenarios import device, libvirt, power
+from lab.scenarios.emulated import adapted
+from lab.scenarios.given import given
 from optimux.record import Record
 from optimux.vm.linux.guest import guest_parameters
 from optimux.vm.linux.guest_report import parse_report
 from optimux.vm.qemu.accel import DEVICE, unusable
 from optimux.vm.verify.supplies import expected_supplies
-from scenarios import device, libvirt, power
-from scenarios.emulated import adapted
-from scenarios.given import given
 
 if TYPE_CHECKING:
     from optimux.vm.linux.guest_report import GuestReport
@@ -43,7 +43,7 @@ def seen(values: dict[str, Any]) -> Seen:
 
 
 def has_kvm() -> bool:
-    """Whether this level can run guests by hardware, real or emulated. The node alone may stand for nothing."""
+    """Whether this machine can run guests by hardware, real or emulated. The node alone may stand for nothing."""
     return not unusable(DEVICE)
 
 

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from first_level.configs import USER
-from first_level.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, link, put_all, release_of
+from lab.l1.configs import USER
+from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, link, put_all, release_of
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _store(session: Session, system: System) -> None:
     (folder,) = {path.parent for path in system.closure}
     script = """mkdir -p "$1" && cp -r /store/* "$1"
 for program in "$1"/*/bin/*; do sed -i "s|$2|/usr/bin/python3|g" "$program"; done
-for code in "$1"/*/vm-tests; do python3 -m compileall -q "${code%/*}"; done"""
+for code in "$1"/*/lab; do python3 -m compileall -q "${code%/*}"; done"""
     session.run(["sh", "-c", script, "store", str(folder), sys.executable])
 
 

@@ -47,7 +47,7 @@ def can_map(user: str, path: str, size: int) -> bool:
 
 
 def _run_as(user: str, path: str, size: int, *words: str) -> str:
-    command = [sys.executable, "-m", "scenarios.device", path, str(size), *words]
+    command = [sys.executable, "-m", "lab.scenarios.device", path, str(size), *words]
     group = pwd.getpwnam(user).pw_gid
     done = subprocess.run(
         command,

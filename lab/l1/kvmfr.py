@@ -1,4 +1,4 @@
-"""The real kvmfr module, built from the source package of Looking Glass for the kernel of the first level."""
+"""The real kvmfr module, built from the source package of Looking Glass for the kernel of L1."""
 
 from __future__ import annotations
 

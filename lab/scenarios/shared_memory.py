@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.scenarios.bench import DISPLAYS, failed, firmware_checks, generated, reported
 from optimux.sizes import UNITS, Size
 from optimux.vm.errors import VmError
 from optimux.vm.qemu.accel import choose
@@ -13,7 +14,6 @@ from optimux.vm.qemu.programs import find_qemu
 from optimux.vm.qemu.run import start
 from optimux.vm.verify.host_device import host_device
 from optimux.vm.verify.throwaway import throwaway
-from scenarios.bench import DISPLAYS, failed, firmware_checks, generated, reported
 
 if TYPE_CHECKING:
     from optimux.vm.qemu.machine import Machine

@@ -1,4 +1,4 @@
-"""libvirt inside the first level, through virsh."""
+"""libvirt inside L1, through virsh."""
 
 from __future__ import annotations
 

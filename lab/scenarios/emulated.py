@@ -1,7 +1,7 @@
 """What a generated domain must give up to run in a machine that is itself emulated, and nothing more.
 
-The first level has nested virtualisation also when it runs without KVM: QEMU emulates AMD's SVM. There only the disk
-is replaced, by a direct boot of the small guest. A first level without /dev/kvm emulates once more, and loses what is
+L1 has nested virtualisation also when it runs without KVM: QEMU emulates AMD's SVM. There only the disk
+is replaced, by a direct boot of the small guest. An L1 without /dev/kvm emulates once more, and loses what is
 KVM's.
 """
 

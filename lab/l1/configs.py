@@ -1,4 +1,4 @@
-"""The configurations whose files the first-level machines have, and the domains that they start."""
+"""The configurations whose files the L1 machines have, and the domains that they start."""
 
 from __future__ import annotations
 

@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.scenarios import device, l2, libvirt
+from lab.scenarios.given import given
 from optimux.vm.verify.checks import FAILED
 from optimux.vm.verify.host_device import host_device
-from scenarios import device, libvirt, second_level
-from scenarios.given import given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scenarios.given import Given
-    from scenarios.second_level import Seen
+    from lab.scenarios.given import Given
+    from lab.scenarios.l2 import Seen
 
 _SECONDS = 60
 # What NixOS sets: there QEMU may create files in /dev, and does.
@@ -29,7 +29,7 @@ _AS_ROOT_IN_DEV = '\nuser = "root"\ngroup = "root"\nnamespaces = []\n'
 def proven(options: str, xml: str) -> str:
     """On this machine: the device is as generated, guest and host see each other's bytes; its size, in words."""
     device_is_as_generated(options)
-    seen = second_level.seen(second_level.run(options, xml))
+    seen = l2.seen(l2.run(options, xml))
     guest_reads_what_the_host_wrote(seen)
     host_reads_what_the_guest_wrote(seen)
     memory = given(options).memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from first_level.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, put_all, release_of
+from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, put_all, release_of
 from optimux.emit.artifact import HostCommand, HostFile, HostLines
 from optimux.emit.merge import merged
 

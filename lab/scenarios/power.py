@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from scenarios import pci
+from lab.scenarios import pci
 
 _SETTLE_SECONDS = 30
 _STEP_SECONDS = 0.2

@@ -1,4 +1,4 @@
-"""The booted first levels that tests share: one with the files of each way to bind, one without any."""
+"""The booted L1 machines that tests share: one with the files of each way to bind, one without any."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from first_level.configs import VM, by_address_config, by_id_config, domains
-from first_level.debian import debian_image
-from first_level.image import GIVEN
-from first_level.kvmfr import kvmfr_module
-from first_level.machine import level_of
 from lab.consumers import roots
 from lab.errors import Unavailable
+from lab.l1.configs import VM, by_address_config, by_id_config, domains
+from lab.l1.debian import debian_image
+from lab.l1.image import GIVEN
+from lab.l1.kvmfr import kvmfr_module
+from lab.l1.machine import l1_of
+from lab.scenarios.given import given
+from lab.scenarios.l2 import INITRD, KERNEL, LIMIT_SECONDS, seen
 from optimux.emit.host import host_entries
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
 from optimux.vm.linux.initramfs import initramfs
 from optimux.vm.linux.kernel import installed
-from scenarios.given import given
-from scenarios.second_level import INITRD, KERNEL, LIMIT_SECONDS, seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from first_level.machine import Level
     from lab.consumers.roots import Root
+    from lab.l1.machine import L1
+    from lab.scenarios.given import Given
+    from lab.scenarios.l2 import Seen
     from optimux.emit.artifact import HostEntry
-    from scenarios.given import Given
-    from scenarios.second_level import Seen
 
 # Tests that share a machine run in one worker, so that it is booted once.
 _MACHINES = ("by_id", "by_address", "without_files")
@@ -62,7 +62,7 @@ def _root() -> Root:
 
 
 def _guest() -> dict[str, str | bytes]:
-    """The second level's guest, made of the root's own kernel and busybox."""
+    """L2's guest, made of the root's own kernel and busybox."""
     path = _root().path
     (release,) = (entry.name for entry in (path / "lib/modules").iterdir())
     kernel = installed(path, release)
@@ -74,15 +74,11 @@ def _guest() -> dict[str, str | bytes]:
 @contextmanager
 def booted(
     factory: pytest.TempPathFactory, entries: Iterable[HostEntry], files: Mapping[str, str | bytes] | None = None
-) -> Iterator[Level]:
-    """A machine with ``entries`` installed; skips where this machine lacks what it takes to build or boot it."""
-    folder = factory.mktemp("first-level")
-    try:
-        root = _root()
-    except Unavailable as reason:
-        pytest.skip(f"no first level: {reason}")
-    with level_of(root, debian_image(root, folder, entries, files), folder) as level:
-        yield level
+) -> Iterator[L1]:
+    """A machine with ``entries`` installed. Raises ``Unavailable`` where no root can be had."""
+    folder, root = factory.mktemp("l1"), _root()
+    with l1_of(root, debian_image(root, folder, entries, files), folder) as l1:
+        yield l1
 
 
 @pytest.fixture(scope="session")
@@ -110,23 +106,23 @@ def plan(module: Module, tmp_path_factory: pytest.TempPathFactory) -> Given:
 
 
 @pytest.fixture(scope="session")
-def by_id(tmp_path_factory: pytest.TempPathFactory, module: Module) -> Iterator[Level]:
+def by_id(tmp_path_factory: pytest.TempPathFactory, module: Module) -> Iterator[L1]:
     """A machine whose card is bound by its ids, with libvirt, kvmfr, the small guest, its options and domains."""
     options = by_id_config(module.memory)
     files: dict[str, str | bytes] = {OPTIONS: json.dumps(options)}
     files |= {domain_file(name): xml for name, xml in domains(module.memory).items()}
-    with booted(tmp_path_factory, host_entries(plan_from(options)), {**module.files, **_guest(), **files}) as level:
-        yield level
+    with booted(tmp_path_factory, host_entries(plan_from(options)), {**module.files, **_guest(), **files}) as l1:
+        yield l1
 
 
 @pytest.fixture(scope="session")
-def second_level(by_id: Level) -> Seen:
+def l2(by_id: L1) -> Seen:
     """The generated domain, run on the machine ``by_id`` until its guest has reported, and stopped."""
     return _run(by_id, VM)
 
 
 @pytest.fixture(scope="session")
-def patched_level(by_id: Level) -> Seen:
+def patched_l2(by_id: L1) -> Seen:
     """A domain as virt-manager makes one, patched for the same plan, run the same way."""
     return _run(by_id, "patched")
 
@@ -136,20 +132,20 @@ def domain_file(name: str) -> str:
     return f"{GIVEN}/{name}.xml"
 
 
-def _run(by_id: Level, name: str) -> Seen:
+def _run(by_id: L1, name: str) -> Seen:
     seconds = LIMIT_SECONDS + 120
-    return seen(by_id.call("second_level.run", seconds, options=OPTIONS, xml=domain_file(name)))
+    return seen(by_id.call("l2.run", seconds, options=OPTIONS, xml=domain_file(name)))
 
 
 @pytest.fixture(scope="session")
-def by_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Level]:
+def by_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine whose card is bound by its address."""
-    with booted(tmp_path_factory, host_entries(plan_from(by_address_config()))) as level:
-        yield level
+    with booted(tmp_path_factory, host_entries(plan_from(by_address_config()))) as l1:
+        yield l1
 
 
 @pytest.fixture(scope="session")
-def without_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Level]:
+def without_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine that has nothing of ours."""
-    with booted(tmp_path_factory, ()) as level:
-        yield level
+    with booted(tmp_path_factory, ()) as l1:
+        yield l1

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from scenarios import pci
+from lab.scenarios import pci
 
 _LEAVES = re.compile(r"initramfs leaves (\S+) to (\S+)")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.scenarios.bench import generated, reported
 from optimux.vm.verify.guest_checks import supply_checks, table_check
-from scenarios.bench import generated, reported
 
 if TYPE_CHECKING:
     from pathlib import Path

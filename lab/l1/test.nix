@@ -31,10 +31,10 @@
       NETWORK = "${address "otherDevices" 0}"
 
       machine.wait_for_unit("multi-user.target")
-      scenario(machine.succeed, "second_level.require_kvm")
+      scenario(machine.succeed, "l2.require_kvm")
       machine.wait_for_unit("optimux-domains.service")
       scenario(machine.succeed, "agent.settle")
-      scenario(machine.succeed, "second_level.make_guest")
+      scenario(machine.succeed, "l2.make_guest")
     ''
     + calls;
 }

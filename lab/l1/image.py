@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import qemu.qmp
 
-from first_level.configs import USER
 from lab import CHECKOUT
+from lab.l1.configs import USER
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ DefaultDependencies=no
 After=systemd-udev-trigger.service local-fs.target
 
 [Service]
-Environment=PYTHONPATH={_CODE}:{_CODE}/generator:{_CODE}/vm-tests PYTHONDONTWRITEBYTECODE=1
-ExecStart=/usr/bin/python3 -m scenarios.agent /dev/virtio-ports/optimux
+Environment=PYTHONPATH={_CODE}:{_CODE}/generator PYTHONDONTWRITEBYTECODE=1
+ExecStart=/usr/bin/python3 -m lab.scenarios.agent /dev/virtio-ports/optimux
 Restart=no
 
 [Install]
@@ -58,7 +58,7 @@ def build_image(
     root: Root, folder: Path, settle: Callable[[Session], Boot], binds: Mapping[Path, str] | None = None
 ) -> Image:
     """A copy-on-write layer of ``root`` with the agent, and what ``settle`` does to it, as a disk."""
-    parts = ("generator", "lab", "vm-tests", "examples")
+    parts = ("generator", "lab", "examples")
     code = {CHECKOUT / name: f"/checkout/{name}" for name in parts}
     code[Path(qemu.qmp.__file__).parents[1]] = "/checkout/qemu"  # which Debian does not have
     with root.session({**code, **(binds or {})}) as session:

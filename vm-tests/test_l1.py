@@ -1,4 +1,4 @@
-"""A first-level machine whose emulator crashes is booted again, once, and says so."""
+"""An L1 machine whose emulator crashes is booted again, once, and says so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from first_level.machine import Level
+from lab.l1.machine import L1
 from optimux.vm.errors import Crashed, VmError
 
 
@@ -27,7 +27,7 @@ class _Run:
         return kind(message, "")
 
 
-def _level(*crashes: bool) -> Level:
+def _l1(*crashes: bool) -> L1:
     """Of each machine: whether it crashes at the first call after it has settled."""
     each = iter(crashes)
 
@@ -37,7 +37,7 @@ def _level(*crashes: bool) -> Level:
         threading.Thread(target=_agent, args=(theirs, run, next(each)), daemon=True).start()
         return run, ours
 
-    return Level(boot)
+    return L1(boot)
 
 
 def _agent(channel: socket.socket, run: _Run, crashes: bool) -> None:
@@ -51,20 +51,20 @@ def _agent(channel: socket.socket, run: _Run, crashes: bool) -> None:
 
 
 def test_a_call() -> None:
-    assert _level(False).call("a.b", 10) == "a.b"
+    assert _l1(False).call("a.b", 10) == "a.b"
 
 
 def test_a_crash_is_survived_with_a_warning() -> None:
     with pytest.warns(UserWarning, match=r"a\.b: QEMU was killed by SIGSEGV; once more on a new machine"):
-        assert _level(True, False).call("a.b", 10) == "a.b"
+        assert _l1(True, False).call("a.b", 10) == "a.b"
 
 
 def test_twin_two_crashes_are_not() -> None:
-    level = _level(True, True)
+    l1 = _l1(True, True)
     with pytest.warns(UserWarning, match="once more"), pytest.raises(Crashed):
-        level.call("a.b", 10)
+        l1.call("a.b", 10)
 
 
 def test_twin_what_must_not_be_repeated() -> None:
     with pytest.raises(Crashed):
-        _level(True, False).call("a.b", 10, repeat=False)
+        _l1(True, False).call("a.b", 10, repeat=False)

@@ -12,28 +12,28 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from first_level.driver import Here, Machine, run_script
-from first_level.machine import level_of
-from first_level.nixos import nixos_image, read_system
 from lab.consumers import roots
+from lab.l1.driver import Here, Machine, run_script
+from lab.l1.machine import l1_of
+from lab.l1.nixos import nixos_image, read_system
 from lab.nix.flake import Flake, schemas
 from lab.nix.standin import Versions
+from lab.scenarios import agent
 from optimux.vm.errors import Crashed
-from scenarios import agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from contextlib import ExitStack
 
-    from first_level.driver import Shell
-    from first_level.machine import Level
-    from first_level.nixos import System
+    from lab.l1.driver import Shell
+    from lab.l1.machine import L1
+    from lab.l1.nixos import System
 
 _OF_THE_ROOT = Versions("11.3.0", "10.0.0")
 _ANSWER_SECONDS = 30  # on top of a command's own time
 
 
-class Lab:
+class Nodes:
     """Tests of the flake, built; and their machines, each booted once for all the scripts that use its system."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Lab:
     ) -> None:
         """``modules`` gives the kernel modules for machines that ask for some; what is started ends with ``stack``."""
         self._folder, self._modules, self._stack = folder, modules, stack
-        self._levels: dict[Path, Level] = {}
+        self._booted: dict[Path, L1] = {}
         flake = Flake(_folder_on_disk(stack), schemas(), _OF_THE_ROOT)
         self._tests = {name: flake.build(f"checks.x86_64-linux.vm-{name}") for name in names}
         # A machine that scripts share has what any of them refers to.
@@ -50,7 +50,7 @@ class Lab:
     def run(self, name: str, script: str = "") -> None:
         """Run the script of a test, or another one in its place. Raises what it raises.
 
-        Where QEMU crashes it is run once more on new machines, with a warning: see ``Level.call``.
+        Where QEMU crashes it is run once more on new machines, with a warning: see ``L1.call``.
         """
         test = self._tests[name]
         nodes = json.loads((test / "nodes.json").read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ class Lab:
             run_script(script, self._machines(nodes))
         except Crashed as error:
             warnings.warn(f"{name}: {error.message}; once more on new machines", stacklevel=2)
-            self._levels.clear()
+            self._booted.clear()
             run_script(script, self._machines(nodes))
 
     def _machines(self, nodes: Mapping[str, str]) -> dict[str, Machine]:
@@ -71,15 +71,15 @@ class Lab:
             return Here(name, lambda: _here(self._folder))
 
         def boot() -> Shell:
-            if toplevel not in self._levels:
-                self._levels[toplevel] = self._boot(system, name)
-            return _inside(self._levels[toplevel])
+            if toplevel not in self._booted:
+                self._booted[toplevel] = self._boot(system, name)
+            return _inside(self._booted[toplevel])
 
         return Machine(name, boot)
 
-    def _boot(self, system: System, name: str) -> Level:
+    def _boot(self, system: System, name: str) -> L1:
         folder, root = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._folder)), roots.trixie_root()
-        return self._stack.enter_context(level_of(root, nixos_image(root, folder, system, self._modules), folder))
+        return self._stack.enter_context(l1_of(root, nixos_image(root, folder, system, self._modules), folder))
 
 
 def _here(folder: Path) -> Shell:
@@ -89,10 +89,10 @@ def _here(folder: Path) -> Shell:
     return lambda command, seconds: agent.shell(f"{settings}; {command}", seconds)
 
 
-def _inside(level: Level) -> Shell:
+def _inside(l1: L1) -> Shell:
     def shell(command: str, seconds: float) -> tuple[int, str, str]:
         limit = seconds + _ANSWER_SECONDS
-        status, out, errors = level.call("agent.shell", limit, repeat=False, command=command, seconds=seconds)
+        status, out, errors = l1.call("agent.shell", limit, repeat=False, command=command, seconds=seconds)
         return status, out, errors
 
     return shell

@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.scenarios import emulated, l2, libvirt, pci
+from lab.scenarios.given import given
 from optimux.pci import Id
 from optimux.vm.qemu.query_pci import address_of, entries, id_of
 from optimux.vm.verify.checks import PASSED
 from optimux.vm.verify.guest_checks import memory_check, supply_checks, table_check
 from optimux.vm.verify.ivshmem import find_devices
 from optimux.vm.verify.judge import size_fault
-from scenarios import emulated, libvirt, pci, second_level
-from scenarios.given import given
 
 if TYPE_CHECKING:
+    from lab.scenarios.given import Given
+    from lab.scenarios.l2 import Seen
     from optimux.vm.verify.checks import Subject
-    from scenarios.given import Given
-    from scenarios.second_level import Seen
 
 _BALLOONS = {Id.parse("1af4:1002"), Id.parse("1af4:1045")}
 _DIRECT_BOOT = [f"domain/os/{name}" for name in sorted(emulated.DIRECT_BOOT)]
@@ -25,7 +25,7 @@ _DIRECT_BOOT = [f"domain/os/{name}" for name in sorted(emulated.DIRECT_BOOT)]
 
 def proven(options: str, xml: str) -> str:
     """All of it on this machine, whose host is configured with ``options``; how long it took, in words."""
-    plan, seen = given(options, xml), second_level.seen(second_level.run(options, xml))
+    plan, seen = given(options, xml), l2.seen(l2.run(options, xml))
     only_the_disk_is_replaced(plan.subject, seen)
     libvirt_keeps_everything(seen)
     guest_sees_the_card(plan, seen)

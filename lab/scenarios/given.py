@@ -1,4 +1,4 @@
-"""What a first-level machine was configured with: the plan of its options, and the domain that it is to run."""
+"""What an L1 machine was configured with: the plan of its options, and the domain that it is to run."""
 
 from __future__ import annotations
 

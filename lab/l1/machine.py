@@ -1,4 +1,4 @@
-"""The first-level machine, booted, and the channel to the code that runs in it."""
+"""The L1 machine, booted, and the channel to the code that runs in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from first_level.qemu import qemu_of
+from lab.l1.qemu import qemu_of
 from optimux.vm.errors import Crashed, VmError
 from optimux.vm.qemu.accel import accelerated
 from optimux.vm.qemu.machine import Kernel, Machine
@@ -23,8 +23,8 @@ from optimux.vm.qemu.run import start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from first_level.image import Image
     from lab.consumers.roots import Root
+    from lab.l1.image import Image
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.run import Run
 
@@ -42,7 +42,7 @@ _MASKED = (
 _HARDWARE = tomllib.loads(Path(__file__).with_name("hardware.toml").read_text(encoding="utf-8"))
 
 
-class Level:
+class L1:
     """A booted first-level machine: calls of functions in ``scenarios``, and the evidence when one fails."""
 
     def __init__(self, boot: Callable[[], tuple[Run, socket.socket]]) -> None:
@@ -76,7 +76,7 @@ class Level:
         self._channel.sendall(json.dumps([token, function, arguments]).encode() + b"\n")
         answer = self._answer(token, function, time.monotonic() + timeout)
         if "error" in answer:
-            raise self.run.failure(VmError, f"{function} failed in the first level:\n{answer['error']}")
+            raise self.run.failure(VmError, f"{function} failed in L1:\n{answer['error']}")
         return answer["result"]
 
     def _answer(self, token: str, function: str, end: float) -> dict[str, Any]:
@@ -96,16 +96,16 @@ class Level:
 
 
 @contextmanager
-def level_of(root: Root, image: Image, folder: Path) -> Iterator[Level]:
+def l1_of(root: Root, image: Image, folder: Path) -> Iterator[L1]:
     """``image`` booted by the QEMU of ``root``, with the best accelerator; its disk goes with it."""
     qemu = qemu_of(root, folder)
     with ExitStack() as stack:
         stack.callback(image.disk.unlink)
-        yield accelerated(qemu, lambda which: stack.enter_context(first_level(image, which, qemu, folder / which.name)))
+        yield accelerated(qemu, lambda which: stack.enter_context(booted(image, which, qemu, folder / which.name)))
 
 
 @contextmanager
-def first_level(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[Level]:
+def booted(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[L1]:
     """Boot ``image`` with its own init; the disk stays as it is. Raises ``VmError``."""
     numbers = itertools.count()
     with ExitStack() as stack:
@@ -113,7 +113,7 @@ def first_level(image: Image, accelerator: Accelerator, qemu: str, folder: Path)
         def boot() -> tuple[Run, socket.socket]:
             return stack.enter_context(_booted(image, accelerator, qemu, folder / str(next(numbers))))
 
-        yield Level(boot)
+        yield L1(boot)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Runs functions of this package for the tests outside: a JSON line in, a JSON line out.
 
-``python3 -m scenarios.agent DEVICE`` serves calls on a device, ``… MODULE.FUNCTION JSON`` makes one and prints.
+``python3 -m lab.scenarios.agent DEVICE`` serves calls on a device, ``… MODULE.FUNCTION JSON`` makes one and prints.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def shell(command: str, seconds: float) -> tuple[int, str, str]:
 def call(function: str, arguments: dict[str, Any]) -> Any:
     """``module.function`` of this package."""
     module, _, name = function.rpartition(".")
-    return getattr(importlib.import_module(f"scenarios.{module}"), name)(**arguments)
+    return getattr(importlib.import_module(f"lab.scenarios.{module}"), name)(**arguments)
 
 
 def serve(device: str) -> None:

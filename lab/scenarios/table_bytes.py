@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenarios.bench import failed, firmware_checks, generated
+from lab.scenarios.bench import failed, firmware_checks, generated
 
 if TYPE_CHECKING:
     from pathlib import Path

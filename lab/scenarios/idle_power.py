@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenarios import power, second_level
+from lab.scenarios import l2, power
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scenarios.second_level import Seen
+    from lab.scenarios.l2 import Seen
 
 _LONG_ENOUGH = 10  # idle functions are suspended within a second
 _SECONDS = 60
@@ -27,7 +27,7 @@ _ASLEEP = {"driver": "vfio-pci", "status": "suspended", "control": "auto", "d3co
 
 def proven(options: str, xml: str, deep: str) -> str:
     """On this machine: awake while the VM runs, asleep after it, ``deep`` in D3hot; the power states, in words."""
-    seen = second_level.seen(second_level.run(options, xml))
+    seen = l2.seen(l2.run(options, xml))
     awake_while_the_vm_runs(seen)
     asleep_after_the_vm(seen, deep)
     return ", ".join(f"{address} {found['power']}" for address, found in seen.values["stopped"].items())

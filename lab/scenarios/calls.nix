@@ -6,12 +6,12 @@
   import shlex
   from collections.abc import Callable
 
-  PLACES = "${self}:${self}/generator:${self}/vm-tests"
+  PLACES = "${self}:${self}/generator"
 
 
   def scenario(succeed: Callable[..., str], function: str, **arguments: object) -> str:
       words = shlex.quote(json.dumps(arguments))
-      code = f"PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={PLACES} python3 -m scenarios.agent {function} {words}"
+      code = f"PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={PLACES} python3 -m lab.scenarios.agent {function} {words}"
       return str(json.loads(succeed(code)))
 
 

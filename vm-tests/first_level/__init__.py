@@ -1,1 +1,0 @@
-"""The first level of the VM tests: a Debian machine with an emulated GPU behind an emulated IOMMU."""
