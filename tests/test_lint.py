@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parent.parent
+from lab import CHECKOUT
+from lab.lint import lint, linters, shell_scripts
 
 
-def _run(tool: str, *arguments: str, cwd: Path = CHECKOUT) -> subprocess.CompletedProcess[str]:
-    if importlib.util.find_spec(tool) is None:
-        pytest.skip(f"{tool} is not installed for {sys.executable}")
-    line = [sys.executable, "-m", tool, *arguments]
-    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+@pytest.mark.parametrize("name", linters(Path("nowhere")))
+def test_it_passes(name: str) -> None:
+    done = lint(linters()[name])
+    assert done.returncode == 0, f"{done.args}\n{done.stdout}{done.stderr}"
 
 
-def _passes(process: subprocess.CompletedProcess[str]) -> None:
-    assert process.returncode == 0, f"{process.args}\n{process.stdout}{process.stderr}"
-
-
-def test_ruff() -> None:
-    _passes(_run("ruff", "check"))
-
-
-def test_ruff_format() -> None:
-    _passes(_run("ruff", "format", "--check", "--diff"))
-
-
-def test_mypy() -> None:
-    _passes(_run("mypy"))
-
-
-def test_shellcheck() -> None:
-    if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed (Debian package shellcheck)")
-    scripts = [CHECKOUT / "dev", CHECKOUT / ".ci" / "run"]
-    scripts += (file for folder in ("generator", "lab", "tests") for file in sorted((CHECKOUT / folder).rglob("*.sh")))
-    line = ["shellcheck", *map(str, scripts)]
-    _passes(subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False))
+def test_every_script_is_found() -> None:
+    found = {str(path.relative_to(CHECKOUT)) for path in shell_scripts(CHECKOUT)}
+    assert {"dev", ".ci/run", "lab/consumers/session.sh", "generator/optimux/vm/linux/init.sh"} <= found
+    assert "tests/golden/omen-17/expected/host/etc/initramfs-tools/hooks/optimux" in found
+    assert not any(name.endswith(".py") for name in found)
 
 
 BAD = {
@@ -61,6 +40,23 @@ def test_the_linters_find_something(
     (tmp_path / "pyproject.toml").write_text((CHECKOUT / "pyproject.toml").read_text())
     (tmp_path / "generator").mkdir()
     (tmp_path / "bad.py").write_text(text)
-    process = _run(tool, *arguments, cwd=tmp_path)
+    process = lint([sys.executable, "-m", tool, *arguments], tmp_path)
+    assert process.returncode == 1
+    assert said in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize(
+    ("linter", "file", "text", "said"),
+    [
+        ("shellcheck", "lab/a", "#!/bin/sh\necho $1\n", "SC2086"),
+        ("workflows", ".github/workflows/a.yml", "on: push\njobs: {a: {steps: []}}\n", "runs-on"),
+    ],
+)
+def test_the_linters_of_other_files_find_something(
+    linter: str, file: str, text: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(text)
+    process = lint(linters(tmp_path)[linter], tmp_path)
     assert process.returncode == 1
     assert said in process.stdout + process.stderr
