@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 _SHARED = ("libvirtd_trixie", "libvirtd_bookworm")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """The marker is xdist's, which need not be there."""
-    config.addinivalue_line("markers", "xdist_group(name): tests of one name run in one worker")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares a daemon together."""

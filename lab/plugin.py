@@ -1,7 +1,10 @@
-"""What every test gets from the laboratory: a consumer that this machine has not is a skip that says why."""
+"""What every test gets from the laboratory: skips that say why, names that can be read, signals of its own."""
 
 from __future__ import annotations
 
+import re
+import signal
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +13,26 @@ from lab.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+
+LONGEST_ID = 60
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Signals do what they do by default, also where this runs in the background of a script, which ignores some."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    config.addinivalue_line("markers", "xdist_group(name): tests of one name run in one worker")  # xdist may be absent
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A long text does not stand in a test's name as it is: its beginning, and what tells it from others."""
+    if not isinstance(val, str | bytes) or len(repr(val)) <= LONGEST_ID:
+        return None
+    data = val if isinstance(val, bytes) else val.encode("utf-8", "surrogatepass")
+    words = re.sub(r"[^A-Za-z0-9]+", "-", data[:LONGEST_ID].decode("ascii", "ignore")).strip("-")
+    return f"{words[:30] or type(val).__name__}-{sha256(data).hexdigest()[:8]}"
 
 
 @pytest.hookimpl(wrapper=True)

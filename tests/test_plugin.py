@@ -1,0 +1,69 @@
+"""What the laboratory gives to every test, seen by a run of pytest of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import CHECKOUT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TESTS = """
+import signal
+import pytest
+from lab.errors import Unavailable
+
+@pytest.fixture(scope="module")
+def consumer():
+    raise Unavailable("no such program")
+
+def test_fixture(consumer): ...
+def test_again(consumer): ...
+def test_call(): raise Unavailable("nor this one")
+def test_other(): raise RuntimeError("a fault")
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "x" * 10_001, b"\\xff" * 100, "short"])
+def test_named(text): ...
+
+def test_signals():
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    folder: Path = tmp_path_factory.mktemp("plugin")
+    (folder / "test_it.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-v", "-rs", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    command += ["-p", "lab.plugin", "--strict-markers", f"--rootdir={folder}", str(folder)]
+    # As a shell starts what a script puts into the background.
+    ignoring = ["sh", "-c", 'trap "" INT QUIT; exec "$@"', "sh", *command]
+    return subprocess.run(ignoring, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_what_cannot_be_had_is_skipped_with_its_reason(ran: subprocess.CompletedProcess[str]) -> None:
+    assert "SKIPPED [2]" in ran.stdout
+    assert "no such program" in ran.stdout
+    assert "nor this one" in ran.stdout
+
+
+def test_twin_a_fault_is_no_skip(ran: subprocess.CompletedProcess[str]) -> None:
+    assert ran.returncode == 1
+    assert "test_it.py::test_other FAILED" in ran.stdout
+    assert "1 failed" in ran.stdout
+
+
+def test_names_are_short(ran: subprocess.CompletedProcess[str]) -> None:
+    names = [line.split()[0].partition("::")[2] for line in ran.stdout.splitlines() if "::test_named[" in line]
+    assert len(set(names)) == 4
+    assert max(map(len, names)) < 60
+    assert names[-1].endswith("[short]")
+
+
+def test_signals_are_the_tests_own(ran: subprocess.CompletedProcess[str]) -> None:
+    assert "test_signals PASSED" in ran.stdout
