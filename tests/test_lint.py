@@ -39,6 +39,7 @@ def test_the_linters_find_something(
     """The twin: with our configuration, a file with a fault does not pass."""
     (tmp_path / "pyproject.toml").write_text((CHECKOUT / "pyproject.toml").read_text())
     (tmp_path / "generator").mkdir()
+    (tmp_path / "tests").symlink_to(CHECKOUT / "tests")  # mypy's plugin is there
     (tmp_path / "bad.py").write_text(text)
     process = lint([sys.executable, "-m", tool, *arguments], tmp_path)
     assert process.returncode == 1
