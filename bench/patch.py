@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.generate import EXAMPLE
 from bench.measure import Run, best_of, in_turn, median, ratio
 from lab.documents import BY_HAND, KEY_VALUE, STORED, VIRT_MANAGER
-from optimux.files import read_toml
+from optimux.files.documents import read_toml
 from optimux.patch import patch_domain
 from optimux.plan.resolve import plan_from
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.generate import EXAMPLE
 from bench.measure import median, run
-from optimux.files import read_toml
+from optimux.files.documents import read_toml
 
 SIZES = (1, 100, 1000)
 

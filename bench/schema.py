@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.generate import EXAMPLE
 from bench.measure import best_of
 from optimux.emit.domain_xml import domain_xml
-from optimux.files import read_toml
+from optimux.files.documents import read_toml
 from optimux.libvirt.schema import SCHEMA, installed_version, violations
 from optimux.plan.resolve import plan_from
 

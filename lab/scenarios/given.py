@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimux.files import read_json
+from optimux.files.documents import read_json
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
 from optimux.vm.verify.checks import subject_of

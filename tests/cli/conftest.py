@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from optimux.bundle import folder as folder_module
-from optimux.bundle import place
+from optimux.files import renames
 
 
 @pytest.fixture(params=["exchange", "merge", "no renameat2"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each way to write: the exchange of the folder, file by file, and what a kernel without the exchange leaves."""
     if request.param == "merge":
-        monkeypatch.setattr(folder_module, "_may_swap", lambda folder, index: not folder.exists())
+        monkeypatch.setattr(folder_module, "_may_swap", lambda parent, tree, index: False)
     if request.param == "no renameat2":
-        monkeypatch.setattr(place, "exchange", lambda staging, folder: False)
+        monkeypatch.setattr(renames, "rename2", lambda *arguments: errno.ENOSYS)
     return str(request.param)
 
 

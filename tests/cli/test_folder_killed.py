@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,94 +16,93 @@ from optimux.bundle.folder import compare, write
 from optimux.bundle.index import INDEX
 from optimux.emit.artifact import Artifact
 from optimux.errors import OptimuxError
+from tests.cli.calls import calls_counted, killed_at, no_room
 from tests.cli.command import ONE, TWO, as_contents, contents, environment, leftovers, state
 
-if TYPE_CHECKING:
-    pass
-
-# A child that writes TWO over ONE and stops in the midst, for good, at a point given by name.
-CHILD = """
-import os, sys
-from pathlib import Path
-from optimux.bundle import folder, place
-from tests.cli.command import TWO
-
-def stop(*arguments, **keywords):
-    print("stopped", flush=True)
-    sys.stdin.read()
-
-def stop_at(count, real):
-    def counted(*arguments, **keywords):
-        counted.calls += 1
-        return stop() if counted.calls == count else real(*arguments, **keywords)
-    counted.calls = 0
-    return counted
-
-where, out = sys.argv[1:]
-if where == "staging":
-    place._place = stop_at(2, place._place)
-elif where == "before the exchange":
-    place.exchange = stop
-elif where == "after the exchange":
-    real = place.exchange
-    place.exchange = lambda *paths: real(*paths) and stop()
-elif where.startswith("rename "):
-    Path.replace = stop_at(int(where.split()[1]), Path.replace)
-folder.write(TWO, Path(out))
-"""
+MOST_CALLS = 400
 
 
-def _kill_at(where: str, out: Path) -> None:
-    env = environment()
-    env["PYTHONPATH"] += f":{Path(__file__).parents[2]}"
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, where, str(out)], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as child:
-        assert child.stdout
-        assert child.stdout.readline() == b"stopped\n"
-        child.kill()
-        child.wait(30)
+class TestKilledAtEveryCall:
+    """Before each call that touches a file: the folder is complete or untouched, and the next run cleans up."""
+
+    def test_while_exchanging(self, out: Path) -> None:
+        write(ONE, out)
+        before = state(out)
+        for count in range(1, MOST_CALLS):
+            survived = killed_at(count, TWO, out)
+            if contents(out) == as_contents(TWO):
+                assert compare(TWO, out).is_current
+            else:
+                assert state(out) == before
+            write(ONE, out)
+            assert leftovers(out.parent) == []
+            assert state(out) == before
+            if survived:
+                break
+        assert 40 < count < MOST_CALLS - 1
+
+    def test_before_the_first_write(self, out: Path) -> None:
+        for count in range(1, MOST_CALLS):
+            survived = killed_at(count, TWO, out)
+            assert not out.exists() or compare(TWO, out).is_current
+            write(TWO, out)
+            assert leftovers(out.parent) == []
+            assert contents(out) == as_contents(TWO)
+            shutil.rmtree(out)
+            if survived:
+                break
+        assert 30 < count < MOST_CALLS - 1
+
+    def test_beside_the_users_files(self, out: Path) -> None:
+        """Between the renames both states may be there; nothing is lost, and the next run finishes, with any input."""
+        three = (Artifact("a/one.xml", b"<three/>\n"), Artifact("top", b"three\n"))
+        for count in range(1, MOST_CALLS):
+            write(ONE, out)
+            (out / "mine").write_text("mine")
+            survived = killed_at(count, TWO, out)
+            found = contents(out)
+            assert found["mine"] == b"mine"
+            assert found["a/one.xml"] in (ONE[0].content, TWO[0].content)
+            write(three, out)
+            assert contents(out) == as_contents(three) | {"mine": b"mine"}
+            assert leftovers(out) == []
+            assert "replaced" not in json.loads((out / INDEX).read_text())
+            shutil.rmtree(out)
+            if survived:
+                break
+        assert 50 < count < MOST_CALLS - 1
 
 
-@pytest.mark.parametrize("where", ["staging", "before the exchange", "after the exchange"])
-def test_killed_while_exchanging(where: str, out: Path) -> None:
-    """The folder is complete or untouched, and the next run cleans up."""
+@pytest.mark.parametrize("with_mine", [False, True], ids=["exchange", "merge"])
+def test_no_room_at_every_call(out: Path, with_mine: bool) -> None:
+    """An error at any call: explained, and the folder is as it was, or the run could do without that call."""
     write(ONE, out)
-    before = state(out)
-    _kill_at(where, out)
-    if where == "after the exchange":
-        assert contents(out) == as_contents(TWO)
-        assert compare(TWO, out).is_current
-    else:
+    if with_mine:
+        (out / "mine").write_text("mine")
+    before, contents_before, refused = state(out), contents(out), 0
+    after = as_contents(TWO) | ({"mine": b"mine"} if with_mine else {})
+    for count in range(1, MOST_CALLS):
+        with calls_counted(count, no_room) as calls:
+            words = refusal(out)
+        refused += bool(words)
+        assert words is None or "No space left on device" in words
+        found = {path: held for path, held in contents(out).items() if "optimux-new" not in path}
+        assert found == (after if words is None else contents_before)
+        write(ONE, out)
         assert state(out) == before
-    write(TWO, out)
-    (out.parent / "other").mkdir()
-    write((*TWO, *ONE[1:]), out)
-    assert not leftovers(out.parent)
+        assert leftovers(out.parent) == []
+        if calls.count < count:
+            break
+    assert refused > 20
 
 
-@pytest.mark.parametrize("where", ["staging", *(f"rename {number}" for number in range(1, 5))])
-def test_killed_beside_the_users_files(where: str, out: Path) -> None:
-    """Between the renames both states may be there; nothing is lost, and the next run finishes, with any input."""
-    write(ONE, out)
-    (out / "mine").write_text("mine")
-    _kill_at(where, out)
-    found = contents(out)
-    assert found["mine"] == b"mine"
-    assert found["a/one.xml"] in (ONE[0].content, TWO[0].content)
-    three = (Artifact("a/one.xml", b"<three/>\n"), Artifact("top", b"three\n"))
-    write(three, out)
-    assert contents(out) == as_contents(three) | {"mine": b"mine"}
-    assert not leftovers(out)
-    assert "replaced" not in json.loads((out / INDEX).read_text())
-
-
-def test_killed_before_the_first_write(out: Path) -> None:
-    _kill_at("staging", out)
-    assert not out.exists()
-    write(TWO, out)
-    assert contents(out) == as_contents(TWO)
-    assert not leftovers(out.parent)
+def refusal(folder: Path) -> str | None:
+    """Why TWO was not written; ``None`` when it was."""
+    try:
+        write(TWO, folder)
+    except OptimuxError as error:
+        return str(error)
+    return None
 
 
 WRITER = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from optimux.bundle.folder import compare, write
 from optimux.bundle.index import INDEX
 from optimux.emit.artifact import Artifact
 from optimux.errors import OptimuxError
+from optimux.files import renames
 from tests.cli.command import ONE, TWO, as_contents, contents, leftovers, state
 
 if TYPE_CHECKING:
@@ -59,14 +61,12 @@ class TestTheUsersFiles:
         assert (mine / "mine").read_text() == "written by a VM"
 
     def test_stay_when_writing_fails(self, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        before, rename = state_without_pipe(mine), Path.rename
+        before, real = state_without_pipe(mine), renames.rename2
 
-        def full(self: Path, target: Path) -> Path:
-            if target.name == "new":
-                raise OSError(28, "No space left on device", str(target))
-            return rename(self, target)
+        def full(source: int, name: str, target: int, new: str, flags: int) -> int:
+            return errno.ENOSPC if new == "new" else real(source, name, target, new, flags)
 
-        monkeypatch.setattr(Path, "replace", full)
+        monkeypatch.setattr(renames, "rename2", full)
         with pytest.raises(OptimuxError, match="No space left on device"):
             write(TWO, mine)
         monkeypatch.undo()

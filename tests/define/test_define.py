@@ -12,7 +12,7 @@ from lab.consumers.libvirtd import Libvirtd
 from lab.consumers.roots import Root
 from lab.consumers.session import Session
 from lab.consumers.survival import lost
-from optimux.files import read_toml
+from optimux.files.documents import read_toml
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLE = CHECKOUT / "examples" / "omen-17.toml"

@@ -12,89 +12,85 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from optimux.bundle.index import INDEX, Index, digest, is_inside, read_index
+from optimux.bundle.compare import Comparison, compared
+from optimux.bundle.index import INDEX, Index, is_inside, read_index
 from optimux.bundle.place import merge_into, swap_in
 from optimux.emit.artifact import Artifact
 from optimux.errors import OptimuxError
-from optimux.record import Record
+from optimux.files import leftovers
+from optimux.files.directory import Directory
+from optimux.files.replace import explained
+from optimux.files.state import read_all
+from optimux.files.tree import Entry, Tree
+from optimux.files.walk import locate, reach
 
 LOCK_SECONDS = 10
 
 
-class Comparison(Record):
-    """A bundle against a folder: relative paths that are new, changed, no longer written, or the user's."""
-
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    obsolete: tuple[str, ...]
-    foreign: tuple[str, ...]  # would be overwritten or removed, though the user wrote them
-    blocking: tuple[str, ...]  # stand where a folder or a file of ours must be: links, files, folders
-
-    @property
-    def is_current(self) -> bool:
-        """Whether writing would change nothing."""
-        return not (self.added or self.changed or self.obsolete)
-
-
 def compare(artifacts: Sequence[Artifact], folder: Path) -> Comparison:
     """What writing ``artifacts`` to ``folder`` would do. Raises ``OptimuxError`` for a folder that cannot be read."""
-    with _explained(folder, "read"):
-        return _compare(artifacts, folder, read_index(folder))
+    with explained(folder, "read"):
+        try:
+            top = reach(folder, guarded=False)
+        except FileNotFoundError:
+            return compared(artifacts, None, Index({}, {}))
+        with Tree(top) as tree:
+            return compared(artifacts, tree, read_index(top))
 
 
-def _compare(artifacts: Sequence[Artifact], folder: Path, index: Index) -> Comparison:
-    wanted = {artifact.path: artifact for artifact in artifacts}
-    blocking = {path: name for path in (*wanted, *index.paths) if (name := _blocking(folder, path))}
-    known = [path for path in (*wanted, *(p for p in index.paths if p not in wanted)) if path not in blocking]
-    present = {path: _digest_of(folder / path) for path in known if os.path.lexists(folder / path)}
-    return Comparison(
-        added=tuple(path for path in wanted if path not in present),
-        changed=tuple(path for path in wanted if path in present and not _same(wanted[path], folder, present[path])),
-        obsolete=tuple(path for path in present if path not in wanted),
-        foreign=tuple(path for path in present if _is_foreign(path, present[path], wanted.get(path), index)),
-        blocking=tuple(dict.fromkeys(blocking[path] for path in wanted if path in blocking)),
-    )
+def contents(folder: Path, paths: Sequence[str]) -> dict[str, bytes]:
+    """The content of those paths that are plain files. Raises ``OptimuxError`` for one that cannot be read."""
+    with explained(folder, "read"), contextlib.suppress(FileNotFoundError), Tree(reach(folder, guarded=False)) as tree:
+        return {path: _content(entry) for path in paths if (entry := tree.entry(path)) and entry.is_file}
+    return {}
 
 
-def _is_foreign(path: str, found: str | None, artifact: Artifact | None, index: Index) -> bool:
-    return not index.holds(path, found) and (artifact is None or found != digest(artifact.content))
-
-
-def _blocking(folder: Path, path: str) -> str | None:
-    """What makes a path unreachable: a parent that is a link or no folder, or a folder in the file's own place."""
-    parts = path.split("/")
-    for depth in range(1, len(parts)):
-        parent = folder.joinpath(*parts[:depth])
-        if os.path.lexists(parent) and (parent.is_symlink() or not parent.is_dir()):
-            return "/".join(parts[:depth])
-    own = folder / path
-    return path if own.is_dir() and not own.is_symlink() else None
+def _content(entry: Entry) -> bytes:
+    descriptor = entry.folder.open_file(entry.name)
+    try:
+        return read_all(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write(artifacts: Sequence[Artifact], folder: Path, *, force: bool = False) -> Comparison:
     """Make ``folder`` hold ``artifacts`` beside whatever else the user keeps there.
 
-    Raises ``OptimuxError`` when files of the user's would be lost (unless ``force``) or the folder cannot be written.
+    Raises ``OptimuxError`` when files of the user's would be lost (unless ``force``), the folder cannot be written, or
+    root would write where another user could interfere.
     """
     if astray := [artifact.path for artifact in artifacts if not is_inside(artifact.path)]:
         raise OptimuxError(f"{astray[0]!r} would lie outside of {folder}; nothing was written")
-    folder = Path(os.path.realpath(folder))
-    if folder.exists() and not folder.is_dir():
-        raise OptimuxError(f"{folder} is no folder. Choose another -o, or move it away.")
-    with _explained(folder, "written"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.parent):
-            return _write(artifacts, folder, force)
+    with explained(folder):
+        parent, name = locate(folder, make=True)
+        with parent, _locked(parent):
+            leftovers.clear(parent)
+            return _write(artifacts, parent, name, folder, force)
 
 
-def _write(artifacts: Sequence[Artifact], folder: Path, force: bool) -> Comparison:
-    index = read_index(folder)
-    comparison = _compare(artifacts, folder, index)
-    _refuse(folder, comparison, force)
-    if comparison.is_current and (folder / INDEX).exists() and not index.replaced:
+def _write(artifacts: Sequence[Artifact], parent: Directory, name: str, shown: Path, force: bool) -> Comparison:
+    entry = parent.entry(name)
+    if entry is None:
+        swap_in(artifacts, parent, name, None)
+        return compared(artifacts, None, Index({}, {}))
+    if not stat.S_ISDIR(entry.st_mode):
+        raise OptimuxError(f"{shown} is no folder. Choose another -o, or move it away.")
+    # By the walk's rule for the folder itself too: what is in it may be ours only if others cannot exchange it.
+    with Tree(reach(Path(name), top=parent)) as tree:
+        return _update(artifacts, parent, name, shown, force, tree)
+
+
+def _update(
+    artifacts: Sequence[Artifact], parent: Directory, name: str, shown: Path, force: bool, tree: Tree
+) -> Comparison:
+    leftovers.clear(tree.top)
+    index = read_index(tree.top)
+    comparison = compared(artifacts, tree, index)
+    _refuse(shown, comparison, force)
+    if comparison.is_current and tree.entry(INDEX) and not index.replaced:
         return comparison
-    if not (_may_swap(folder, index) and swap_in(artifacts, folder)):
-        merge_into(artifacts, folder, index, comparison.obsolete)
+    if not (_may_swap(parent, tree, index) and swap_in(artifacts, parent, name, tree.top)):
+        merge_into(artifacts, tree, index, comparison.obsolete)
     return comparison
 
 
@@ -109,56 +105,39 @@ def _refuse(folder: Path, comparison: Comparison, force: bool) -> None:
         )
 
 
-def _may_swap(folder: Path, index: Index) -> bool:
+def _may_swap(parent: Directory, tree: Tree, index: Index) -> bool:
     """Whether the whole folder can be exchanged: nobody else's files are in it, and nobody stands in it."""
-    if not folder.exists():
-        return True
-    if os.path.ismount(folder) or not os.access(folder.parent, os.W_OK | os.X_OK) or _is_working_folder(folder):
+    may_write = os.access(f"/proc/self/fd/{parent.descriptor}", os.W_OK | os.X_OK)
+    if not may_write or _is_mounted(parent, tree.top) or _is_working_folder(tree):
         return False
     files = {INDEX, *index.paths}
     folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
-    for path in folder.rglob("*"):
-        ours = folders if path.is_dir() and not path.is_symlink() else files
-        if path.relative_to(folder).as_posix() not in ours:
-            return False
-    return True
+    return all(path in (folders if entry.is_folder else files) for path, entry in tree.below())
 
 
-def _is_working_folder(folder: Path) -> bool:
+def _is_mounted(parent: Directory, folder: Directory) -> bool:
+    """Also for a folder that is bound to another place of the same file system; and for the top, its own parent."""
+    above, own = parent.status(), folder.status()
+    return (above.st_dev, above.st_ino) == (own.st_dev, own.st_ino) or os.path.ismount(folder.path)
+
+
+def _is_working_folder(tree: Tree) -> bool:
     """A shell that stands in an exchanged folder would see the old one."""
     try:
-        return Path.cwd().is_relative_to(folder)
+        return Path.cwd().is_relative_to(tree.top.path)
     except FileNotFoundError:
         return False
 
 
-def _same(artifact: Artifact, folder: Path, found: str | None) -> bool:
-    path = folder / artifact.path
-    return found == digest(artifact.content) and stat.S_IMODE(path.stat().st_mode) == artifact.mode
-
-
-def _digest_of(path: Path) -> str | None:
-    """The SHA-256 of a plain file; ``None`` for anything else, which is never ours."""
-    return digest(path.read_bytes()) if path.is_file() and not path.is_symlink() else None
-
-
 @contextlib.contextmanager
-def _locked(parent: Path) -> Iterator[None]:
+def _locked(parent: Directory) -> Iterator[None]:
     """One writer at a time below ``parent``; file systems without locks, and unreadable parents, go without."""
-    try:
-        descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        yield
-        return
-    try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while not _lock(descriptor):
-            if time.monotonic() > deadline:
-                raise OptimuxError(f"another program has {parent} locked for {LOCK_SECONDS} s. Try again.")
-            time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while not _lock(parent.descriptor):
+        if time.monotonic() > deadline:
+            raise OptimuxError(f"another program has {parent.path} locked for {LOCK_SECONDS} s. Try again.")
+        time.sleep(0.02)
+    yield
 
 
 def _lock(descriptor: int) -> bool:
@@ -171,12 +150,3 @@ def _lock(descriptor: int) -> bool:
     except OSError:
         return True
     return True
-
-
-@contextlib.contextmanager
-def _explained(folder: Path, verb: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise OptimuxError(f"{folder} cannot be {verb}: {error.strerror}{where}") from None

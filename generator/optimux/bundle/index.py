@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimux.errors import OptimuxError
+from optimux.files.state import look
 from optimux.record import Record
+
+if TYPE_CHECKING:
+    from optimux.files.directory import Directory
 
 INDEX = ".optimux.json"
 
@@ -42,20 +45,22 @@ class Index(Record):
         return (json.dumps(data, indent=2, sort_keys=True) + "\n").encode()
 
 
-def read_index(folder: Path) -> Index:
+def read_index(folder: Directory) -> Index:
     """The index of ``folder``, empty where there is none. Raises ``OptimuxError`` for a damaged one."""
-    path = folder / INDEX
     try:
-        if path.is_symlink():
+        state = look(folder, INDEX)
+        if state is None:
+            return Index({}, {})
+        if state.link is not None:
             raise ValueError
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(state.content.decode())
         files = {path: text for path, text in data["files"].items() if is_inside(path) and isinstance(text, str)}
         replaced = {path: tuple(texts) for path, texts in data.get("replaced", {}).items() if is_inside(path)}
         return Index(files, replaced)
-    except FileNotFoundError:
-        return Index({}, {})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise OptimuxError(f"{path} is damaged. Remove it: every file there then counts as yours.") from None
+        raise OptimuxError(
+            f"{folder.path / INDEX} is damaged. Remove it: every file there then counts as yours."
+        ) from None
 
 
 def digest(content: bytes) -> str:

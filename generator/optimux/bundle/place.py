@@ -6,152 +6,153 @@ have to be copied and the originals removed, which breaks what is open, mounted 
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from optimux.bundle.index import INDEX, Index, digest
 from optimux.emit.artifact import Artifact
+from optimux.files import renames
+from optimux.files.atomic import create
+from optimux.files.flush import flush
+from optimux.files.staging import Staging
+from optimux.files.state import Metadata, look, metadata_of, set_metadata
+from optimux.files.tree import Tree
 
-STAGING = ".optimux-new"
+if TYPE_CHECKING:
+    from optimux.files.directory import Directory
+
+NEW, OLD = "new", "old"
 
 
-def swap_in(artifacts: Sequence[Artifact], folder: Path) -> bool:
+def swap_in(artifacts: Sequence[Artifact], parent: Directory, name: str, present: Directory | None) -> bool:
     """Build the new folder beside the old one, then swap the two in one step; false where the system cannot."""
-    staging = folder.parent / f".{folder.name}{STAGING}"
-    shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
-    try:
-        _stage(artifacts, staging)
-        _place(staging / INDEX, _index_of(artifacts).encoded(), 0o644)
-        if folder.exists():
-            _take_over_owner(folder, staging)
-            return exchange(staging, folder)
-        staging.rename(folder)
+    with Staging(parent) as staging:
+        with Tree(staging.folder.make(NEW)) as tree:
+            _build(artifacts, tree)
+            if present is not None:
+                set_metadata(tree.top.descriptor, metadata_of(present.descriptor).replace(times=None))
+        if present is None:
+            renames.take(staging.folder, NEW, parent, name)
+        elif not renames.exchange(staging.folder, NEW, parent, name):
+            return False
+        try:
+            parent.sync()
+        except BaseException:
+            if present is None:
+                renames.take(parent, name, staging.folder, NEW)
+            else:
+                renames.exchange(staging.folder, NEW, parent, name)
+            raise
         return True
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
-def merge_into(artifacts: Sequence[Artifact], folder: Path, index: Index, obsolete: Sequence[str]) -> None:
+def merge_into(artifacts: Sequence[Artifact], tree: Tree, index: Index, obsolete: Sequence[str]) -> None:
     """Place file by file beside the user's own; an error takes back what was done.
 
     Everything is written to a folder within before the first file moves, so that only a kill within those few renames
     leaves a mixture. The index then knows both sides, and the next run finishes the work.
     """
-    staging = folder / STAGING
-    shutil.rmtree(staging, ignore_errors=True)
-    done = _Undo(folder, staging / "old")
-    try:
-        _stage(artifacts, staging / "new")
-        new = _index_of(artifacts)
-        both = Index(new.files, {path: index.digests_of(path) for path in index.paths})
-        _place(staging / "both", both.encoded(), 0o644)
-        _place(staging / "index", new.encoded(), 0o644)
-        done.replace(staging / "both", INDEX)
-        for artifact in artifacts:
-            done.replace(staging / "new" / artifact.path, artifact.path)
-        for path in obsolete:
-            done.remove(path)
-        (staging / "index").replace(folder / INDEX)
-    except BaseException:
-        done.take_back()
-        raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    _remove_empty(folder, obsolete)
+    with Staging(tree.top) as staging, Tree(staging.folder.make(NEW)) as new, Tree(staging.folder.make(OLD)) as old:
+        _build(artifacts, new)
+        both = Index(_index_of(artifacts).files, {path: index.digests_of(path) for path in index.paths})
+        _create(old, [Artifact(INDEX, both.encoded())])
+        done = _Undo(tree)
+        try:
+            done.replace(old, INDEX)
+            for artifact in artifacts:
+                done.replace(new, artifact.path)
+            for path in obsolete:
+                done.remove(path, old)
+            done.sync()
+            renames.replace(new.top, INDEX, tree.top, INDEX)  # after which nothing is taken back
+        except BaseException:
+            done.take_back()
+            raise
+    _remove_empty(tree, obsolete)
 
 
 class _Undo:
-    """Steps within a folder, each of which can be taken back."""
+    """Steps within a folder, each of which can be taken back: what was replaced lies where the new file was."""
 
-    def __init__(self, folder: Path, old: Path) -> None:
-        self._folder = folder
-        self._old = old
-        self._files: list[tuple[Path, Path | None]] = []
-        self._folders: list[Path] = []
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._steps: list[tuple[Directory, str, Directory | None]] = []
+        self._folders: list[str] = []
 
-    def replace(self, source: Path, path: str) -> None:
-        target = self._folder / path
-        for parent in reversed(target.relative_to(self._folder).parents):
-            if not (self._folder / parent).exists():
-                (self._folder / parent).mkdir(mode=0o755)
-                self._folders.append(self._folder / parent)
-        self._files.append((target, self._keep(target, path)))
-        source.replace(target)
+    def replace(self, source: Tree, path: str) -> None:
+        """Move a file of the staging folder to its place."""
+        parent, _, name = path.rpartition("/")
+        target = self._tree.make(parent, self._folders)
+        staged = source.folder(parent)
+        assert staged is not None, "it was built there"
+        if target.entry(name) is None:
+            renames.take(staged, name, target, name)
+            self._steps.append((target, name, None))
+            return
+        if not renames.exchange(staged, name, target, name):
+            _swap_by_copy(staged, target, name)
+        self._steps.append((target, name, staged))
 
-    def remove(self, path: str) -> None:
-        target = self._folder / path
-        self._files.append((target, self._keep(target, path)))
-        target.unlink()
-
-    def _keep(self, target: Path, path: str) -> Path | None:
-        if not os.path.lexists(target):
-            return None
-        kept = self._old / path
-        _make_folders(kept.parent)
-        shutil.copy2(target, kept, follow_symlinks=False)
-        return kept
+    def remove(self, path: str, old: Tree) -> None:
+        """Move a file of the folder to the staging folder."""
+        entry = self._tree.entry(path)
+        if entry is None:
+            return
+        kept = old.make(path.rpartition("/")[0])
+        renames.take(entry.folder, entry.name, kept, entry.name)
+        self._steps.append((entry.folder, entry.name, kept))
 
     def take_back(self) -> None:
-        for target, kept in reversed(self._files):
+        """Undo every step, the last one first."""
+        for folder, name, kept in reversed(self._steps):
             if kept is None:
-                target.unlink(missing_ok=True)
+                folder.unlink(name)
             else:
-                kept.replace(target)
-        for folder in reversed(self._folders):
-            folder.rmdir()
+                renames.replace(kept, name, folder, name)
+        for path in reversed(self._folders):
+            self._tree.remove_if_empty(path)
+
+    def sync(self) -> None:
+        """The new names are on the disk afterwards."""
+        for folder in {folder.descriptor: folder for folder, _, _ in self._steps}.values():
+            folder.sync()
 
 
-def exchange(staging: Path, folder: Path) -> bool:
-    """Swap two folders by renameat2(2) with RENAME_EXCHANGE; false where libc, kernel or file system lack it."""
-    import ctypes
-
-    at_fdcwd, rename_exchange = -100, 2
-    rename = getattr(ctypes.CDLL(None), "renameat2", None)
-    if rename is None:
-        return False
-    return bool(rename(at_fdcwd, os.fsencode(staging), at_fdcwd, os.fsencode(folder), rename_exchange) == 0)
-
-
-def _stage(artifacts: Sequence[Artifact], staging: Path) -> None:
-    for artifact in artifacts:
-        _place(staging / artifact.path, artifact.content, artifact.mode)
+def _swap_by_copy(staged: Directory, target: Directory, name: str) -> None:
+    """Where no exchange is to be had: the old file's state takes the new one's place, which moves in one step."""
+    state = look(target, name)
+    os.rename(name, f"{name}\n", src_dir_fd=staged.descriptor, dst_dir_fd=staged.descriptor)
+    if state is not None and state.link is not None:
+        os.symlink(state.link, name, dir_fd=staged.descriptor)
+    elif state is not None:
+        os.close(create(staged, name, state.content, state.metadata))
+    renames.replace(staged, f"{name}\n", target, name)
 
 
-def _place(path: Path, content: bytes, mode: int) -> None:
-    """A new file; nobody else sees it before its permissions are set."""
-    _make_folders(path.parent)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        os.fchmod(file.fileno(), mode)
+def _build(artifacts: Sequence[Artifact], tree: Tree) -> None:
+    """All files and the index, on the disk."""
+    _create(tree, [*artifacts, Artifact(INDEX, _index_of(artifacts).encoded())])
 
 
-def _make_folders(folder: Path) -> None:
-    """With parents, never writable for others, whatever the umask: what lies there is installed by root."""
-    if not folder.is_dir():
-        _make_folders(folder.parent)
-        folder.mkdir(mode=0o755)
+def _create(tree: Tree, artifacts: Sequence[Artifact]) -> None:
+    descriptors: list[int] = []
+    try:
+        for artifact in artifacts:
+            parent, _, name = artifact.path.rpartition("/")
+            folder = tree.make(parent)
+            descriptors.append(create(folder, name, artifact.content, Metadata(artifact.mode)))
+        flush(descriptors)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-def _take_over_owner(folder: Path, staging: Path) -> None:
-    """Permissions, and where root writes for somebody, the owner."""
-    seen = folder.stat()
-    if (seen.st_uid, seen.st_gid) != (staging.stat().st_uid, staging.stat().st_gid):
-        with contextlib.suppress(PermissionError):
-            os.chown(staging, seen.st_uid, seen.st_gid)
-    shutil.copymode(folder, staging)
-
-
-def _remove_empty(folder: Path, paths: Iterable[str]) -> None:
+def _remove_empty(tree: Tree, paths: Iterable[str]) -> None:
     for path in paths:
-        for parent in (folder / path).parents:
-            if parent == folder or (parent.exists() and any(parent.iterdir())):
-                break
-            if parent.exists():
-                parent.rmdir()
+        parts = path.split("/")[:-1]
+        while parts and tree.remove_if_empty("/".join(parts)):
+            parts.pop()
 
 
 def _index_of(artifacts: Sequence[Artifact]) -> Index:

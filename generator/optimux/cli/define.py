@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.difference import write_difference
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import FAILED, report_warnings, say
-from optimux.cli.xml_diff import write_difference
+from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Examples:
 """
 
 
-@click.command("define", epilog=EXAMPLES)
+@click.command("define", cls=Verb, epilog=EXAMPLES)
 @click.argument("config")
 @click.option("--connect", metavar="URI", help="libvirt's URI; $LIBVIRT_DEFAULT_URI or qemu:///system by default.")
 @click.option("--vm", multiple=True, metavar="NAME", help="Only this VM; may be repeated.")
@@ -38,15 +39,16 @@ def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, fa
     A domain that libvirt does not know is defined from the configuration. One that it knows is patched: its UUID, MAC
     addresses, NVRAM and all that the configuration does not speak of stay.
     """
+    from optimux.files.root import Root
     from optimux.libvirt.connection import Connection
     from optimux.libvirt.define import carry_out, steps_for, tables_for
 
     plan = plan_of(config, facts)
     domains = _chosen(plan, vm)
     report_warnings(plan.warnings)
-    with Connection(connect) as connection:
+    with Connection(connect) as connection, Root() as root:
         steps = steps_for(domains, connection)
-        tables = tables_for(domains) if connection.is_local else ()
+        tables = tables_for(domains, root) if connection.is_local else ()
         _show(steps, tables)
         if not connection.is_local:
             _say_what_to_copy(domains)
@@ -55,7 +57,7 @@ def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, fa
             return 0
         if not yes and not _agreed():
             return FAILED
-        carry_out(steps, tables, connection)
+        carry_out(steps, tables, connection, root)
     _report(steps)
     return 0
 
@@ -90,7 +92,7 @@ def _say_what_to_copy(domains: Sequence[DomainPlan]) -> None:
 
 def _agreed() -> bool:
     """Ask on a terminal; elsewhere only --yes defines."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         say("nothing was changed: standard input is no terminal to ask on; add --yes")
         return False
     if click.confirm("Define this?", default=False, err=True):

@@ -1,48 +1,50 @@
-"""``generate --check``: what writing would change, for a reader."""
+"""A unified difference, byte for byte as patch(1) reads it; for a person coloured, and harmless to the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import difflib
+import os
+import sys
+from collections.abc import Iterator
 
-import click
+from optimux.cli.text import shown_bytes
 
-from optimux.bundle.folder import compare
-from optimux.cli.report import FAILED, say
-from optimux.emit.artifact import Artifact
-
-
-def print_difference(artifacts: Sequence[Artifact], folder: Path, as_json: bool) -> int:
-    """Print unified differences, or the paths as JSON; 0 when the folder is up to date, else 1."""
-    comparison = compare(artifacts, folder)
-    if as_json:
-        import json
-
-        click.echo(json.dumps({key: getattr(comparison, key) for key in comparison._fields}, indent=2))
-        return 0 if comparison.is_current else FAILED
-    if comparison.is_current:
-        say(f"{folder} is up to date: {len(artifacts)} files")
-        return 0
-    wanted = {artifact.path: artifact for artifact in artifacts}
-    for path in sorted((*comparison.added, *comparison.changed)):
-        old = folder / path
-        before = old.read_bytes() if old.is_file() else b""
-        click.echo(_difference(path, before, wanted[path]), nl=False)
-    for path in comparison.obsolete:
-        click.echo(f"Only in {folder}: {path} (no longer generated)")
-    force = " and with --force, as some of them are yours" if comparison.foreign else ""
-    say(f"{folder} is not up to date; run again without --check{force}")
-    return FAILED
+_COLOURS = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
+_PLAIN = b"\x1b[0m"
 
 
-def _difference(path: str, before: bytes, artifact: Artifact) -> str:
-    import difflib
+def write_difference(before: bytes, after: bytes, name: str, labels: tuple[str, str] = ("", "")) -> None:
+    """Print it to standard output; ``labels`` stand before the name in the lines that name the two sides."""
+    sys.stdout.flush()
+    on_terminal = sys.stdout.isatty()
+    coloured = on_terminal and not os.environ.get("NO_COLOR")
+    for line in difference(before, after, name, labels):
+        said = shown_bytes(line) if on_terminal else line
+        sys.stdout.buffer.write(_coloured(said) if coloured else said)
+    sys.stdout.buffer.flush()
 
-    try:
-        old, new = before.decode().splitlines(keepends=True), artifact.content.decode().splitlines(keepends=True)
-    except UnicodeDecodeError:
-        return f"Binary file {path} differs: {len(before)} and {len(artifact.content)} bytes\n"
-    if before == artifact.content:
-        return f"{path}: permissions are not {artifact.mode:04o}\n"
-    lines = list(difflib.unified_diff(old, new, f"written/{path}", f"wanted/{path}"))
-    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+def difference(before: bytes, after: bytes, name: str, labels: tuple[str, str] = ("", "")) -> Iterator[bytes]:
+    """The lines of the difference; what has no lines of bytes is named alone."""
+    if before == after:
+        return
+    if b"\0" in before or b"\0" in after:
+        yield f"Binary file {name} differs: {len(before)} and {len(after)} bytes\n".encode(errors="surrogateescape")
+        return
+    old, new = (os.fsencode(label + name) for label in labels)
+    for line in difflib.diff_bytes(difflib.unified_diff, _lines(before), _lines(after), old, new):
+        yield line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
+
+
+def _lines(document: bytes) -> list[bytes]:
+    """Lines that end in LF: a lone CR ends no line for patch(1)."""
+    parts = document.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def _coloured(line: bytes) -> bytes:
+    colour = _COLOURS.get(line[:1])
+    if colour is None:
+        return line
+    end = b"\r\n" if line.endswith(b"\r\n") else b"\n"
+    return colour + line.removesuffix(end) + _PLAIN + end

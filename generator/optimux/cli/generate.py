@@ -9,6 +9,7 @@ import click
 
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import report_warnings, say
+from optimux.cli.verb import Verb
 from optimux.emit.bundle import bundle
 from optimux.errors import InvalidInput, OptimuxError, Problem
 from optimux.plan.model import Plan
@@ -27,7 +28,7 @@ Examples:
 """
 
 
-@click.command("generate", epilog=EXAMPLES)
+@click.command("generate", cls=Verb, epilog=EXAMPLES)
 @click.argument("config")
 @click.option("-o", "--output", required=True, metavar="DIR", help="The folder for the bundle.")
 @click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
@@ -51,7 +52,7 @@ def _generate(config: str, folder: Path, facts: str | None, check: bool, force: 
     _check_against_schema(plan, artifacts)
     report_warnings(plan.warnings)
     if check:
-        from optimux.cli.difference import print_difference
+        from optimux.cli.check import print_difference
 
         return print_difference(artifacts, folder, as_json)
     _write(plan, artifacts, folder, force, as_json)
@@ -59,9 +60,8 @@ def _generate(config: str, folder: Path, facts: str | None, check: bool, force: 
 
 
 def _check_output(output: str) -> None:
-    if not output or "\0" in output:
-        found = "a null byte" if output else "an empty path"
-        raise InvalidInput([Problem("--output", found, "a folder", "Name one; a dot is the current folder.")])
+    if "\0" in output:
+        raise InvalidInput([Problem("--output", "a null byte", "a folder", "Name one; a dot is the current folder.")])
 
 
 def _as_data(problems: Sequence[Problem]) -> list[dict[str, str]]:

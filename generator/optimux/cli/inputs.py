@@ -18,7 +18,7 @@ def plan_of(config: str, facts: str | None) -> Plan:
     """The plan. Raises ``InvalidInput`` with the problems of both files where neither can be read."""
     problems: list[Problem] = []
     data = _read(lambda: read_config(config), problems)
-    known = _read(lambda: load_facts(facts), problems) if facts else Facts()
+    known = _read(lambda: load_facts(facts), problems) if facts is not None else Facts()
     if problems or known is None:
         raise InvalidInput(problems)
     return plan_from(data, known)

@@ -10,8 +10,11 @@ import click
 
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import FAILED, report_warnings, say
+from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
+from optimux.files.read import read_bytes
 from optimux.patch import CONCERNS, Patched, domain_name, patch_domain
+from optimux.patch.source import MAX_BYTES
 
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, Plan
@@ -31,7 +34,7 @@ Concerns: """
 )
 
 
-@click.command("patch", epilog=EXAMPLES)
+@click.command("patch", cls=Verb, epilog=EXAMPLES)
 @click.argument("config")
 @click.argument("domain", default="-", metavar="[DOMAIN.xml]")
 @click.option("--vm", metavar="NAME", help="The VM of CONFIG to patch for; by default the only one, or by name.")
@@ -57,13 +60,13 @@ def command(
     """Edit DOMAIN.xml (standard input by default) as CONFIG asks, and keep every byte that need not change."""
     _check_usage(config, domain, output, in_place)
     plan = plan_of(config, facts)
-    document = _read(domain)
+    document = read_bytes(domain, MAX_BYTES)
     patched = patch_domain(document, _choose(plan, vm, document), _words(only), _words(except_))
     _judge(plan, document, patched.document)
     report_warnings(plan.warnings)
     _summarise(patched)
     if diff:
-        from optimux.cli.xml_diff import write_difference
+        from optimux.cli.difference import write_difference
 
         write_difference(document, patched.document, "domain.xml" if domain == "-" else domain)
     changed = patched.document != document
@@ -84,19 +87,6 @@ def _check_usage(config: str, domain: str, output: str | None, in_place: bool) -
 
 def _words(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
-
-
-def _read(path: str) -> bytes:
-    from optimux.patch.source import MAX_BYTES
-
-    if path == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InvalidInput([Problem(path, reason, "a readable file", "Check the path.")]) from None
 
 
 def _choose(plan: Plan, vm: str | None, document: bytes) -> DomainPlan:
@@ -143,15 +133,15 @@ def _summarise(patched: Patched) -> None:
 
 
 def _write(domain: str, before: bytes, after: bytes, output: str | None, in_place: bool, diff: bool) -> None:
-    from optimux.bundle.replace_file import backed_up, replace_file
+    from optimux.files.replace import mode_of, replace_file, replace_with_backup
 
     if in_place:
         if before != after:
-            backup = backed_up(Path(domain), before)
-            replace_file(Path(domain), after)
+            backup = replace_with_backup(Path(domain), before, after)
             say(f"wrote {domain}; what it was is in {backup}")
     elif output and output != "-":
-        replace_file(Path(output), after)
+        # A domain may hold passwords: a copy is not for more readers than it was.
+        replace_file(Path(output), after, 0o666 if domain == "-" else mode_of(Path(domain)))
         say(f"wrote {output}")
     elif not diff:
         sys.stdout.buffer.write(after)

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from optimux.cli.text import shown
 from optimux.errors import InvalidInput, OptimuxError, Problem
 
 # What is wrong more often than this is not the configuration that was meant.
@@ -23,14 +24,14 @@ def report_error(error: BaseException, *, debug: bool = False) -> int:
         traceback.print_exception(error)
     if isinstance(error, InvalidInput):
         count = len(error.problems)
-        say(f"{_red('error')}: invalid input, {count} problem{'s' if count != 1 else ''}; nothing was written")
+        say(f"invalid input, {count} problem{'s' if count != 1 else ''}; nothing was written", "error")
         for problem in error.problems[:MOST_SHOWN]:
             say(_paragraph(problem))
         if count > MOST_SHOWN:
             say(f"  and {count - MOST_SHOWN} more problems")
         return INVALID
     if isinstance(error, OptimuxError):
-        say(f"{_red('error')}: {error}")
+        say(f"{error}", "error")
         return FAILED
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
@@ -54,11 +55,11 @@ def _report_other(error: BaseException) -> int:
         return FAILED
     if isinstance(error, OSError):
         where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
-        say(f"{_red('error')}: {error.strerror or error}{where}")
+        say(f"{error.strerror or error}{where}", "error")
         if error.filename is None:
             _discard_output()
         return FAILED
-    say(f"{_red('error')}: {type(error).__name__}: {error}. This is a defect of Optimux; see `optimux --debug …`.")
+    say(f"{type(error).__name__}: {error}. This is a defect of Optimux; see `optimux --debug …`.", "error")
     return FAILED
 
 
@@ -71,7 +72,7 @@ def _discard_output() -> None:
 def report_warnings(warnings: tuple[Problem, ...]) -> None:
     """Print what merely surprises."""
     for warning in warnings:
-        say(f"{_yellow('warning')}: {_paragraph(warning).strip()}")
+        say(f"{_paragraph(warning).strip()}", "warning")
 
 
 def _paragraph(problem: Problem) -> str:
@@ -79,20 +80,13 @@ def _paragraph(problem: Problem) -> str:
     return f"  {where}found {problem.found}\n      allowed: {problem.allowed}\n      {problem.remedy}"
 
 
-def say(text: str) -> None:
-    """One message on standard error, if anybody listens."""
+def say(text: str, label: str = "") -> None:
+    """One message on standard error, if anybody listens; nothing in the text steers a terminal."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(f"{_coloured(label)}: {shown(text)}" if label else shown(text), file=sys.stderr, flush=True)
 
 
-def _red(text: str) -> str:
-    return _coloured(text, "31;1")
-
-
-def _yellow(text: str) -> str:
-    return _coloured(text, "33;1")
-
-
-def _coloured(text: str, code: str) -> str:
+def _coloured(text: str) -> str:
+    code = "33;1" if text == "warning" else "31;1"
     drawn = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     return f"\x1b[{code}m{text}\x1b[0m" if drawn else text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from optimux.cli.verb import Verb
+
 EXAMPLES = """\b
 Examples:
   optimux schema > optimux.schema.json
@@ -13,7 +15,7 @@ Examples:
 """
 
 
-@click.command("schema", epilog=EXAMPLES)
+@click.command("schema", cls=Verb, epilog=EXAMPLES)
 @click.option(
     "--format",
     "form",

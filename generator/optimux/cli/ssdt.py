@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from optimux.errors import InvalidInput, OptimuxError, Problem
+from optimux.cli.verb import Verb
+from optimux.errors import InvalidInput, Problem
+from optimux.files.read import named, read_bytes
 
 # No firmware comes near it: the largest tables hold some hundred KiB.
 LIMIT = 4 << 20
@@ -22,7 +24,7 @@ Examples:
 
 
 # click keeps the help option of the first run, which may be one without the group around it.
-@click.command("ssdt", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("ssdt", cls=Verb, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--variant", type=click.Choice(["full", "article"]), help="Which table: full (default) or article.")
 @click.option("--asl", is_flag=True, help="The source instead of the table.")
 @click.option("--decode", "source", metavar="FILE", help="Read a table back; - is standard input.")
@@ -37,10 +39,12 @@ def run_ssdt(variant: str | None, asl: bool, source: str | None, as_json: bool, 
     """Do what the options say. Raises ``InvalidInput`` and ``OptimuxError``."""
     if problems := [*_clashes(variant, asl, source, as_json)]:
         raise InvalidInput(problems)
-    result = read_back(source, as_json) if source else generate(variant or "full", asl, as_json)
-    binary = not (source or asl or as_json)
+    result = read_back(source, as_json) if source is not None else generate(variant or "full", asl, as_json)
+    binary = source is None and not (asl or as_json)
     if output and output != "-":
-        _write(Path(output), result)
+        from optimux.files.replace import replace_file
+
+        replace_file(Path(output), result, 0o644)
     elif binary and sys.stdout.isatty():
         problem = Problem("standard output", "a terminal", "a file or a pipe for the table's bytes", "Add -o FILE.")
         raise InvalidInput([problem])
@@ -51,8 +55,8 @@ def run_ssdt(variant: str | None, asl: bool, source: str | None, as_json: bool, 
 
 def _clashes(variant: str | None, asl: bool, source: str | None, as_json: bool) -> list[Problem]:
     pairs = {
-        ("--decode", "--variant"): source and variant,
-        ("--decode", "--asl"): source and asl,
+        ("--decode", "--variant"): source is not None and variant,
+        ("--decode", "--asl"): source is not None and asl,
         ("--asl", "--json"): asl and as_json,
     }
     return [
@@ -76,7 +80,7 @@ def generate(variant: str, asl: bool, as_json: bool) -> bytes:
 
 def read_back(source: str, as_json: bool) -> bytes:
     """The report on a file's table. Raises ``InvalidInput`` for what is unreadable or no table."""
-    return describe(_read(source), source, as_json)
+    return describe(read_bytes(source, LIMIT), named(source), as_json)
 
 
 def describe(table: bytes, source: str, as_json: bool) -> bytes:
@@ -89,42 +93,3 @@ def describe(table: bytes, source: str, as_json: bool) -> bytes:
     decoded = decode(table, source)
     text = json.dumps(as_data(decoded), indent=2) + "\n" if as_json else as_text(decoded)
     return text.encode("utf-8")
-
-
-def _read(source: str) -> bytes:
-    try:
-        if source == "-":
-            data = sys.stdin.buffer.read(LIMIT + 1)
-        else:
-            with Path(source).open("rb") as file:
-                data = file.read(LIMIT + 1)
-    except (OSError, ValueError) as error:
-        raise InvalidInput([Problem(source, _reason(error), "a readable file", "Check the path.")]) from None
-    if len(data) > LIMIT:
-        raise InvalidInput([Problem(source, "more than 4 MiB", "at most 4 MiB", "Is it the right file?")])
-    return data
-
-
-def _write(path: Path, result: bytes) -> None:
-    """Replace ``path`` as a whole, so that a reader sees the old file or the new one."""
-    from tempfile import NamedTemporaryFile
-
-    try:
-        path = path.resolve()
-        if path.exists() and not path.is_file():
-            path.write_bytes(result)  # a device or a pipe is written to, not replaced
-            return
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-        try:
-            temporary.write_bytes(result)
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        raise OptimuxError(f"{path}: cannot be written: {_reason(error)}") from None
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -10,16 +10,15 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from optimux.cli.report import report_error
+from optimux.files.scratch import scratch, settle_in
 from optimux.vm.qemu.process import dies_with_parent
 
 if TYPE_CHECKING:
@@ -33,18 +32,18 @@ _SHELL = 128  # and a signal's number: how shells report what it ended
 class Scratch:
     """The work's own folder, which goes with it; ``keep`` is said in the child and heard in the parent."""
 
-    def __init__(self, prefix: str) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=prefix))
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._kept = mmap.mmap(-1, 1)
 
     def keep(self) -> None:
         """Leave the folder where it is."""
         self._kept[0] = 1
 
-    def remove(self, *, always: bool) -> None:
-        """Unless it is to be kept."""
-        if always or not self._kept[0]:
-            shutil.rmtree(self.path, ignore_errors=True)
+    @property
+    def is_kept(self) -> bool:
+        """Whether that was said."""
+        return bool(self._kept[0])
 
 
 def supervised(work: Callable[[Scratch], int], prefix: str) -> int:
@@ -53,20 +52,12 @@ def supervised(work: Callable[[Scratch], int], prefix: str) -> int:
     Raises ``KeyboardInterrupt`` or ``SystemExit`` for a signal, after the work's end.
     """
     _open_descriptors()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_ENDING, signal.SIGCHLD})
-    scratch, ended = Scratch(prefix), True
-    _adopt_orphans(True)
-    try:
-        sys.stdout.flush()
-        die_with_parent = dies_with_parent()
-        child = os.fork()
-        if child == 0:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            _work(work, scratch, die_with_parent)
-        status, ended = _wait(child)
-    finally:
-        _adopt_orphans(False)
-        scratch.remove(always=ended)
+    before: set[int] = signal.pthread_sigmask(signal.SIG_BLOCK, {*_ENDING, signal.SIGCHLD})
+    with scratch(prefix) as made:
+        own = Scratch(made.folder.path)
+        status, ended = _run(work, own, before)
+        if own.is_kept and not ended:
+            made.keep()
     if status == _SHELL + signal.SIGINT:
         raise KeyboardInterrupt
     if ended:
@@ -75,14 +66,29 @@ def supervised(work: Callable[[Scratch], int], prefix: str) -> int:
     return status
 
 
-def _work(work: Callable[[Scratch], int], scratch: Scratch, die_with_parent: Callable[[], None]) -> NoReturn:
+def _run(work: Callable[[Scratch], int], own: Scratch, mask: set[int]) -> tuple[int, bool]:
+    """Exit code of the child that does it, and whether a signal ended it."""
+    _adopt_orphans(True)
+    try:
+        sys.stdout.flush()
+        die_with_parent = dies_with_parent()
+        child = os.fork()
+        if child == 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            _work(work, own, die_with_parent)
+        return _wait(child)
+    finally:
+        _adopt_orphans(False)
+
+
+def _work(work: Callable[[Scratch], int], own: Scratch, die_with_parent: Callable[[], None]) -> NoReturn:
     """In the child: never returns into the parent's frames."""
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both; the parent acts on it
         die_with_parent()
-        tempfile.tempdir = str(scratch.path)
-        code = work(scratch)
+        settle_in(own.path)
+        code = work(own)
         sys.stdout.flush()
     except BaseException as error:
         code = report_error(error, debug=click.get_current_context().find_root().params["debug"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ import click
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import DONE, FAILED, report_warnings, say
 from optimux.cli.supervised import supervised
+from optimux.cli.text import shown
+from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
 from optimux.vm.errors import VmError
 from optimux.vm.verify.checks import FAILED as CHECK_FAILED
@@ -49,7 +50,7 @@ _TITLES = {
 _FIRMWARE = {"seabios": ("seabios",), "ovmf": ("ovmf",), "both": ("seabios", "ovmf")}
 
 
-@click.command("verify", epilog=EPILOG)
+@click.command("verify", cls=Verb, epilog=EPILOG)
 @click.argument("config")
 @click.option("--vm", "name", metavar="NAME", help="One VM instead of all.")
 @click.option(
@@ -79,7 +80,7 @@ def command(
         results = _all(work, logs, as_json)
         # Of a failure the logs are wanted; without a machine there are none.
         kept = folder is not None or (_count(results, CHECK_FAILED) > 0 and any(logs.rglob("command.txt")))
-        if kept:
+        if kept and folder is None:
             scratch.keep()
         return _conclude(results, logs if kept else None, as_json)
 
@@ -159,9 +160,9 @@ def _print_title(domain: DomainPlan, level: str) -> None:
 
 def _print(check: Check) -> None:
     words = {PASSED: "ok", CHECK_FAILED: "FAILED"}
-    click.echo(f"  {words.get(check.state, '-'):6} {check.name}: {check.found}")
+    click.echo(shown(f"  {words.get(check.state, '-'):6} {check.name}: {check.found}"))
     if check.state == CHECK_FAILED:
-        click.echo(f"         {check.remedy}")
+        click.echo(shown(f"         {check.remedy}"))
     sys.stdout.flush()
 
 
@@ -184,14 +185,14 @@ def _count(results: list[dict[str, Any]], state: str) -> int:
 
 def _folder(keep: str | None) -> Path | None:
     """The user's folder for logs, made where it is missing. Raises ``InvalidInput`` where it cannot be."""
-    if not keep:
+    if keep is None:
         return None
-    path = Path(keep)
+    from optimux.files.read import reason_of
+    from optimux.files.scratch import own_folder
+
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):  # may be written to
-            return path.resolve()
-    except OSError as error:
+        return own_folder(Path(keep))
+    except (OSError, ValueError) as error:
         allowed = "a folder that you may write to; it may be missing"
-        problem = Problem("--keep", f"{keep}: {error.strerror}", allowed, "Name another folder.")
+        problem = Problem("--keep", f"{keep}: {reason_of(error)}", allowed, "Name another folder.")
         raise InvalidInput([problem]) from None

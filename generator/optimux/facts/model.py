@@ -17,7 +17,7 @@ from optimux.declare.values import (
     VERSION,
 )
 from optimux.errors import InvalidInput, Problem
-from optimux.files import read_json
+from optimux.files.documents import read_json
 from optimux.pci import Address
 
 if TYPE_CHECKING:

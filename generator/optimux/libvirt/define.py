@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from optimux.acpi.battery import battery_table
-from optimux.bundle.replace_file import replace_file
+from optimux.acpi.recognise import is_battery_table
 from optimux.emit.domain_xml import domain_xml
 from optimux.errors import OptimuxError
+from optimux.files.root import Root
+from optimux.files.state import Metadata, State
 from optimux.libvirt.connection import Connection, LibvirtError
 from optimux.patch import Patched, patch_domain
 from optimux.plan.model import DomainPlan
 from optimux.record import Record
+
+_READABLE = 0o644  # QEMU runs as a user of its own
 
 
 class Step(Record):
@@ -34,11 +37,16 @@ class Step(Record):
 
 
 class Table(Record):
-    """A battery table that must lie on this machine; ``before`` is what lies there now."""
+    """A battery table that must lie on this machine; ``before`` is the earlier one that lies there now."""
 
-    path: Path
-    before: bytes | None
+    path: str
+    before: State | None
     after: bytes
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether another one lies there, or none, or one that QEMU may not read."""
+        return self.before is None or (self.before.content, self.before.metadata.mode) != (self.after, _READABLE)
 
 
 def steps_for(domains: Sequence[DomainPlan], connection: Connection) -> tuple[Step, ...]:
@@ -54,39 +62,43 @@ def _step(domain: DomainPlan, connection: Connection) -> Step:
     return Step(domain.key, domain.name, found.xml, patched.document.decode(), found.running, patched)
 
 
-def tables_for(domains: Sequence[DomainPlan]) -> tuple[Table, ...]:
-    """The tables that are missing or differ. Raises ``OptimuxError`` for one that cannot be read."""
-    wanted = {Path(d.battery_path): battery_table(d.battery) for d in domains if d.battery is not None}
-    tables = [Table(path, _read(path), table) for path, table in wanted.items()]
-    return tuple(table for table in tables if table.before != table.after)
+def tables_for(domains: Sequence[DomainPlan], root: Root) -> tuple[Table, ...]:
+    """The tables that are missing or differ.
+
+    Raises ``OptimuxError`` where one cannot be read, and where something else lies than a battery table of ours.
+    """
+    wanted = {d.battery_path: battery_table(d.battery) for d in domains if d.battery is not None}
+    tables = [Table(path, _present(path, root), table) for path, table in wanted.items()]
+    return tuple(table for table in tables if table.is_needed)
 
 
-def _read(path: Path) -> bytes | None:
+def _present(path: str, root: Root) -> State | None:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise OptimuxError(f"{path} cannot be read: {error.strerror}. Run as root, or set battery.path.") from None
+        state = root.look(path)
+    except OptimuxError as error:
+        raise OptimuxError(f"{error}. Run as root, or set battery.path.") from None
+    if state is not None and (state.link is not None or not is_battery_table(state.content)):
+        kind = "a link" if state.link is not None else "a file that is no battery table of Optimux"
+        raise OptimuxError(f"{path} is {kind}. Nothing was changed. Move it away, or set battery.path.")
+    return state
 
 
-def carry_out(steps: Sequence[Step], tables: Sequence[Table], connection: Connection) -> None:
+def carry_out(steps: Sequence[Step], tables: Sequence[Table], connection: Connection, root: Root) -> None:
     """Put the tables into place, then define; what was done is taken back when something is refused.
 
     Raises ``OptimuxError`` with libvirt's own words and the VM's path in the configuration.
     """
-    placed: list[Table] = []
+    placed: list[tuple[Table, tuple[str, ...]]] = []
     done: list[Step] = []
     try:
         for table in tables:
-            _place(table)
-            placed.append(table)
+            placed.append((table, _place(table, root)))
         for step in steps:
             if step.action != "keep":
                 _define(step, connection)
                 done.append(step)
     except BaseException:
-        _take_back(placed, done, connection)
+        _take_back(placed, done, connection, root)
         raise
 
 
@@ -97,26 +109,27 @@ def _define(step: Step, connection: Connection) -> None:
         raise LibvirtError(f"vms.{step.key}: libvirt refuses {step.name}: {error}. Nothing was changed.") from None
 
 
-def _place(table: Table) -> None:
+def _place(table: Table, root: Root) -> tuple[str, ...]:
+    """Write it where nothing has changed since it was looked at; the folders that were made."""
+    if _present(table.path, root) != table.before:
+        raise OptimuxError(f"{table.path} was changed meanwhile. Nothing was changed; run it again.")
     try:
-        table.path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(table.path, table.after)
-        table.path.chmod(0o644)
-    except OSError as error:
+        return root.write(table.path, table.after, Metadata(_READABLE))
+    except OptimuxError as error:
         raise OptimuxError(
-            f"{table.path} cannot be written: {error.strerror}. Run as root, or set battery.path to a place that "
-            "QEMU may read. Nothing was changed."
+            f"{error}. Run as root, or set battery.path to a place that QEMU may read. Nothing was changed."
         ) from None
 
 
-def _take_back(placed: Sequence[Table], done: Sequence[Step], connection: Connection) -> None:
+def _take_back(
+    placed: Sequence[tuple[Table, tuple[str, ...]]], done: Sequence[Step], connection: Connection, root: Root
+) -> None:
     for step in reversed(done):
         if step.before is None:
             connection.undefine(step.name)
         else:
             connection.define(step.before)
-    for table in placed:
-        if table.before is None:
-            table.path.unlink(missing_ok=True)
-        else:
-            replace_file(table.path, table.before)
+    for table, folders in placed:
+        root.restore(table.path, table.before)
+        for folder in reversed(folders):
+            root.remove_folder(folder)

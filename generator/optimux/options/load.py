@@ -6,7 +6,7 @@ from typing import Any
 
 from optimux.declare import Table
 from optimux.errors import InvalidInput, Problem
-from optimux.files import read_json, read_toml
+from optimux.files.documents import read_json, read_toml
 from optimux.options.model import Options
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optimux.files.scratch import own_folder, write_new
+
 if TYPE_CHECKING:
     import tarfile
     from collections.abc import Callable
@@ -20,9 +22,9 @@ def extract(members: tarfile.TarFile, folder: Path, wanted: Callable[[str], bool
         if not member.isfile() or not wanted(path):
             continue
         target = folder / path
-        if not target.resolve().is_relative_to(folder.resolve()):
+        if ".." in target.parts or not target.is_relative_to(folder):
             raise ValueError(f"{member.name} leads out of {folder}")
         source = members.extractfile(member)
         assert source is not None, "it is a regular file"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read())
+        own_folder(target.parent)
+        write_new(target, source.read())

@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimux.files.scratch import discard, own_folder
 from optimux.vm.errors import VmError, tail
 from optimux.vm.linux.archive import extract
 from optimux.vm.linux.cache import cache, cached
@@ -32,7 +33,7 @@ def files_of(package: str, wanted: Callable[[str], bool]) -> Path:
     """
 
     def make(folder: Path) -> None:
-        folder.mkdir()
+        own_folder(folder)
         _extract(_download(package, folder), folder, wanted)
 
     return cached(cache("packages") / package, make)
@@ -57,7 +58,7 @@ def _extract(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None
         with tarfile.open(fileobj=unpacker.stdout, mode="r|") as members:
             extract(members, folder, wanted)
         unpacker.wait(_UNPACK_SECONDS)
-    archive.unlink()
+    discard(archive)
 
 
 def _run(command: list[str], seconds: float, folder: Path | None = None) -> subprocess.CompletedProcess[bytes]:

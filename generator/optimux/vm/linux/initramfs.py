@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimux.files.scratch import write_new
 from optimux.vm.linux import cpio
 from optimux.vm.linux.cache import cache, cached
 from optimux.vm.linux.kernel import WANTED
@@ -41,4 +42,4 @@ def _entries(kernel: LinuxKernel, busybox: Path) -> Iterator[cpio.Entry]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    write_new(path, content)

@@ -9,10 +9,9 @@ on a processor, many seconds in an emulator) and leaves through QEMU's debug exi
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from struct import pack
-from tempfile import TemporaryDirectory
 
+from optimux.files.scratch import scratch, write_new
 from optimux.vm.qemu.process import Process
 
 _SECONDS = 2.0
@@ -53,15 +52,16 @@ def probe_image() -> bytes:
 
 def probe(qemu: str, accelerator: str = "kvm") -> str:
     """Why no guest runs under the accelerator, or nothing when one does. At most two seconds; see ``SUCCESS``."""
-    with TemporaryDirectory(prefix="optimux-probe-") as name:
-        image = Path(name, "probe.bin")
-        image.write_bytes(probe_image())
+    with scratch("optimux-probe-") as own:
+        folder = own.folder.path
+        image = folder / "probe.bin"
+        write_new(image, probe_image())
         command = [
             *(qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
             *("-machine", "q35", "-accel", accelerator, "-m", "16M", "-bios", str(image)),
             *("-device", f"isa-debug-exit,iobase=0x{_EXIT_PORT:x},iosize=1"),
         ]
-        with Process(command, Path(name)) as machine:
+        with Process(command, folder) as machine:
             return _verdict(machine)
 
 

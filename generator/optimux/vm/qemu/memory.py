@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimux.files.scratch import nameless
 from optimux.sizes import UNITS
 from optimux.vm.errors import VmError
 
@@ -39,7 +41,7 @@ class SharedFile:
 def shared_file(size: int, folder: str = FOLDER) -> Iterator[SharedFile]:
     """A file of ``size`` bytes that vanishes with its last user. Raises ``VmError`` where there is no room."""
     try:
-        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        descriptor = nameless(Path(folder))
     except OSError as error:
         raise VmError(f"no shared memory in {folder}: {error.strerror}", "Mount a tmpfs there.") from None
     try:

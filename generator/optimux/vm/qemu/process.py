@@ -8,6 +8,7 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
+from optimux.files.scratch import open_new, write_new
 from optimux.vm.errors import VmError, tail
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Process:
 
     def __enter__(self) -> Self:
         """Start it. Raises ``VmError`` where the program cannot be run."""
-        (self.folder / "command.txt").write_text(shlex.join(self.command) + "\n")
-        with self._log.open("wb") as log:
+        write_new(self.folder / "command.txt", os.fsencode(shlex.join(self.command) + "\n"))
+        with open_new(self._log) as log:
             try:
                 self._child = subprocess.Popen(
                     self.command,

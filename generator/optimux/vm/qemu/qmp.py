@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from optimux.files.scratch import append, write_new
 from optimux.vm.errors import Silent, VmError, tail
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Qmp:
         self._socket, self._log, self._started = connection, log, time.monotonic()
         self.events: list[dict[str, Any]] = []
         self.version = ""
-        log.write_text("")
+        write_new(log, b"")
 
     def connect(self, timeout: float) -> None:
         """Wait for the greeting. Raises ``Silent`` when none comes, ``VmError`` when the other side hangs up."""
@@ -113,8 +114,8 @@ class Qmp:
             self._record("event", event)
 
     def _record(self, kind: str, *content: Any) -> None:
-        with self._log.open("a") as log:
-            log.write(json.dumps([round(time.monotonic() - self._started, 3), kind, *content]) + "\n")
+        line = json.dumps([round(time.monotonic() - self._started, 3), kind, *content]) + "\n"
+        append(self._log, line.encode())
 
 
 async def _bounded(asyncio: Any, work: Coroutine[Any, Any, Any], timeout: float) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimux.files.scratch import discard, own_folder, write_new
 from optimux.vm.errors import AcceleratorFailed, Crashed, Silent, VmError
 from optimux.vm.qemu.console import Console
 from optimux.vm.qemu.machine import command_line, flash
@@ -18,7 +19,6 @@ from optimux.vm.qemu.qtest import Qtest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.machine import Machine
@@ -65,11 +65,12 @@ class Run:
     def read_memory(self, address: int, size: int) -> bytes:
         """Guest-physical memory, by QMP's ``pmemsave``."""
         file = self.folder / "memory.bin"
+        discard(file)
         try:
             self.qmp.execute("pmemsave", val=address, size=size, filename=str(file))
             return file.read_bytes()
         finally:
-            file.unlink(missing_ok=True)
+            discard(file)
 
     def _ended(self, message: str) -> VmError:
         """The end of QEMU itself explains everything else; ``message`` counts where it has not ended."""
@@ -101,8 +102,7 @@ def start(
     QMP and qtest go through sockets that QEMU inherits: no path, so none that could be too long or be left over.
     Raises ``VmError`` with the evidence where QEMU ends or hangs before it serves QMP.
     """
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = own_folder(folder)
     with ExitStack() as stack:
         (qmp, its_qmp), (qtest, its_qtest) = _pair(stack), _pair(stack)
         command = [qemu, *command_line(machine, accelerator), *_firmware(machine, folder)]
@@ -157,6 +157,7 @@ def _consoles(folder: Path) -> list[str]:
     """The first serial port is the system's console, the second one carries reports that nothing else writes to."""
     words = []
     for name in ("console", "report"):
+        discard(folder / f"{name}.log")  # QEMU would follow a link, and write to a file that is there
         path = str(folder / f"{name}.log").replace(",", ",,")
         words += ["-chardev", f"file,id={name},path={path}", "-serial", f"chardev:{name}"]
     return words
@@ -166,5 +167,5 @@ def _firmware(machine: Machine, folder: Path) -> list[str]:
     if machine.firmware is None:
         return []
     variables = folder / "variables.fd"
-    shutil.copyfile(machine.firmware.variables, variables)
+    write_new(variables, Path(machine.firmware.variables).read_bytes())
     return flash(machine.firmware, str(variables))

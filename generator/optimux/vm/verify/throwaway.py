@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from optimux.files.scratch import own_folder, write_new
 from optimux.record import Record
 from optimux.vm.qemu.machine import AcpiTable, Machine
 from optimux.vm.qemu.memory import SharedFile, shared_file
@@ -50,7 +51,7 @@ def throwaway(subject: Subject, qemu: str, folder: Path) -> Iterator[Throwaway]:
     The shared memory is a file of its own, as large as the XML says: the host's real device is left alone.
     """
     domain = read_domain(subject.xml)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = own_folder(folder)
     with ExitStack() as stack:
         (source, file), shared = ("", None), []
         for device in domain.shared:
@@ -74,5 +75,5 @@ def _tables(subject: Subject, domain: Domain, folder: Path, stack: ExitStack) ->
     for table in domain.tables:
         if subject.table is not None and table.path == subject.table_path:
             path = folder / "battery.aml"
-            path.write_bytes(subject.table)
+            write_new(path, subject.table)
             yield stack.enter_context(path.open("rb")).fileno(), table.options

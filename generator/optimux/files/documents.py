@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-from optimux.errors import InvalidInput, Problem
+from optimux.files.read import named, read_bytes, unreadable
 
-LIMIT = 8 << 20
 # The option set is five tables deep; tomllib's time grows with the square of this.
 MOST_KEY_PARTS = 64
 
 
-def _unreadable(path: str, found: str, allowed: str, remedy: str) -> InvalidInput:
-    return InvalidInput([Problem(path, found, allowed, remedy)])
-
-
 def read_text(path: str) -> str:
     """The text of a UTF-8 file of at most 8 MiB; ``-`` is standard input. Raises ``InvalidInput``."""
-    name = _named(path)
-    try:
-        data = _read(path)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unreadable(name, reason, "a readable file", "Check the path.") from None
-    if len(data) > LIMIT:
-        raise _unreadable(name, "more than 8 MiB", "at most 8 MiB", "Is it the right file?")
+    data = read_bytes(path)
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         where = f"a byte that is no UTF-8 at offset {error.start}"
-        raise _unreadable(name, where, "UTF-8 text", "Save it as UTF-8.") from None
-
-
-def _read(path: str) -> bytes:
-    if not path:
-        raise ValueError("an empty path")
-    if path == "-":
-        if sys.stdin is None:  # python leaves it out where descriptor 0 is closed
-            raise ValueError("it is closed")
-        return sys.stdin.buffer.read(LIMIT + 1)
-    with Path(path).open("rb") as file:
-        return file.read(LIMIT + 1)
+        raise unreadable(named(path), where, "UTF-8 text", "Save it as UTF-8.") from None
 
 
 def read_toml(path: str) -> dict[str, Any]:
@@ -50,16 +25,16 @@ def read_toml(path: str) -> dict[str, Any]:
     import tomllib
 
     text = read_text(path)
-    path = _named(path)
+    path = named(path)
     if line := _endless_key(text):
         allowed = f"at most {MOST_KEY_PARTS} parts"
-        raise _unreadable(path, f"a key of too many parts (at line {line})", allowed, "Correct the named place.")
+        raise unreadable(path, f"a key of too many parts (at line {line})", allowed, "Correct the named place.")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _unreadable(path, f"malformed TOML: {error}", "TOML 1.0", "Correct the named place.") from None
+        raise unreadable(path, f"malformed TOML: {error}", "TOML 1.0", "Correct the named place.") from None
     except (RecursionError, ValueError) as error:
-        raise _unreadable(path, _too_much(error), "plain configuration", _remedy(error)) from None
+        raise unreadable(path, _too_much(error), "plain configuration", _remedy(error)) from None
 
 
 def read_json(path: str) -> Any:
@@ -67,18 +42,14 @@ def read_json(path: str) -> Any:
     import json
 
     text = read_text(path)
-    path = _named(path)
+    path = named(path)
     try:
         return json.loads(text, object_pairs_hook=_distinct)
     except json.JSONDecodeError as error:
         where = f"malformed JSON: {error.msg} (at line {error.lineno}, column {error.colno})"
-        raise _unreadable(path, where, "JSON (RFC 8259)", "Correct the named place.") from None
+        raise unreadable(path, where, "JSON (RFC 8259)", "Correct the named place.") from None
     except (RecursionError, ValueError) as error:
-        raise _unreadable(path, _too_much(error), "plain configuration", _remedy(error)) from None
-
-
-def _named(path: str) -> str:
-    return "standard input" if path == "-" else path
+        raise unreadable(path, _too_much(error), "plain configuration", _remedy(error)) from None
 
 
 def _endless_key(text: str) -> int | None:
