@@ -108,12 +108,12 @@ def _pci(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
                 yield f"{wanted.source} is on bus {place.bus}, which no root port has"
             if place != wanted.guest and f"the guest's {wanted.guest.at_function(0)}" not in said:
                 yield f"{wanted.source} is at {place}, not {wanted.guest}, and nothing is said of it"
-            if wanted.multifunction and not _all(device, "address[@multifunction='on']"):
+            if wanted.placement.multifunction and not _all(device, "address[@multifunction='on']"):
                 yield f"{wanted.source} does not say that there are more functions"
     yield from (f"the functions of {slot} are apart" for slot, places in slots.items() if len(places) > 1)
     indices = Counter(c.get("index") for c in _all(root, "/domain/devices/controller[@type='pci'][@index]"))
     yield from (f"PCI controller {index} is there twice" for index, count in indices.items() if count > 1)
-    if plan.video_address and _all(root, "/domain/devices/video/model[@type='vga']"):
+    if plan.video.address and _all(root, "/domain/devices/video/model[@type='vga']"):
         yield from _has(root, "/domain/devices/video/address[@type='pci'][@slot]")
 
 
@@ -260,7 +260,7 @@ def _cpu(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
         yield "a named model"
     if options.cache != "none" and "<cache" not in said:
         yield from _has(root, f"/domain/cpu/cache[@mode='{options.cache}']")
-    for name, policy in plan.cpu_features:
+    for name, policy in plan.cpu.features:
         yield from _has(root, f"/domain/cpu/feature[@name='{name}'][@policy='{policy}']")
     topology = _one(root, "/domain/cpu/topology")
     vcpu = _one(root, "/domain/vcpu")
@@ -270,7 +270,7 @@ def _cpu(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
             product *= int(str(topology.get(str(level), "1")))
         if vcpu is not None and product != int((vcpu.text or "").strip()):
             yield f"{product} CPUs by the topology, {(vcpu.text or '').strip()} by <vcpu>"
-    if options.topology and "the number of CPUs" not in said:
+    if plan.requested.states("cpu.topology") and "the number of CPUs" not in said:
         yield from _has(root, f"/domain/cpu/topology[@cores='{options.topology.cores}']")
 
 

@@ -12,7 +12,7 @@ from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
 from optimux.patch.source import refused
 from optimux.pci import Address
-from optimux.plan.model import RootPort
+from optimux.plan.devices import Placement, RootPort
 
 # Slots of bus 0 that q35 or libvirt fills itself: host bridge, ICH9's USB and sound where they are asked for, LPC.
 _OWN_SLOTS = frozenset({0x00, 0x1A, 0x1B, 0x1D, 0x1F})
@@ -95,8 +95,8 @@ class Bus:
         """The slots that the plan speaks of, present or not."""
         plan = self._draft.plan
         places = [device.guest for device in plan.host_devices]
-        further = (plan.video_address, plan.ivshmem, plan.sound.address, *(item.address for item in plan.inputs))
-        places += [place for place in further if place]
+        further = (plan.video, plan.sound, *plan.inputs)
+        places += [item.address for item in further if item.address] + ([plan.ivshmem.address] if plan.ivshmem else [])
         return {(place.bus, place.slot) for place in places}
 
     def free_slot(self) -> Address:
@@ -155,7 +155,7 @@ def add_port(draft: Draft, index: int, planned: RootPort | None, why: str) -> No
     """A root port with this index: where the plan has it, if that place is free."""
     bus = Bus(draft)
     where = bus.port_place(planned)
-    node = new_node(root_port(RootPort(index, where, where.function == 0)))
+    node = new_node(root_port(index, Placement(where, where.function == 0)))
     target = node.child("target")
     assert target is not None
     target.set("chassis", _free_chassis(bus, index))

@@ -6,7 +6,7 @@ from optimux.patch.addresses import Bus, Slot, address_of, clear, ensure_port, s
 from optimux.patch.draft import Draft, describe
 from optimux.patch.node import Node
 from optimux.pci import Address
-from optimux.plan.model import HostDevice
+from optimux.plan.devices import HostDevice
 
 
 def source_of(node: Node) -> Address | None:
@@ -51,7 +51,7 @@ def place_functions(draft: Draft, device: tuple[int, int, int]) -> None:
     for planned, node in group:
         before = address_of(node)
         target = Address(0, *slot, planned.guest.function)
-        if set_address(node, target, multifunction=planned.multifunction or bool(kin)) and before != target:
+        if set_address(node, target, multifunction=planned.placement.multifunction or bool(kin)) and before != target:
             draft.did(f"put the host's {planned.source} at {target} in the guest", why)
     _follow(draft, kin, slot, {planned.guest.function for planned, _ in group})
     for emptied in left - {slot}:
@@ -150,18 +150,19 @@ def place_video(draft: Draft) -> None:
     """A display without an address gets one on bus 0, so that libvirt adds no bridge for it."""
     node = primary_video(draft)
     model = node.child("model") if node is not None else None
-    wanted = draft.plan.video_address
+    wanted = draft.plan.video.address
     if node is None or wanted is None or (model is not None and model.get("type") == "none"):
         return
     present = address_of(node)
-    if present is not None and not (draft.plan.video.address and present != wanted):
+    stated = wanted if draft.plan.requested.states("video.address") else None
+    if present is not None and not (stated and present != wanted):
         return
-    _place_single(draft, node, wanted, "the emulated display keeps clear of the GPU's bus", draft.plan.video.address)
+    _place_single(draft, node, wanted, "the emulated display keeps clear of the GPU's bus", stated)
 
 
 def place_shmem(draft: Draft, node: Node) -> None:
     """A ``<shmem>`` without an address gets the planned one, or a free one beside it."""
-    wanted = draft.plan.ivshmem
+    wanted = draft.plan.ivshmem.address if draft.plan.ivshmem else None
     if wanted is not None and address_of(node) is None:
         _place_single(draft, node, wanted, "without an address libvirt adds a bridge for it", None)
 
@@ -199,7 +200,7 @@ def place_new(draft: Draft, node: Node, wanted: Address | None) -> None:
 
 def free_ivshmem_address(draft: Draft) -> Address | None:
     """The planned place of the shared memory where it is an argument; another where somebody is there."""
-    wanted = draft.plan.ivshmem
+    wanted = draft.plan.ivshmem.address if draft.plan.ivshmem else None
     if wanted is None or not Bus(draft).at((wanted.bus, wanted.slot)):
         return wanted
     return Bus(draft).free_slot()

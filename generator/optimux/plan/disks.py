@@ -8,6 +8,7 @@ from itertools import count
 
 from optimux.findings import doubled
 from optimux.options.vm.devices import Disk
+from optimux.plan import devices
 from optimux.plan.wanted import Wanted
 
 PREFIXES = {"virtio": "vd", "sata": "sd", "scsi": "sd", "usb": "sd", "nvme": "nvme"}
@@ -41,10 +42,10 @@ def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
     return tuple(resolved)
 
 
-def in_libvirts_order(disks: tuple[Disk, ...]) -> tuple[Disk, ...]:
+def in_libvirts_order(disks: tuple[devices.Disk, ...]) -> tuple[devices.Disk, ...]:
     """Those of one bus together, by target (virDomainDiskInsert in src/conf/domain_conf.c)."""
     buses = [disk.bus for disk in disks]
-    return tuple(sorted(disks, key=lambda disk: (buses.index(disk.bus), len(disk.target or ""), disk.target or "")))
+    return tuple(sorted(disks, key=lambda disk: (buses.index(disk.bus), len(disk.target), disk.target)))
 
 
 def _targets(prefix: str) -> Iterator[str]:

@@ -10,16 +10,29 @@ from optimux.findings import Findings
 from optimux.options.gpus import Gpu
 from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
-from optimux.options.vm import Vm
-from optimux.options.vm.compute import CpuTune, Topology
-from optimux.options.vm.devices import Serial
-from optimux.options.vm.platform import Firmware
+from optimux.options.vm import compute as options
+from optimux.options.vm import platform as platform_options
 from optimux.plan.checks import check_domain, check_together
+from optimux.plan.cpu import resolve_cpu
 from optimux.plan.cpus import canonical_cpus
+from optimux.plan.devices import settled
 from optimux.plan.disks import in_libvirts_order, resolve_disks
+from optimux.plan.guest import (
+    Clock,
+    CpuTune,
+    ExtraXml,
+    Features,
+    Firmware,
+    Lifecycle,
+    MemoryBacking,
+    PowerManagement,
+    Smbios,
+    Timers,
+)
 from optimux.plan.hyperv import resolve_hyperv
 from optimux.plan.model import DomainPlan, SharedMemory
-from optimux.plan.pci_topology import place
+from optimux.plan.pci_topology import pci_topology
+from optimux.plan.planned import planned_devices, planned_disks
 from optimux.plan.platform import Platform
 from optimux.plan.requested import Requested
 from optimux.plan.table import resolve_battery
@@ -30,7 +43,7 @@ from optimux.version import Version
 
 
 def resolve_domains(
-    options: Options,
+    model: Options,
     platform: Platform,
     facts: Facts,
     memories: tuple[SharedMemory, ...],
@@ -41,8 +54,8 @@ def resolve_domains(
     """Every VM of the options, in their order."""
     by_gpu = {memory.gpu: memory for memory in memories}
     domains = []
-    for key, vm in options.vms.items():
-        gpu = options.gpus.get(vm.gpu) if vm.gpu is not None else None
+    for key, vm in model.vms.items():
+        gpu = model.gpus.get(vm.gpu) if vm.gpu is not None else None
         memory = by_gpu.get(vm.gpu or "") if looking_glass[key].enable else None
         wanted = Wanted(
             key=key,
@@ -51,13 +64,13 @@ def resolve_domains(
             shared_memory=memory,
             looking_glass=looking_glass[key],
             requested=stated.get(key, Requested()),
-            options=options,
+            options=model,
             platform=platform,
             facts=facts,
             findings=findings,
         )
         if vm.gpu is not None and gpu is None:
-            names = ", ".join(f'"{name}"' for name in options.gpus) or "none, as gpus is empty"
+            names = ", ".join(f'"{name}"' for name in model.gpus) or "none, as gpus is empty"
             wanted.error("gpu", f'"{vm.gpu}"', f"a name of gpus: {names}", "Declare the GPU, or correct it.")
         domains.append(_resolve(wanted))
     check_together(domains, findings)
@@ -68,7 +81,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
     vm = wanted.vm
     disks = resolve_disks(wanted)
     check_domain(wanted, disks)
-    places = place(wanted)
+    topology = pci_topology(wanted)
     name = vm.name or wanted.key
     return DomainPlan(
         key=wanted.key,
@@ -76,46 +89,33 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         uuid=(vm.uuid or uuid_of("domain", name)).lower(),
         os_id=vm.os_id,
         ram=vm.memory,
-        memory_backing=vm.memory_backing,
+        memory_backing=settled(MemoryBacking, vm.memory_backing),
         vcpus=wanted.vcpus,
-        cpu=vm.cpu.replace(cache=vm.cpu.cache or ("none" if vm.cpu.mode == "host-model" else "passthrough")),
-        topology=vm.cpu.topology or Topology(cores=wanted.vcpus, threads=1),
-        cpu_features=_cpu_features(wanted),
-        cpu_tune=_canonical_pins(vm.cpu_tune),
-        smbios=vm.smbios,
+        cpu=resolve_cpu(wanted),
+        cpu_tune=_cpu_tune(vm.cpu_tune),
+        smbios=settled(Smbios, vm.smbios) if vm.smbios else None,
         machine=_machine(wanted),
         emulator=vm.emulator,
         firmware=_firmware(vm.firmware, wanted.platform.distribution),
-        features=vm.features,
+        features=settled(Features, vm.features, smm=vm.firmware.secure_boot),
         hyperv=resolve_hyperv(wanted),
-        clock=vm.clock,
-        lifecycle=vm.lifecycle,
-        power_management=vm.power_management,
+        clock=settled(Clock, vm.clock, timers=settled(Timers, vm.clock.timers)),
+        lifecycle=settled(Lifecycle, vm.lifecycle),
+        power_management=settled(PowerManagement, vm.power_management),
         hole64=vm.pci.hole64,
-        disks=in_libvirts_order(disks),
-        networks=tuple(network.replace(mac=network.mac and network.mac.lower()) for network in vm.networks),
-        usb=vm.usb,
-        inputs=vm.inputs,
-        evdev=vm.evdev,
-        spice=vm.spice,
-        channels=vm.channels,
-        virtio_serial_address=vm.virtio_serial_address,
-        sound=vm.sound,
-        video=vm.video,
-        video_address=places.video,
-        tpm=vm.tpm,
-        serials=_serials(vm),
-        watchdog=vm.watchdog,
+        root_ports=topology.root_ports,
+        disks=in_libvirts_order(planned_disks(disks, topology.disks)),
+        **planned_devices(vm, topology),
+        virtio_serial=topology.virtio_serial,
         memballoon=vm.memballoon,
-        extra_xml=vm.extra_xml,
-        root_ports=places.root_ports,
-        host_devices=places.host_devices,
+        host_devices=topology.host_devices,
         shared_memory=wanted.shared_memory,
-        ivshmem=vm.pci.ivshmem if wanted.shared_memory else None,
+        ivshmem=topology.ivshmem,
         battery=resolve_battery(vm.battery) if vm.battery.enable else None,
         battery_path=vm.battery.path or f"/var/lib/libvirt/acpi/optimux-{wanted.key}.aml",
         battery_in_acpi=_in_acpi(wanted),
         subsystem=_subsystem(wanted.gpu),
+        extra_xml=settled(ExtraXml, vm.extra_xml),
         looking_glass=wanted.looking_glass,
         autostart=vm.autostart,
         prepare=vm.hooks.prepare,
@@ -124,23 +124,18 @@ def _resolve(wanted: Wanted) -> DomainPlan:
     )
 
 
-def _serials(vm: Vm) -> tuple[Serial, ...]:
-    return tuple(
-        serial.replace(console=index == 0 if serial.console is None else serial.console)
-        for index, serial in enumerate(vm.serials)
-    )
-
-
-def _firmware(firmware: Firmware, distribution: str) -> Firmware:
+def _firmware(firmware: platform_options.Firmware, distribution: str) -> Firmware:
     """On NixOS the images with enrolled keys, which QEMU's own descriptions of firmware do not have."""
-    if distribution != "nixos" or firmware.type == "bios" or not firmware.secure_boot or firmware.loader:
-        return firmware
-    images = rules()["firmware"]["enrolledKeys"]
-    return firmware.replace(loader=images["code"], nvram_template=images["vars"])
+    if distribution == "nixos" and firmware.type == "efi" and firmware.secure_boot and not firmware.loader:
+        images = rules()["firmware"]["enrolledKeys"]
+        firmware = firmware.replace(loader=images["code"], nvram_template=images["vars"])
+    return settled(Firmware, firmware, automatic=firmware.type == "efi" and firmware.loader is None)
 
 
-def _canonical_pins(tune: CpuTune) -> CpuTune:
-    return tune.replace(
+def _cpu_tune(tune: options.CpuTune) -> CpuTune:
+    return settled(
+        CpuTune,
+        tune,
         vcpu_pin={number: canonical_cpus(cpus) for number, cpus in tune.vcpu_pin.items()},
         emulator_pin=tune.emulator_pin and canonical_cpus(tune.emulator_pin),
         iothread_pin={number: canonical_cpus(cpus) for number, cpus in tune.iothread_pin.items()},
@@ -175,15 +170,3 @@ def _machine(wanted: Wanted) -> str:
         remedy = f"Use {newest}, or leave it out."
         wanted.error("machine", stated, f"a machine of QEMU {qemu} or older", remedy)
     return stated if stated.startswith("pc-") else f"pc-{stated}"
-
-
-def _cpu_features(wanted: Wanted) -> tuple[tuple[str, str], ...]:
-    """``<feature>`` policies by name. Threads on AMD need topoext, a native TSC needs invtsc."""
-    vm = wanted.vm
-    policies = dict.fromkeys(vm.cpu.require, "require") | dict.fromkeys(vm.cpu.disable, "disable")
-    topology = vm.cpu.topology
-    if wanted.platform.cpu_vendor == "amd" and topology and topology.threads > 1:
-        policies.setdefault("topoext", "require")
-    if vm.clock.timers.tsc_native:
-        policies.setdefault("invtsc", "require")
-    return tuple(policies.items())

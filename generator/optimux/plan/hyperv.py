@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optimux.options.vm.platform import Hyperv
-from optimux.plan.model import Enlightenment
+from optimux.plan.guest import Enlightenment
 from optimux.plan.wanted import Wanted
 from optimux.rules import rules
 from optimux.version import Version

@@ -9,16 +9,20 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from optimux.declare.values import CpuVendor, Distribution, SecurityModule
     from optimux.errors import Problem
-    from optimux.options.gpus import Bind, Rom
+    from optimux.options.gpus import Bind
     from optimux.options.host import BootLoader, Initramfs
     from optimux.options.looking_glass import LookingGlass, MemoryKind, Release
-    from optimux.options.vm.compute import Cpu, CpuTune, MemoryBacking, Smbios, Topology
-    from optimux.options.vm.devices import (
+    from optimux.pci import Address, Id
+    from optimux.plan.battery import Battery
+    from optimux.plan.devices import (
         Channel,
         Disk,
         Evdev,
+        HostDevice,
         Input,
         Network,
+        Placement,
+        RootPort,
         Serial,
         Sound,
         Spice,
@@ -27,9 +31,19 @@ if TYPE_CHECKING:
         Video,
         Watchdog,
     )
-    from optimux.options.vm.platform import Clock, ExtraXml, Features, Firmware, Lifecycle, PowerManagement
-    from optimux.pci import Address, Id
-    from optimux.plan.battery import Battery
+    from optimux.plan.guest import (
+        Clock,
+        Cpu,
+        CpuTune,
+        Enlightenment,
+        ExtraXml,
+        Features,
+        Firmware,
+        Lifecycle,
+        MemoryBacking,
+        PowerManagement,
+        Smbios,
+    )
     from optimux.plan.requested import Requested
     from optimux.sizes import Size
     from optimux.version import Version
@@ -98,33 +112,6 @@ class HostPlan(Record):
     idle_services: tuple[str, ...]  # units of drivers that have no card left, without ".service"
 
 
-class Enlightenment(Record):
-    """A child of ``<hyperv>`` that is on: further attributes, and children that are on too."""
-
-    name: str
-    attributes: tuple[tuple[str, str], ...] = ()
-    children: tuple[str, ...] = ()
-
-
-class RootPort(Record):
-    """A pcie-root-port: ``index`` is the guest's bus behind it."""
-
-    index: int
-    address: Address
-    multifunction: bool
-
-
-class HostDevice(Record):
-    """A function given to the guest."""
-
-    source: Address
-    guest: Address
-    multifunction: bool
-    rom: Rom | None
-    alias: str | None  # user alias, where qemu:override needs one
-    iommufd: bool
-
-
 class DomainPlan(Record):
     """One VM, with every null that matters resolved. ``requested`` is for ``patch``: emitters never ask it."""
 
@@ -136,8 +123,6 @@ class DomainPlan(Record):
     memory_backing: MemoryBacking
     vcpus: int
     cpu: Cpu
-    topology: Topology  # the user's, or one socket with a core for each vCPU
-    cpu_features: tuple[tuple[str, str], ...]  # name, policy
     cpu_tune: CpuTune
     smbios: Smbios | None
     machine: str
@@ -149,30 +134,29 @@ class DomainPlan(Record):
     lifecycle: Lifecycle
     power_management: PowerManagement
     hole64: Size | None
-    disks: tuple[Disk, ...]  # bus, format, discard, readonly and target filled in
+    root_ports: tuple[RootPort, ...]
+    disks: tuple[Disk, ...]  # in libvirt's order
     networks: tuple[Network, ...]
     usb: Usb
     inputs: tuple[Input, ...]
     evdev: tuple[Evdev, ...]
     spice: Spice
     channels: tuple[Channel, ...]
-    virtio_serial_address: Address | None
+    virtio_serial: Placement | None
     sound: Sound
     video: Video
-    video_address: Address | None
     tpm: Tpm
     serials: tuple[Serial, ...]
     watchdog: Watchdog | None
     memballoon: bool
-    extra_xml: ExtraXml
-    root_ports: tuple[RootPort, ...]
     host_devices: tuple[HostDevice, ...]
     shared_memory: SharedMemory | None  # Looking Glass's
-    ivshmem: Address | None  # where the guest sees it; None: QEMU chooses
+    ivshmem: Placement | None  # where the guest sees it; None: QEMU chooses
     battery: Battery | None
     battery_path: str
     battery_in_acpi: bool  # <acpi><table>, else a command line argument
     subsystem: tuple[tuple[str, int], ...]  # QEMU properties of the GPU's device, by qemu:override
+    extra_xml: ExtraXml
     looking_glass: LookingGlass
     requested: Requested
     autostart: bool

@@ -1,11 +1,13 @@
-"""The guest's PCI topology: where the GPU, the display and everything else of one VM sit, and behind which ports."""
+"""The guest's PCI topology: where every device of one VM sits, who shares a slot, and behind which ports."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 from optimux.findings import Findings
 from optimux.options.gpus import Function
 from optimux.pci import Address
-from optimux.plan.model import HostDevice, RootPort
+from optimux.plan.devices import HostDevice, Placement, Rom, RootPort, settled
 from optimux.plan.wanted import Wanted
 from optimux.record import Record
 
@@ -40,9 +42,14 @@ class Layout:
         """The buses behind root ports that some device needs."""
         return {address.bus for address in self._taken if address.bus}
 
-    def is_shared(self, address: Address) -> bool:
-        """Whether several functions are taken in the slot."""
-        return sum(taken.device == address.device for taken in self._taken) > 1
+    def placement(self, address: Address | None) -> Placement | None:
+        """An address, and whether several functions are taken in its slot; ``None`` stays ``None``."""
+        return None if address is None else self.placed(address)
+
+    def placed(self, address: Address) -> Placement:
+        """As ``placement``. Function 0 alone says it (PCI Local Bus 3.0 §6.2.1, Header Type)."""
+        shared = sum(taken.device == address.device for taken in self._taken) > 1
+        return Placement(address, address.function == 0 and shared)
 
     def slot_is_free(self, slot: int) -> bool:
         """Whether a slot of bus 0 is untouched."""
@@ -56,43 +63,90 @@ class Layout:
                 self._findings.error(path, address, "a slot whose function 0 is there too", remedy)
 
 
-class Places(Record):
-    """The guest's PCI layout, as far as it is planned."""
+class PciTopology(Record):
+    """Where everything is, by address: what has none is left to libvirt, and ``ivshmem`` to QEMU."""
 
-    host_devices: tuple[HostDevice, ...]
-    video: Address | None
     root_ports: tuple[RootPort, ...]
+    host_devices: tuple[HostDevice, ...]
+    video: Placement | None
+    ivshmem: Placement | None
+    usb: Placement | None
+    sound: Placement | None
+    virtio_serial: Placement | None
+    disks: tuple[Placement | None, ...]
+    networks: tuple[Placement | None, ...]
+    inputs: tuple[Placement | None, ...]
 
 
-def place(wanted: Wanted) -> Places:
+def pci_topology(wanted: Wanted) -> PciTopology:
     """Lay the guest out: the user's addresses first, then what must be somewhere, then the root ports for all."""
     vm = wanted.vm
     layout = Layout(wanted.findings)
     if vm.pci.gpu.function:
         wanted.error("pci.gpu", vm.pci.gpu, "an address of function 0", f"Write {vm.pci.gpu.at_function(0)}.")
     functions = _functions(wanted, layout)
-    layout.take(f"{wanted.path}.pci.ivshmem", vm.pci.ivshmem if wanted.shared_memory else None)
-    for path, explicit in _explicit_addresses(wanted):
-        layout.take(path, explicit)
+    ivshmem = vm.pci.ivshmem if wanted.shared_memory else None
+    layout.take(f"{wanted.path}.pci.ivshmem", ivshmem)
+    single = _single_devices(wanted)
+    lists = _listed_devices(wanted)
+    for key, address in single.items():
+        layout.take(f"{wanted.path}.{key}", address)
+    for key, addresses in lists.items():
+        for index, address in enumerate(addresses):
+            layout.take(f"{wanted.path}.{key}[{index}].address", address)
     others = _other_devices(wanted, layout)
     layout.check_functions()
-    video = vm.video.address
-    if video is None and vm.video.model != "none":
-        video = _free_video_slot(wanted, layout)
-        layout.take(f"{wanted.path}.video.address", video)
+    video = _video(wanted, layout)
     devices = tuple(_host_device(wanted, function, guest, layout) for function, guest in (*functions, *others))
-    return Places(devices, video, _root_ports(wanted, layout))
+    return PciTopology(
+        root_ports=_root_ports(wanted, layout),
+        host_devices=devices,
+        video=layout.placement(video),
+        ivshmem=layout.placement(ivshmem),
+        usb=layout.placement(single["usb.address"]),
+        sound=layout.placement(single["sound.address"]),
+        virtio_serial=layout.placement(single["virtioSerialAddress"]),
+        **{key: tuple(map(layout.placement, addresses)) for key, addresses in lists.items()},
+    )
+
+
+def _single_devices(wanted: Wanted) -> dict[str, Address | None]:
+    """The stated address of each device that there is once, by its key; of those that are there."""
+    vm = wanted.vm
+    return {
+        "video.address": vm.video.address if vm.video.model != "none" else None,
+        "usb.address": vm.usb.address if vm.usb.model != "none" else None,
+        "sound.address": vm.sound.address if vm.sound.model != "none" else None,
+        "virtioSerialAddress": vm.virtio_serial_address if vm.channels else None,
+    }
+
+
+def _listed_devices(wanted: Wanted) -> dict[str, tuple[Address | None, ...]]:
+    vm = wanted.vm
+    return {
+        "disks": tuple(disk.address for disk in vm.disks),
+        "networks": tuple(network.address for network in vm.networks),
+        "inputs": tuple(item.address for item in vm.inputs),
+    }
 
 
 def _functions(wanted: Wanted, layout: Layout) -> list[tuple[Function, Address]]:
-    """The card's passed functions: function N of the host at function N of the guest's slot."""
+    """The card's passed functions: function N of the host at function N of the guest's slot.
+
+    The lowest goes to function 0 where no other does, as a virtual function that is given alone: nothing is found in
+    a slot without one.
+    """
+    functions = wanted.gpu.functions if wanted.gpu else ()
+    passed = [(index, function) for index, function in enumerate(functions) if function.pass_through]
+    numbers = [function.address.function for _, function in passed if function.guest_address is None]
+    lowest = min(numbers, default=0)
     placed = []
-    for index, function in enumerate(wanted.gpu.functions if wanted.gpu else ()):
-        if function.pass_through:
-            guest = function.guest_address or wanted.vm.pci.gpu.at_function(function.address.function)
-            own = f"gpus.{wanted.vm.gpu}.functions[{index}].guestAddress"
-            layout.take(own if function.guest_address else f"{wanted.path}.pci.gpu", guest)
-            placed.append((function, guest))
+    for index, function in passed:
+        number = function.address.function if function.address.function != lowest else 0
+        guest = function.guest_address or wanted.vm.pci.gpu.at_function(number)
+        own = f"gpus.{wanted.vm.gpu}.functions[{index}].guestAddress"
+        layout.take(own if function.guest_address else f"{wanted.path}.pci.gpu", guest)
+        placed.append((function, guest))
     return placed
 
 
@@ -107,43 +161,31 @@ def _other_devices(wanted: Wanted, layout: Layout) -> list[tuple[Function, Addre
     return placed
 
 
-def _free_video_slot(wanted: Wanted, layout: Layout) -> Address | None:
-    """00:02.0, unless something or the root ports are there."""
+def _video(wanted: Wanted, layout: Layout) -> Address | None:
+    """The display's stated address, else 00:02.0, unless something or the root ports are there."""
+    if wanted.vm.video.address or wanted.vm.video.model == "none":
+        return wanted.vm.video.address
     pci = wanted.vm.pci
     first = pci.first_root_port.slot
     ports = pci.root_ports or max(layout.buses, default=0)
     slots = range(first, first + (pci.first_root_port.function + ports + 7) // 8)
     free = (slot for slot in (VIDEO_SLOT, *range(1, 0x1F)) if layout.slot_is_free(slot) and slot not in slots)
     slot = next(free, None)
-    return None if slot is None else Address(0, 0, slot, 0)
+    address = None if slot is None else Address(0, 0, slot, 0)
+    layout.take(f"{wanted.path}.video.address", address)
+    return address
 
 
 def _host_device(wanted: Wanted, function: Function, guest: Address, layout: Layout) -> HostDevice:
     gpu = wanted.gpu
     first = gpu is not None and function is gpu.functions[0]
     return HostDevice(
+        placement=layout.placed(guest),
         source=function.address,
-        guest=guest,
-        multifunction=guest.function == 0 and layout.is_shared(guest),
-        rom=gpu.rom if gpu and first and (gpu.rom.bar or gpu.rom.file) else None,
+        rom=settled(Rom, gpu.rom) if gpu and first and (gpu.rom.bar or gpu.rom.file) else None,
         alias="ua-gpu" if gpu and first and gpu.subsystem_ids else None,
         iommufd=wanted.vm.iommufd,
     )
-
-
-def _explicit_addresses(wanted: Wanted) -> list[tuple[str, Address | None]]:
-    """Every guest address that the user wrote, beside the GPU's and the shared memory's."""
-    vm, path = wanted.vm, wanted.path
-    found: list[tuple[str, Address | None]] = [
-        (f"{path}.video.address", vm.video.address if vm.video.model != "none" else None),
-        (f"{path}.usb.address", vm.usb.address if vm.usb.model != "none" else None),
-        (f"{path}.sound.address", vm.sound.address if vm.sound.model != "none" else None),
-        (f"{path}.virtioSerialAddress", vm.virtio_serial_address),
-    ]
-    found += [(f"{path}.disks[{index}].address", disk.address) for index, disk in enumerate(vm.disks)]
-    found += [(f"{path}.networks[{index}].address", network.address) for index, network in enumerate(vm.networks)]
-    found += [(f"{path}.inputs[{index}].address", item.address) for index, item in enumerate(vm.inputs)]
-    return found
 
 
 def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
@@ -154,16 +196,42 @@ def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
     if count < needed:
         remedy = f"Raise it to {needed}, or leave it out."
         wanted.error("pci.rootPorts", count, f"at least {needed}, the highest bus in use", remedy)
-    ports: list[RootPort] = []
     first = vm.pci.first_root_port
-    for slot in range(first.slot, 0x1F):
-        if not layout.slot_is_free(slot):
-            continue
-        for function in range(first.function if slot == first.slot else 0, 8):
-            if len(ports) == count:
-                return tuple(ports)
-            ports.append(RootPort(len(ports) + 1, Address(0, 0, slot, function), function == 0))
-    if len(ports) < count:
-        found = f"room for {len(ports)} ports"
+    if first.domain or first.bus or first.function:
+        allowed = "an address of bus 00 and function 0"
+        wanted.error("pci.firstRootPort", first, allowed, f"Write {Address(0, 0, first.slot, 0)}.")
+    free = [slot for slot in range(first.slot, 0x1F) if layout.slot_is_free(slot)]
+    places = [Address(0, 0, slot, function) for slot in free for function in range(8)][:count]
+    if len(places) < count:
+        found = f"room for {len(places)} ports"
         wanted.error("pci.firstRootPort", found, f"room for {count}", "Start at a lower slot.")
-    return tuple(ports)
+    numbers = guest_buses(dict(enumerate(places, 1)))
+    return tuple(
+        RootPort(placement=Placement(address, address.function == 0), index=index, guest_bus=numbers[index])
+        for index, address in enumerate(places, 1)
+    )
+
+
+def guest_buses(bridges: Mapping[int, Address]) -> dict[int, int]:
+    """The bus numbers that a guest's firmware gives to what is behind each bridge, by libvirt's controller index.
+
+    ``bridges`` has the place of every port and bridge, whose bus is the index of the controller that it sits on.
+    SeaBIOS, OVMF and Linux count depth first, in the order of slots and functions (PCI-to-PCI Bridge Architecture
+    Specification 1.2, chapter 12), whatever libvirt calls them. Bridges on a controller that is not there get none.
+    """
+    behind: dict[int, list[tuple[Address, int]]] = {}
+    for index, address in bridges.items():
+        behind.setdefault(address.bus, []).append((address, index))
+    numbers: dict[int, int] = {}
+    open_ = _from_last(behind.get(0, ()))
+    while open_:
+        index = open_.pop()
+        if index not in numbers:
+            numbers[index] = len(numbers) + 1
+            open_ += _from_last(behind.get(index, ()))
+    return numbers
+
+
+def _from_last(bridges: Iterable[tuple[Address, int]]) -> list[int]:
+    places = sorted((address.slot, address.function, index) for address, index in bridges)
+    return [index for *_, index in reversed(places)]

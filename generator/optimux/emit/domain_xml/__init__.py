@@ -41,7 +41,7 @@ def domain_xml(domain: DomainPlan) -> str:
         sysinfo(domain.smbios),
         os_element(domain),
         features(domain),
-        cpu(domain),
+        cpu(domain.cpu, domain.extra_xml.cpu),
         clock(domain),
         *lifecycle(domain.lifecycle),
         power_management(domain.power_management),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from optimux.emit.xml import Element, element, on_off
 from optimux.notation.libvirt import pci_attributes
 from optimux.pci import Address
+from optimux.plan.devices import Placement
 
 
 def pci_address(address: Address, *, multifunction: bool = False, type_: str | None = "pci") -> Element:
@@ -17,9 +18,9 @@ def pci_address(address: Address, *, multifunction: bool = False, type_: str | N
     )
 
 
-def pci_address_of(address: Address | None) -> Element | None:
-    """The address, where there is one."""
-    return pci_address(address) if address else None
+def placed(placement: Placement | None) -> Element | None:
+    """The address of a planned place, where there is one."""
+    return pci_address(placement.address, multifunction=placement.multifunction) if placement else None
 
 
 def drive_address(text: str) -> Element:

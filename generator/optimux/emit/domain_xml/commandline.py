@@ -6,7 +6,7 @@ from optimux.emit.xml import Element, element
 from optimux.notation.libvirt import bus_id
 from optimux.notation.qemu.json_text import write_json
 from optimux.notation.qemu.numbers import write_place
-from optimux.pci import Address
+from optimux.plan.devices import Placement
 from optimux.plan.model import DomainPlan, SharedMemory
 
 
@@ -23,10 +23,11 @@ def kvmfr_arguments(domain: DomainPlan) -> list[str]:
     return ["-device", _ivshmem(domain.shared_memory, domain.ivshmem), "-object", _backend(domain.shared_memory)]
 
 
-def _ivshmem(memory: SharedMemory, address: Address | None) -> str:
+def _ivshmem(memory: SharedMemory, placement: Placement | None) -> str:
     values: dict[str, object] = {"driver": "ivshmem-plain", "id": "shmem0", "memdev": memory.name}
-    if address:
-        values |= {"bus": bus_id(address.bus), "addr": write_place(address)}
+    if placement:
+        values |= {"bus": bus_id(placement.address.bus), "addr": write_place(placement.address)}
+        values |= {"multifunction": True} if placement.multifunction else {}
     return write_json(values)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from optimux.emit.xml import Element, element, on_off
-from optimux.options.vm.compute import CpuTune, MaxPhysAddr, MemoryBacking, Topology
-from optimux.plan.model import DomainPlan
+from optimux.plan.guest import Cpu, CpuTune, MaxPhysAddr, MemoryBacking, Topology
 from optimux.sizes import Size
 
 
@@ -46,23 +45,22 @@ def cpu_tune(tune: CpuTune) -> Element | None:
     return element("cputune", *children) if children else None
 
 
-def cpu(domain: DomainPlan) -> Element:
-    """``<cpu>``."""
-    options = domain.cpu
+def cpu(options: Cpu, raw: str = "") -> Element:
+    """``<cpu>``, with the user's own elements."""
     return element(
         "cpu",
-        _topology(domain.topology),
+        _topology(options.topology),
         _cache(options.cache),
         _max_phys_addr(options.max_phys_addr),
-        *(element("feature", policy=policy, name=name) for name, policy in domain.cpu_features),
-        raw=domain.extra_xml.cpu,
+        *(element("feature", policy=policy, name=name) for name, policy in options.features),
+        raw=raw,
         mode=options.mode,
         check=options.check,
-        migratable=on_off(options.migratable) if options.mode != "host-model" else None,
+        migratable=on_off(options.migratable),
     )
 
 
-def _cache(mode: str | None) -> Element | None:
+def _cache(mode: str) -> Element | None:
     """QEMU emulates the third level alone, and libvirt wants to read that."""
     return element("cache", level="3" if mode == "emulate" else None, mode=mode) if mode != "none" else None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from optimux.emit.domain_xml.address import pci_address, pci_address_of
+from optimux.emit.domain_xml.address import pci_address, placed
 from optimux.emit.xml import Element, element
-from optimux.options.vm.devices import Usb
 from optimux.pci import Address
-from optimux.plan.model import DomainPlan, RootPort
+from optimux.plan.devices import Placement, Usb
+from optimux.plan.model import DomainPlan
 from optimux.sizes import Size
 
 SATA_ADDRESS = Address(0, 0, 0x1F, 2)  # where ICH9 has it, in every q35 machine
@@ -18,19 +18,17 @@ def controllers(domain: DomainPlan) -> Iterator[Element]:
     """The controllers that the plan places; libvirt adds what else it needs."""
     yield _usb(domain.usb)
     yield _pcie_root(domain.hole64)
-    yield from map(root_port, domain.root_ports)
+    yield from (root_port(port.index, port.placement) for port in domain.root_ports)
     if any(disk.bus == "sata" for disk in domain.disks):
         yield element("controller", pci_address(SATA_ADDRESS), type_="sata", index="0")
     if any(disk.bus == "scsi" for disk in domain.disks):
         yield element("controller", type_="scsi", index="0", model="virtio-scsi")
     if domain.channels:
-        yield element("controller", pci_address_of(domain.virtio_serial_address), type_="virtio-serial", index="0")
+        yield element("controller", placed(domain.virtio_serial), type_="virtio-serial", index="0")
 
 
 def _usb(usb: Usb) -> Element:
-    ports = usb.ports if usb.model in ("qemu-xhci", "nec-xhci") else None
-    address = pci_address_of(usb.address) if usb.model != "none" else None
-    return element("controller", address, type_="usb", index="0", model=usb.model, ports=ports)
+    return element("controller", placed(usb.placement), type_="usb", index="0", model=usb.model, ports=usb.ports)
 
 
 def _pcie_root(hole: Size | None) -> Element:
@@ -38,15 +36,15 @@ def _pcie_root(hole: Size | None) -> Element:
     return element("controller", child, type_="pci", index="0", model="pcie-root")
 
 
-def root_port(port: RootPort) -> Element:
+def root_port(index: int, place: Placement) -> Element:
     """A pcie-root-port. The port number is slot and function in one byte, as libvirt numbers its own."""
-    number = port.address.slot << 3 | port.address.function
+    number = place.address.slot << 3 | place.address.function
     return element(
         "controller",
         element("model", name="pcie-root-port"),
-        element("target", chassis=port.index, port=f"0x{number:x}"),
-        pci_address(port.address, multifunction=port.multifunction),
+        element("target", chassis=index, port=f"0x{number:x}"),
+        placed(place),
         type_="pci",
-        index=port.index,
+        index=index,
         model="pcie-root-port",
     )

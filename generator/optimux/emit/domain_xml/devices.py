@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from optimux.emit.domain_xml.address import drive_address, pci_address, pci_address_of
+from optimux.emit.domain_xml.address import drive_address, pci_address, placed
 from optimux.emit.domain_xml.controllers import controllers
 from optimux.emit.xml import Element, element, on_off, yes_no
-from optimux.options.vm.devices import (
+from optimux.plan.devices import (
     Channel,
     Disk,
     Evdev,
+    HostDevice,
     HostUsbDevice,
     Input,
     Network,
@@ -21,7 +22,7 @@ from optimux.options.vm.devices import (
     Usb,
     Watchdog,
 )
-from optimux.plan.model import DomainPlan, HostDevice, SharedMemory
+from optimux.plan.model import DomainPlan, SharedMemory
 
 DISK_SOURCES = {"file": "file", "block": "dev"}
 NETWORK_SOURCES = {"network": "network", "bridge": "bridge", "direct": "dev"}
@@ -58,7 +59,7 @@ def _devices(domain: DomainPlan) -> Iterator[Element]:
 
 def _disk(disk: Disk) -> Element:
     discard = disk.discard if disk.discard != "default" else None
-    address = pci_address_of(disk.address) or (drive_address(disk.drive_address) if disk.drive_address else None)
+    address = placed(disk.placement) or (drive_address(disk.drive_address) if disk.drive_address else None)
     return element(
         "disk",
         element(
@@ -82,14 +83,13 @@ def _disk(disk: Disk) -> Element:
 
 
 def _network(network: Network) -> Element:
-    source = {NETWORK_SOURCES[network.type]: network.source} if network.type != "user" else {}
     return element(
         "interface",
         element("mac", address=network.mac) if network.mac else None,
-        element("source", **source) if source else None,
+        element("source", **{NETWORK_SOURCES[network.type]: network.source}) if network.source else None,
         element("model", type_=network.model),
         element("boot", order=network.boot_order) if network.boot_order else None,
-        pci_address_of(network.address),
+        placed(network.placement),
         type_=network.type,
     )
 
@@ -122,7 +122,7 @@ def channel(item: Channel) -> Element:
 
 def input_(item: Input) -> Element:
     """``<input>`` of an emulated device."""
-    return element("input", pci_address_of(item.address), type_=item.type, bus=item.bus)
+    return element("input", placed(item.placement), type_=item.type, bus=item.bus)
 
 
 def evdev(item: Evdev) -> Element:
@@ -167,10 +167,10 @@ def sound(options: Sound) -> Iterator[Element]:
             "sound",
             element("codec", type_=options.codec) if options.codec else None,
             element("audio", id="1"),
-            pci_address_of(options.address),
+            placed(options.placement),
             model=options.model,
         )
-    yield element("audio", id="1", type_=options.backend if options.model != "none" else "none")
+    yield element("audio", id="1", type_=options.backend)
 
 
 def video(domain: DomainPlan) -> Element:
@@ -187,7 +187,7 @@ def video(domain: DomainPlan) -> Element:
         heads=options.heads,
         primary="yes",
     )
-    return element("video", model, pci_address_of(domain.video_address))
+    return element("video", model, placed(options.placement))
 
 
 def hostdev(device: HostDevice) -> Element:
@@ -199,7 +199,7 @@ def hostdev(device: HostDevice) -> Element:
         element("source", pci_address(device.source, type_=None)),
         element("alias", name=device.alias) if device.alias else None,
         element("rom", bar=rom.bar, file=rom.file) if rom else None,
-        pci_address(device.guest, multifunction=device.multifunction),
+        placed(device.placement),
         mode="subsystem",
         type_="pci",
         managed="yes",
@@ -233,6 +233,6 @@ def shmem(domain: DomainPlan, memory: SharedMemory) -> Element:
         "shmem",
         element("model", type_="ivshmem-plain"),
         element("size", text=str(memory.size.mib), unit="M"),
-        pci_address_of(domain.ivshmem),
+        placed(domain.ivshmem),
         name=memory.name,
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from optimux.emit.xml import Element, element, on_off, yes_no
-from optimux.options.vm.compute import Smbios
-from optimux.options.vm.platform import Firmware, Lifecycle, PowerManagement
-from optimux.plan.model import DomainPlan, Enlightenment
+from optimux.plan.guest import Enlightenment, Firmware, Lifecycle, PowerManagement, Smbios
+from optimux.plan.model import DomainPlan
 
 
 def sysinfo(smbios: Smbios | None) -> Element | None:
@@ -24,18 +23,17 @@ def sysinfo(smbios: Smbios | None) -> Element | None:
 def os_element(domain: DomainPlan) -> Element:
     """``<os>``: machine, firmware, battery table."""
     firmware = domain.firmware
-    automatic = firmware.type == "efi" and firmware.loader is None
     table = element("table", text=domain.battery_path, type_="raw")
     return element(
         "os",
         element("type", text="hvm", arch="x86_64", machine=domain.machine),
-        _firmware_features(firmware.secure_boot) if automatic else None,
+        _firmware_features(firmware.secure_boot) if firmware.automatic else None,
         _loader(firmware),
         _nvram(firmware),
         element("acpi", table) if domain.battery and domain.battery_in_acpi else None,
         element("smbios", mode=domain.smbios.mode) if domain.smbios else None,
         raw=domain.extra_xml.os,
-        firmware="efi" if automatic else None,
+        firmware="efi" if firmware.automatic else None,
     )
 
 
@@ -69,8 +67,7 @@ def features(domain: DomainPlan) -> Element:
         element("kvm", element("hidden", state="on")) if options.kvm_hidden else None,
         element("pmu", state=on_off(options.pmu)) if options.pmu is not None else None,
         element("vmport", state=on_off(options.vmport)),
-        # Secure boot needs SMM; libvirt would add it for an image of its own choice only.
-        element("smm", state="on") if domain.firmware.secure_boot else None,
+        element("smm", state="on") if options.smm else None,
         element("ioapic", driver=options.ioapic) if options.ioapic != "default" else None,
         raw=domain.extra_xml.features,
     )

@@ -17,7 +17,7 @@ def cpu(draft: Draft) -> None:
     options = draft.plan.cpu
     if options.mode in _KVM_MODES and draft.root.get("type") == "qemu":
         draft.set(draft.root, "type", "kvm", f"{options.mode} needs KVM")
-    wanted = new_node(built(draft.plan))
+    wanted = new_node(built(draft.plan.cpu, draft.plan.extra_xml.cpu))
     node = draft.root.child("cpu")
     if node is None:
         node = place(draft.root, Node("cpu", "cpu", "", {}))
@@ -26,7 +26,7 @@ def cpu(draft: Draft) -> None:
         draft.did(f"added <cpu mode='{options.mode}'>", _WHY)
     elif node.get("mode", "custom") != options.mode:
         _switch(draft, node, wanted)
-    _topology(draft, node, wanted.child("topology") if options.topology else None)
+    _topology(draft, node, wanted.child("topology") if draft.plan.requested.states("cpu.topology") else None)
     _cache(draft, node, wanted.child("cache"))
     _width(draft, node, wanted.child("maxphysaddr"))
     for feature in wanted.all("feature"):

@@ -10,7 +10,7 @@ from optimux.patch.draft import Draft, describe
 from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
 from optimux.patch.placing import place_functions, planned_nodes, source_of
-from optimux.plan.model import HostDevice
+from optimux.plan.devices import HostDevice
 
 
 def gpu(draft: Draft) -> None:

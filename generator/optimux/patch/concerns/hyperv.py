@@ -6,7 +6,7 @@ from optimux.emit.domain_xml.platform import enlightenment
 from optimux.emit.xml import element
 from optimux.patch.draft import Draft
 from optimux.patch.node import Node
-from optimux.plan.model import Enlightenment
+from optimux.plan.guest import Enlightenment
 
 _FAST = "Windows runs faster under KVM with it"
 _HIDDEN = "drivers that refuse to run in a VM look for it"

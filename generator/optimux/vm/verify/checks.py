@@ -42,7 +42,8 @@ def subject_of(domain: DomainPlan) -> Subject:
     contents = {artifact.path: artifact.content for artifact in domain_artifacts(domain)}
     xml = contents[f"domains/{domain.key}.xml"].decode()
     table = contents.get(f"acpi/{domain.key}.aml")
-    return Subject(domain.key, xml, table, domain.battery_path, domain.battery, domain.shared_memory, domain.ivshmem)
+    slot = domain.ivshmem.address if domain.ivshmem else None
+    return Subject(domain.key, xml, table, domain.battery_path, domain.battery, domain.shared_memory, slot)
 
 
 def judged(name: str, fault: str, found: str, remedy: str) -> Check:

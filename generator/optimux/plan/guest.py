@@ -1,0 +1,166 @@
+"""A guest's CPUs, memory, firmware and clock as they are emitted: every open question answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimux.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optimux.options.vm.compute import (
+        BiosString,
+        BoardString,
+        CpuCache,
+        CpuCheck,
+        CpuMode,
+        MemoryAccess,
+        MemorySource,
+        SmbiosMode,
+        SystemString,
+        WidthMode,
+    )
+    from optimux.options.vm.platform import (
+        ClockOffset,
+        FirmwareType,
+        IoApic,
+        OnCrash,
+        OnPoweroff,
+        OnReboot,
+        PitPolicy,
+        RtcPolicy,
+    )
+    from optimux.sizes import Size
+
+
+class MemoryBacking(Record):
+    """What backs the memory; ``None`` leaves it to libvirt."""
+
+    hugepages: bool
+    hugepage_size: Size | None
+    locked: bool
+    nosharepages: bool
+    access: MemoryAccess | None
+    source: MemorySource | None
+
+
+class Topology(Record):
+    """Sockets, dies a socket, cores a die, threads a core."""
+
+    sockets: int
+    dies: int
+    cores: int
+    threads: int
+
+
+class MaxPhysAddr(Record):
+    """The width of guest physical addresses, in bits."""
+
+    mode: WidthMode
+    bits: int | None
+    limit: int | None
+
+
+class Cpu(Record):
+    """What CPU the guest sees; ``features`` are names with their policies, in order."""
+
+    mode: CpuMode
+    check: CpuCheck
+    migratable: bool | None  # None: the mode has no such setting
+    cache: CpuCache
+    max_phys_addr: MaxPhysAddr | None
+    topology: Topology
+    features: tuple[tuple[str, str], ...]
+
+
+class CpuTune(Record):
+    """Pinning, with sets of CPUs as libvirt writes them back, and iothreads."""
+
+    vcpu_pin: Mapping[str, str]
+    emulator_pin: str | None
+    iothreads: int
+    iothread_pin: Mapping[str, str]
+
+
+class Smbios(Record):
+    """SMBIOS strings."""
+
+    mode: SmbiosMode
+    bios: Mapping[BiosString, str]
+    system: Mapping[SystemString, str]
+    base_board: Mapping[BoardString, str]
+
+
+class Firmware(Record):
+    """The firmware; ``automatic`` is whether libvirt chooses the image by its features."""
+
+    type: FirmwareType
+    automatic: bool
+    secure_boot: bool
+    loader: str | None
+    nvram_template: str | None
+    nvram: str | None
+
+
+class Features(Record):
+    """Hypervisor features; ``smm`` is what secure boot needs."""
+
+    kvm_hidden: bool
+    vmport: bool
+    ioapic: IoApic
+    pmu: bool | None
+    smm: bool
+
+
+class Enlightenment(Record):
+    """A child of ``<hyperv>`` that is on: further attributes, and children that are on too."""
+
+    name: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    children: tuple[str, ...] = ()
+
+
+class Timers(Record):
+    """The guest's timers; ``None`` leaves one to libvirt."""
+
+    rtc_tickpolicy: RtcPolicy
+    pit_tickpolicy: PitPolicy
+    hpet: bool
+    hypervclock: bool
+    kvmclock: bool | None
+    tsc_native: bool
+
+
+class Clock(Record):
+    """The guest's clock."""
+
+    offset: ClockOffset
+    timers: Timers
+
+
+class Lifecycle(Record):
+    """What power off, reboot and crash do."""
+
+    on_poweroff: OnPoweroff
+    on_reboot: OnReboot
+    on_crash: OnCrash
+
+
+class PowerManagement(Record):
+    """Sleep states that the firmware offers."""
+
+    suspend_to_mem: bool
+    suspend_to_disk: bool
+
+
+class ExtraXml(Record):
+    """The user's own elements, by parent, and arguments for QEMU."""
+
+    domain: str
+    os: str
+    features: str
+    cpu: str
+    clock: str
+    devices: str
+    qemu_args: tuple[str, ...]
