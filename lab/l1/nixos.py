@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 _STAGE_1 = "/stage-1"  # becomes the root of the initramfs
 _DRACUT_MODULES = "base systemd systemd-initrd systemd-modules-load systemd-udevd rootfs-block fs-lib"
 _DISK_DRIVERS = ("virtio_pci", "virtio_blk", "ext4")
-_LISTS = {"after": "After", "before": "Before", "requires": "Requires", "conflicts": "Conflicts", "partOf": "PartOf"}
+_LISTS = {
+    "after": "After",
+    "before": "Before",
+    "requires": "Requires",
+    "wants": "Wants",
+    "conflicts": "Conflicts",
+    "partOf": "PartOf",
+}
 
 
 class System(Record):
@@ -50,7 +57,8 @@ def nixos_image(root: Root, folder: Path, system: System, modules: Callable[[], 
             put_all(session, modules())
         _users(session, system.settings)
         for name, unit in system.settings["everything"]["systemd"]["services"].items():
-            _unit(session, "", name, unit)
+            if unit["enable"]:
+                _unit(session, "", name, unit)
         return Boot(_initramfs(session, system.settings["boot"]), _parameters(system.settings["boot"]))
 
     return build_image(root, folder, settle, {path: f"/store/{path.name}" for path in system.closure})
@@ -69,14 +77,37 @@ def _files(settings: dict[str, Any]) -> dict[str, str | bytes]:
     """What NixOS writes for the options, where Debian looks for it."""
     boot, everything = settings["boot"], settings["everything"]
     qemu = 'user = "root"\ngroup = "root"\n'  # libvirtd.qemu.runAsRoot
-    rules = [file for package in everything["services"]["udev"]["packages"] for file in Path(package).rglob("*.rules")]
+    packages, tmpfiles = everything["services"]["udev"]["packages"], everything["systemd"]["tmpfiles"]
     return {
         "/etc/modprobe.d/nixos.conf": _modprobe(boot),
         "/etc/modules-load.d/nixos.conf": _lines(boot["kernelModules"]),
-        "/etc/tmpfiles.d/nixos.conf": _tmpfiles(everything["systemd"]["tmpfiles"]["settings"]),
+        "/etc/tmpfiles.d/nixos.conf": _tmpfiles(tmpfiles["settings"]),
+        **{f"/etc/tmpfiles.d/{file.name}": file.read_bytes() for file in _below(tmpfiles["packages"], "*.conf")},
+        # Debian's libvirtd reads the first, NixOS' the second, at which the units look.
         "/etc/libvirt/qemu.conf": qemu + settings["libvirtd"]["qemu"]["verbatimConfig"],
-        **{f"/etc/udev/rules.d/{file.name}": file.read_bytes() for file in rules},
+        "/var/lib/libvirt/qemu.conf": qemu + settings["libvirtd"]["qemu"]["verbatimConfig"],
+        **{f"/etc/udev/rules.d/{file.name}": file.read_bytes() for file in _below(packages, "*.rules")},
+        **_etc(everything["environment"]["etc"]),
+        **_hooks(settings["libvirtd"]["hooks"]["qemu"]),
     }
+
+
+def _below(packages: list[str], pattern: str) -> list[Path]:
+    return [file for package in packages for file in Path(package).rglob(pattern) if "modprobe.d" not in file.parts]
+
+
+def _etc(entries: dict[str, dict[str, Any]]) -> dict[str, bytes]:
+    """What is linked below /etc: files, and folders as a whole."""
+    sources = {f"/etc/{name}": Path(entry["source"]) for name, entry in entries.items()}
+    files = {path: source for path, source in sources.items() if source.is_file()}
+    for path, source in sources.items():
+        files |= {f"{path}/{file.relative_to(source)}": file for file in source.rglob("*") if file.is_file()}
+    return {path: source.read_bytes() for path, source in files.items()}
+
+
+def _hooks(hooks: dict[str, str]) -> dict[str, str]:
+    """libvirt's hooks, called where NixOS' libvirt has them too."""
+    return {f"/etc/libvirt/hooks/qemu.d/{name}": f'#!/bin/sh\nexec sh {path} "$@"\n' for name, path in hooks.items()}
 
 
 def _modprobe(boot: dict[str, Any]) -> str:
@@ -107,6 +138,8 @@ def _initramfs(session: Session, boot: dict[str, Any]) -> str:
     initrd = boot["initrd"]
     session.put(f"{_STAGE_1}/etc/modules-load.d/nixos.conf", _lines(initrd["kernelModules"]))
     session.put(f"{_STAGE_1}/etc/modprobe.d/nixos.conf", _modprobe(boot))
+    for path in initrd["systemd"]["storePaths"]:
+        session.put(f"{_STAGE_1}{path}", Path(path).read_bytes(), 0o755)
     for name, unit in initrd["systemd"]["services"].items():
         _unit(session, _STAGE_1, name, unit)
     assert set(RIVALS) <= set(initrd["availableKernelModules"]), "coming first would mean nothing"
