@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lab.consumers.roots import Root
 
 # Tests that share one of these run in one worker, so that it is started once.
-_SHARED = ("libvirtd_trixie", "libvirtd_bookworm")
+_SHARED = ("libvirtd_trixie", "libvirtd_bookworm", "oracle")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""The option that writes golden files."""
+"""Options of the tests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the expected files of the golden cases")
+    parser.addoption("--every-input", action="store_true", help="start all of libvirt's inputs, not a sample of them")
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,8 @@ class Session:
             self._init.kill()
             self._init.wait()
 
-    def _enter(self, user: int) -> list[str]:
+    def entering(self, user: int = 0) -> list[str]:
+        """The prefix that runs a command inside; descriptors that it inherits stay open."""
         namespaces = ["--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup"]
         if os.geteuid():
             namespaces.append("--user")
@@ -103,7 +104,7 @@ class Session:
         Raises ``Refused`` for a non-zero exit status when ``check``, ``TimeoutExpired`` after ``timeout`` seconds.
         """
         done = subprocess.run(
-            [*self._enter(user), *command],
+            [*self.entering(user), *command],
             input=input,
             capture_output=True,
             timeout=timeout,
@@ -134,7 +135,7 @@ class Session:
     def start(self, command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start a command inside that runs until the session ends, its output going to ``log``."""
         return subprocess.Popen(
-            [*self._enter(0), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_ENVIRONMENT
+            [*self.entering(0), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_ENVIRONMENT
         )
 
     def put(self, path: str, content: str | bytes, mode: int = 0o644) -> None:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.existing_domain import vm_of
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import FAILED, report_warnings, say
 from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
 from optimux.files.read import read_bytes
-from optimux.patch import CONCERNS, Patched, domain_name, patch_domain
+from optimux.patch import CONCERNS, Patched, patch_domain
 from optimux.patch.source import MAX_BYTES
 
 if TYPE_CHECKING:
-    from optimux.plan.model import DomainPlan, Plan
+    from optimux.plan.model import Plan
 
 EXAMPLES = (
     """\b
@@ -61,7 +62,7 @@ def command(
     _check_usage(config, domain, output, in_place)
     plan = plan_of(config, facts)
     document = read_bytes(domain, MAX_BYTES)
-    patched = patch_domain(document, _choose(plan, vm, document), _words(only), _words(except_))
+    patched = patch_domain(document, vm_of(plan, vm, document), _words(only), _words(except_))
     _judge(plan, document, patched.document)
     report_warnings(plan.warnings)
     _summarise(patched)
@@ -87,23 +88,6 @@ def _check_usage(config: str, domain: str, output: str | None, in_place: bool) -
 
 def _words(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
-
-
-def _choose(plan: Plan, vm: str | None, document: bytes) -> DomainPlan:
-    """The VM that is named, the only one, or the one with the domain's name."""
-    names = ", ".join(f'"{domain.key}"' for domain in plan.domains) or "none: the configuration has no VM"
-    if vm is not None:
-        found = [domain for domain in plan.domains if vm == domain.key] or [d for d in plan.domains if vm == d.name]
-        if not found:
-            raise InvalidInput([Problem("--vm", f'"{vm}"', names, "Name a VM of the configuration.")])
-        return found[0]
-    if len(plan.domains) == 1:
-        return plan.domains[0]
-    name = domain_name(document)
-    found = [domain for domain in plan.domains if name == domain.name]
-    if not found:
-        raise InvalidInput([Problem("domain", f'the name "{name}"', names, "Say which VM it is with --vm.")])
-    return found[0]
 
 
 def _judge(plan: Plan, before: bytes, after: bytes) -> None:

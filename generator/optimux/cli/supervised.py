@@ -103,10 +103,24 @@ def _wait(child: int) -> tuple[int, bool]:
         if number in _ENDING:
             _end(child)
             return _SHELL + number, True
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
+        status = _reaped(child)
+        if status is not None:
             code = os.waitstatus_to_exitcode(status)
             return (code, False) if code >= 0 else (_SHELL - code, True)
+
+
+def _reaped(child: int) -> int | None:
+    """The child's status once it has ended. Orphans that ended too are buried: who started them waits for that."""
+    found = None
+    while True:
+        try:
+            done, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if not done:
+            return found
+        if done == child:
+            found = status
 
 
 def _end(child: int) -> None:

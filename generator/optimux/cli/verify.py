@@ -16,10 +16,11 @@ from optimux.cli.supervised import supervised
 from optimux.cli.text import shown
 from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
+from optimux.record import Record
 from optimux.vm.errors import VmError
 from optimux.vm.verify.checks import FAILED as CHECK_FAILED
-from optimux.vm.verify.checks import PASSED, SKIPPED, Check, subject_of
-from optimux.vm.verify.verify import verify
+from optimux.vm.verify.checks import PASSED, REPLACED, SKIPPED, Check, subject_of
+from optimux.vm.verify.verify import verify, verify_domain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +33,15 @@ Examples:
   optimux verify optimux.toml
   optimux verify optimux.toml --firmware both
   optimux verify optimux.toml --guest --keep logs/
+  virsh dumpxml --inactive Windows11 | optimux verify optimux.toml --domain -
 
 \b
 Exit codes:
   0 all is well, 1 a check failed or nothing could be booted, 2 invalid input,
   130 and 143 interrupted and terminated
 
-OPTIMUX_QEMU names another QEMU than that in PATH. --guest needs a Linux kernel and a static busybox: this machine's,
+OPTIMUX_QEMU names another QEMU than that in PATH. --domain needs libvirt's virsh and QEMU driver; it defines nothing,
+and lists what of the host was replaced. --guest needs a Linux kernel and a static busybox: this machine's,
 or Debian's, which are fetched with apt into ~/.cache/optimux ($XDG_CACHE_HOME/optimux).
 """
 _TITLES = {
@@ -46,6 +49,8 @@ _TITLES = {
     "seabios": "Firmware level, SeaBIOS",
     "ovmf": "Firmware level, OVMF",
     "guest": "Guest level, Linux",
+    "domain-seabios": "The whole domain, SeaBIOS",
+    "domain-ovmf": "The whole domain, OVMF",
 }
 _FIRMWARE = {"seabios": ("seabios",), "ovmf": ("ovmf",), "both": ("seabios", "ovmf")}
 
@@ -61,18 +66,25 @@ _FIRMWARE = {"seabios": ("seabios",), "ovmf": ("ovmf",), "both": ("seabios", "ov
     help="What boots the machine.",
 )
 @click.option("--guest", is_flag=True, help="Also boot a small Linux guest and ask it what it sees.")
+@click.option("--domain", "file", metavar="FILE", help="Boot this libvirt domain whole instead (- is standard input).")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option("--keep", metavar="DIR", help="Keep the logs here, also when all is well.")
 @click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
 def command(
-    config: str, name: str | None, firmware: str, guest: bool, as_json: bool, keep: str | None, facts: str | None
+    config: str,
+    name: str | None,
+    firmware: str,
+    guest: bool,
+    file: str | None,
+    as_json: bool,
+    keep: str | None,
+    facts: str | None,
 ) -> int:
     """Boot what CONFIG generates in a throwaway QEMU, and check it in memory. Needs neither a GPU nor KVM."""
+    _check_usage(config, guest, file)
     plan = plan_of(config, facts)
-    domains = _chosen(plan, name)
+    work = _existing(plan, name, firmware, file) if file else _generated(plan, name, firmware, guest)
     report_warnings(plan.warnings)
-    levels = ("host", *_FIRMWARE[firmware], *(("guest",) if guest else ()))
-    work = [(domain, level) for domain in domains for level in levels]
     folder = _folder(keep)
 
     def all_of_it(scratch: Scratch) -> int:
@@ -87,6 +99,38 @@ def command(
     return supervised(all_of_it, "optimux-verify-")
 
 
+class _Work(Record):
+    """One level of one VM; ``document`` is the domain that the user has, where one is to be looked at."""
+
+    domain: DomainPlan
+    level: str
+    document: bytes
+
+
+def _check_usage(config: str, guest: bool, file: str | None) -> None:
+    if file and guest:
+        raise click.UsageError("--domain and --guest exclude each other: the guest boots what CONFIG generates.")
+    if file == "-" and config == "-":
+        raise click.UsageError("Only one of CONFIG and --domain can be standard input.")
+
+
+def _generated(plan: Plan, name: str | None, firmware: str, guest: bool) -> list[_Work]:
+    levels = ("host", *_FIRMWARE[firmware], *(("guest",) if guest else ()))
+    return [_Work(domain, level, b"") for domain in _chosen(plan, name) for level in levels]
+
+
+def _existing(plan: Plan, name: str | None, firmware: str, file: str) -> list[_Work]:
+    from optimux.cli.existing_domain import vm_of
+    from optimux.files.read import read_bytes
+    from optimux.patch import check_domain
+    from optimux.patch.source import MAX_BYTES
+
+    document = read_bytes(file, MAX_BYTES)
+    domain = vm_of(plan, name, document)
+    check_domain(document)
+    return [_Work(domain, f"domain-{each}", document) for each in _FIRMWARE[firmware]]
+
+
 def _chosen(plan: Plan, name: str | None) -> Sequence[DomainPlan]:
     chosen = [domain for domain in plan.domains if name in (None, domain.key)]
     if not chosen:
@@ -95,17 +139,17 @@ def _chosen(plan: Plan, name: str | None) -> Sequence[DomainPlan]:
     return chosen
 
 
-def _all(work: list[tuple[DomainPlan, str]], logs: Path, as_json: bool) -> list[dict[str, Any]]:
+def _all(work: list[_Work], logs: Path, as_json: bool) -> list[dict[str, Any]]:
     """Every level of every VM; a level that this computer cannot run at all is tried once."""
     results, missing = [], set[str]()
-    for domain, level in work:
-        if level in missing:
-            results.append(_passed_over(domain, level, as_json))
+    for each in work:
+        if each.level in missing:
+            results.append(_passed_over(each.domain, each.level, as_json))
             continue
-        result, goes_on = _verify(domain, level, logs, as_json)
+        result, goes_on = _verify(each, logs, as_json)
         results.append(result)
         if not goes_on:
-            missing.add(level)
+            missing.add(each.level)
     return results
 
 
@@ -117,8 +161,9 @@ def _passed_over(domain: DomainPlan, level: str, as_json: bool) -> dict[str, Any
     return _result(domain, level, 0.0, [check])
 
 
-def _verify(domain: DomainPlan, level: str, logs: Path, as_json: bool) -> tuple[dict[str, Any], bool]:
+def _verify(work: _Work, logs: Path, as_json: bool) -> tuple[dict[str, Any], bool]:
     """One level of one VM: told as it goes, and returned for the summary; and whether the level can run here at all."""
+    domain, level = work.domain, work.level
     checks: list[Check] = []
     started, goes_on, details = time.monotonic(), True, ""
 
@@ -133,7 +178,11 @@ def _verify(domain: DomainPlan, level: str, logs: Path, as_json: bool) -> tuple[
         _print_title(domain, level)
 
     try:
-        verify(subject_of(domain), level, logs / f"{domain.key}-{level}", each)
+        folder = logs / f"{domain.key}-{level}"
+        if work.document:
+            verify_domain(domain, work.document, level.removeprefix("domain-"), folder, each)
+        else:
+            verify(subject_of(domain), level, folder, each)
     except VmError as error:
         goes_on = error.folder is not None  # else no machine was made: this is about the computer, not about the VM
         details = error.details
@@ -150,8 +199,10 @@ def _verify(domain: DomainPlan, level: str, logs: Path, as_json: bool) -> tuple[
 
 
 def _result(domain: DomainPlan, level: str, seconds: float, checks: Sequence[Check]) -> dict[str, Any]:
-    found = [{field: getattr(check, field) for field in check._fields} for check in checks]
-    return {"vm": domain.key, "level": level, "seconds": round(seconds, 2), "checks": found}
+    replaced = [check.found for check in checks if check.name == REPLACED]
+    found = [{field: getattr(check, field) for field in check._fields} for check in checks if check.name != REPLACED]
+    more = {"replaced": replaced} if replaced else {}
+    return more | {"vm": domain.key, "level": level, "seconds": round(seconds, 2), "checks": found}
 
 
 def _print_title(domain: DomainPlan, level: str) -> None:

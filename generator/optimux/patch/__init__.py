@@ -15,7 +15,7 @@ from optimux.patch.style import Style
 from optimux.plan.model import DomainPlan
 from optimux.record import Record
 
-__all__ = ["CONCERNS", "Change", "Patched", "domain_name", "patch_domain"]
+__all__ = ["CONCERNS", "Change", "Patched", "check_domain", "domain_name", "patch_domain"]
 
 _Q35 = re.compile(r"(pc-)?q35\b.*")
 _I440FX = re.compile(r"pc|pc-i440fx.*|pc-[01]\..*|")
@@ -56,6 +56,11 @@ def _prune(root: Node) -> None:
     for child in tuple(root.children):
         if child.span is None and not (child.children or child.attributes or child.text):
             child.remove()
+
+
+def check_domain(document: bytes) -> None:
+    """Raises ``InvalidInput`` for a document that is no well-formed domain of QEMU's q35 machine."""
+    _check(Source(document).root)
 
 
 def domain_name(document: bytes) -> str:

@@ -49,11 +49,12 @@ def find_qemu() -> str:
 
 def has_machine(qemu: str, name: str) -> bool:
     """Whether this QEMU knows a machine type; one that does not answer knows none, and says why when it is run."""
-    return name in _machine_types(qemu)
+    return name in machine_types(qemu)
 
 
 @cache
-def _machine_types(qemu: str) -> frozenset[str]:
+def machine_types(qemu: str) -> frozenset[str]:
+    """The names of the machine types that it knows; none where it does not answer."""
     import subprocess
 
     command = [qemu, "-machine", "help"]

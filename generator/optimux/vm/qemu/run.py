@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.machine import Machine
+    from optimux.vm.qemu.programs import Ovmf
 
 GREETING_SECONDS = 20.0
 _ASK_SECONDS = 0.25  # between two looks at the run state
@@ -30,8 +33,11 @@ _ASK_SECONDS = 0.25  # between two looks at the run state
 class Run:
     """The handles on one machine. ``folder`` holds its logs."""
 
-    def __init__(self, folder: Path, accelerator: Accelerator, process: Process, qmp: Qmp, qtest: Qtest) -> None:
-        self.folder, self.accelerator = folder, accelerator
+    def __init__(
+        self, folder: Path, accelerator: Accelerator, process: Process, qmp: Qmp, qtest: Qtest, memory: int
+    ) -> None:
+        """``memory`` is a file without a name that QEMU has too, for what is read of the guest's memory."""
+        self.folder, self.accelerator, self._memory = folder, accelerator, memory
         self.process, self.qmp, self.qtest = process, qmp, qtest
         self.started = time.monotonic()
         self._asked = 0.0
@@ -64,13 +70,8 @@ class Run:
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Guest-physical memory, by QMP's ``pmemsave``."""
-        file = self.folder / "memory.bin"
-        discard(file)
-        try:
-            self.qmp.execute("pmemsave", val=address, size=size, filename=str(file))
-            return file.read_bytes()
-        finally:
-            discard(file)
+        self.qmp.execute("pmemsave", val=address, size=size, filename=f"/proc/self/fd/{self._memory}")
+        return os.pread(self._memory, size, 0)
 
     def _ended(self, message: str) -> VmError:
         """The end of QEMU itself explains everything else; ``message`` counts where it has not ended."""
@@ -99,20 +100,37 @@ def start(
 ) -> Iterator[Run]:
     """Run ``machine`` until the block ends; its logs go to ``folder``, which is created.
 
-    QMP and qtest go through sockets that QEMU inherits: no path, so none that could be too long or be left over.
     Raises ``VmError`` with the evidence where QEMU ends or hangs before it serves QMP.
     """
     folder = own_folder(folder)
+    words = [*command_line(machine, accelerator), *firmware_words(machine.firmware, folder), *_consoles(folder)]
+    with launch([qemu, *words], accelerator, folder, pass_fds, greeting_seconds) as run:
+        yield run
+
+
+@contextmanager
+def launch(
+    command: Sequence[str],
+    accelerator: Accelerator,
+    folder: Path,
+    pass_fds: Sequence[int] = (),
+    greeting_seconds: float = GREETING_SECONDS,
+) -> Iterator[Run]:
+    """Run a QEMU command that has no monitor yet until the block ends; ``folder`` exists.
+
+    QMP and qtest go through sockets that QEMU inherits: no path, so none that could be too long or be left over.
+    Raises ``VmError`` with the evidence where QEMU ends or hangs before it serves QMP.
+    """
     with ExitStack() as stack:
         (qmp, its_qmp), (qtest, its_qtest) = _pair(stack), _pair(stack)
-        command = [qemu, *command_line(machine, accelerator), *_firmware(machine, folder)]
-        command += [*_monitors(its_qmp.fileno(), its_qtest.fileno()), *_consoles(folder)]
-        inherited = (*pass_fds, its_qmp.fileno(), its_qtest.fileno())
-        process = stack.enter_context(Process(command, folder, inherited))
+        memory = stack.enter_context(tempfile.TemporaryFile(dir=folder)).fileno()
+        inherited = (*pass_fds, its_qmp.fileno(), its_qtest.fileno(), memory)
+        words = [*command, *_monitors(its_qmp.fileno(), its_qtest.fileno())]
+        process = stack.enter_context(Process(words, folder, inherited))
         its_qmp.close()
         its_qtest.close()
         session = stack.enter_context(Qmp(qmp, folder / "qmp.log"))
-        run = Run(folder, accelerator, process, session, Qtest(qtest))
+        run = Run(folder, accelerator, process, session, Qtest(qtest), memory)
         _greet(run, greeting_seconds)
         try:
             yield run
@@ -163,9 +181,10 @@ def _consoles(folder: Path) -> list[str]:
     return words
 
 
-def _firmware(machine: Machine, folder: Path) -> list[str]:
-    if machine.firmware is None:
+def firmware_words(firmware: Ovmf | None, folder: Path) -> list[str]:
+    """UEFI firmware with variables of its own in ``folder``; nothing for SeaBIOS, which QEMU has."""
+    if firmware is None:
         return []
     variables = folder / "variables.fd"
-    write_new(variables, Path(machine.firmware.variables).read_bytes())
-    return flash(machine.firmware, str(variables))
+    write_new(variables, Path(firmware.variables).read_bytes())
+    return flash(firmware, str(variables))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, SharedMemory
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+REPLACED = "replaced"  # the name of a finding that is no check: what stands for a part of the host
 
 
 class Check(Record):

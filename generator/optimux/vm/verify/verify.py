@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from optimux.plan.model import DomainPlan
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.verify.checks import Check, Subject
 
@@ -32,6 +33,21 @@ def verify(subject: Subject, level: str, folder: Path, each: Callable[[Check], N
 
     def attempt(accelerator: Accelerator) -> None:
         for check in _checks(subject, level, accelerator, qemu, folder):
+            each(check)
+
+    accelerated(qemu, attempt)
+
+
+def verify_domain(
+    plan: DomainPlan, document: bytes, firmware: str, folder: Path, each: Callable[[Check], None]
+) -> None:
+    """Check a whole domain that the user has, booted by ``seabios`` or ``ovmf``; else as ``verify``."""
+    from optimux.vm.verify.whole_domain import whole_domain
+
+    qemu = find_qemu()
+
+    def attempt(accelerator: Accelerator) -> None:
+        for check in whole_domain(plan, document, firmware, accelerator, qemu, folder):
             each(check)
 
     accelerated(qemu, attempt)
