@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.errors import Unavailable
+from lab.say import speak_through
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    if capture := config.pluginmanager.getplugin("capturemanager"):
+        speak_through(capture.global_and_fixture_disabled)
     config.addinivalue_line("markers", "xdist_group(name): tests of one name run in one worker")  # xdist may be absent
 
 

@@ -18,9 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import lab
 from lab.consumers import apt
 from lab.consumers.session import Session, as_root
 from lab.errors import Unavailable
+from lab.say import say
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -126,8 +128,7 @@ class Root:
 
 def cache() -> Path:
     """The folder of the roots."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "optimux" / "roots"
+    return lab.cache() / "roots"
 
 
 def _mount_point() -> Path:
@@ -195,6 +196,8 @@ def _build(recipe: Recipe, target: Path) -> None:
     half = target.with_suffix(".building")
     _remove(half)
     log = target.with_suffix(".log")
+    say(f"building the {recipe.name} root with mmdebstrap, once: {len(recipe.packages)} packages and what they need")
+    began = time.monotonic()
     with log.open("wb") as words:
         command = recipe.command(half, apt.mirror())
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, timeout=_BUILD_SECONDS)
@@ -203,6 +206,7 @@ def _build(recipe: Recipe, target: Path) -> None:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
         raise RuntimeError(f"mmdebstrap could not build the {recipe.name} root, see {log}:\n{tail}")
     half.rename(target)
+    say(f"the {recipe.name} root took {time.monotonic() - began:.0f} s and stays in {target}")
 
 
 def root(recipe: Recipe) -> Root:
