@@ -14,7 +14,7 @@ from optimux.vm.linux.archive import extract
 from optimux.vm.linux.cache import cache, cached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _ASK_SECONDS = 60
 _DOWNLOAD_SECONDS = 300
@@ -27,24 +27,33 @@ def available() -> bool:
 
 
 def files_of(package: str, wanted: Callable[[str], bool]) -> Path:
-    """A cached folder with the ``wanted`` files of ``package``, by their paths inside it.
+    """A cached folder with the ``wanted`` files of ``package`` and of its parts, by their paths inside.
 
     Raises ``VmError`` where the package cannot be had.
     """
 
     def make(folder: Path) -> None:
         own_folder(folder)
-        _extract(_download(package, folder), folder, wanted)
+        for part in (package, *_parts(package)):
+            _extract(_download(part, folder), folder, wanted)
 
     return cached(cache("packages") / package, make)
 
 
 def newest_kernel_package() -> str | None:
     """The package that ``linux-image-amd64`` depends on; ``None`` where apt knows none, as on Ubuntu."""
-    command = ["apt-cache", "depends", "--important", "linux-image-amd64"]
+    return next(_dependencies("linux-image-amd64", "linux-image-"), None)
+
+
+def _parts(package: str) -> list[str]:
+    """From 7.2 on Debian's linux-image-* is empty: it depends on the package of the image and that of the modules."""
+    return [name for kind in ("linux-binary-", "linux-modules-") for name in _dependencies(package, kind)]
+
+
+def _dependencies(package: str, prefix: str) -> Iterator[str]:
+    command = ["apt-cache", "depends", "--important", package]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_SECONDS, check=False)
-    names = (line.split()[-1] for line in done.stdout.splitlines() if "Depends: linux-image-" in line)
-    return next(names, None)
+    return (line.split()[-1] for line in done.stdout.splitlines() if f"Depends: {prefix}" in line)
 
 
 def _download(package: str, folder: Path) -> Path:

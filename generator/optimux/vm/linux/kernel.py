@@ -132,4 +132,4 @@ def _debian(package: str) -> LinuxKernel:
 
 def _is_wanted(path: str) -> bool:
     name = path.rpartition("/")[2]
-    return name.startswith("vmlinuz-") or name == "modules.builtin" or _name(name) in WANTED
+    return name == "vmlinuz" or name.startswith("vmlinuz-") or name == "modules.builtin" or _name(name) in WANTED
