@@ -24,6 +24,9 @@ _HOOK = """#!/bin/sh
 . /usr/share/initramfs-tools/hook-functions
 manual_add_modules bochs
 """
+# What the question is not about, and most of the time: drivers of every disk and network card, strong compression.
+_SMALL = "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n"
+_QUICK = ("--no-compress", "--nostrip", "--no-early-microcode")
 
 
 class Image(Record):
@@ -46,9 +49,10 @@ class Image(Record):
 
 
 def update_initramfs(root: Root, files: Mapping[str, str], *, competitor: bool = True) -> Image:
-    """The image that initramfs-tools builds when ``files`` (absolute path to text) are on the host; about 7 s."""
+    """The image that initramfs-tools builds when ``files`` (absolute path to text) are on the host; about 3 s."""
     with root.session() as session:
         _install(session, files)
+        session.put("/etc/initramfs-tools/conf.d/small", _SMALL)
         if competitor:
             session.put("/etc/initramfs-tools/hooks/competitor", _HOOK, 0o755)
         version = _kernel(session)
@@ -60,13 +64,14 @@ def update_initramfs(root: Root, files: Mapping[str, str], *, competitor: bool =
 
 
 def dracut(root: Root, files: Mapping[str, str], *, hostonly: bool = False, competitor: bool = True) -> Image:
-    """The image that dracut builds when ``files`` (absolute path to text) are on the host; 9 to 18 s."""
+    """The image that dracut builds when ``files`` (absolute path to text) are on the host; about 4 s."""
     with root.session() as session:
         _install(session, files)
         version = _kernel(session)
         options = [
             "--hostonly" if hostonly else "--no-hostonly",
-            *(["--add-drivers", COMPETITOR] if competitor else []),
+            *("--drivers", COMPETITOR if competitor else "ext4"),
+            *_QUICK,
         ]
         session.run(["dracut", "--force", *options, "--kver", version, "/tmp/image.img"], timeout=_BUILD_SECONDS)
         unpack = f"mkdir {_TREE} && cd {_TREE} && lsinitrd --unpack /tmp/image.img"
