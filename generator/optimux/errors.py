@@ -25,8 +25,12 @@ class Problem(Record):
 
 
 class InvalidInput(OptimuxError):  # noqa: N818 - it names the input, as the exit code does
-    """Input that cannot be used, with every problem at once; exit code 2."""
+    """Input that cannot be used, with every problem at once; exit code 2.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    ``count`` is how many there are, where more were found than are worth keeping in ``problems``.
+    """
+
+    def __init__(self, problems: Sequence[Problem], count: int = 0) -> None:
         self.problems = tuple(problems)
+        self.count = max(count, len(self.problems))
         super().__init__("\n".join(str(problem) for problem in self.problems))

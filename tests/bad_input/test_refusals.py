@@ -101,8 +101,24 @@ FOLLOW_UPS: tuple[tuple[Edits, list[str]], ...] = (
     ({"lookingGlass.memory": "shmem", f"{VM}.iommufd": True, "host.libvirtVersion": "12.2"}, ["lookingGlass.memory"]),
     # Without its topology the VM has not four vCPUs.
     ({f"{VM}.cpu.topology": 8, f"{VM}.cpuTune": {"vcpuPin": {"15": "1"}}}, [f"{VM}.cpu.topology"]),
-    # The second disk is not the first one, nor does it stand where the first one stood.
-    ({f"{VM}.disks.0.source": 1, f"{VM}.disks.1.address": "0000:00:05.0"}, [f"{VM}.disks[0].source"]),
+    # A disk that cannot be read keeps its place, and the second one's own faults are told by theirs.
+    (
+        {f"{VM}.disks.0.source": 1, f"{VM}.disks.1.address": "0000:00:05.0"},
+        [f"{VM}.disks[0].source", f"{VM}.disks[1].address"],
+    ),
+    ({f"{VM}.disks.0": 1, f"{VM}.disks.1.address": "0000:00:05.0"}, [f"{VM}.disks[0]", f"{VM}.disks[1].address"]),
+    # A misspelt key takes what it was meant for with it.
+    (
+        {f"{VM}.cpu.topology": GONE, f"{VM}.cpu.topolgy": {}, f"{VM}.cpuTune": {"vcpuPin": {"15": "1"}}},
+        [f"{VM}.cpu.topolgy"],
+    ),
+    ({f"{VM}.tpm": {"model": "crb", "version": "1.2"}}, [f"{VM}.tpm.model"]),
+    # A VM with one unusable field still has the rest judged, an unknown GPU among it.
+    (
+        {f"{VM}.memory": 16, f"{VM}.gpu": "rtx4090", f"{VM}.vcpus": 3, f"{GPU}.bind": "early"},
+        [f"{GPU}.bind", f"{VM}.memory", f"{VM}.gpu", f"{VM}.vcpus"],
+    ),
+    ({f"{VM}.memory": GONE, f"{VM}.disks.1.address": "0000:00:05.0"}, [f"{VM}.memory", f"{VM}.disks[1].address"]),
     # But what has nothing to do with it is said.
     ({"host.cpuVendor": "AMD", f"{VM}.vcpus": 3}, ["host.cpuVendor", f"{VM}.vcpus"]),
     ({f"{GPU}.functions": [], f"{VM}.vcpus": 3}, [f"{GPU}.functions", f"{VM}.vcpus"]),
@@ -142,3 +158,13 @@ def test_facts_are_input_too(tmp_path: Path, capsys: Capture) -> None:
         assert f"  {path}: found" in outcome.errors
     facts.write_text(json.dumps({"memory": "32GiB", "cpu": {"vendor": "intel"}}))
     assert generate(tmp_path, config, capsys, "--facts", str(facts)).code == 0
+
+
+def test_what_is_wrong_with_the_facts_hides_nothing_of_the_configuration(tmp_path: Path, capsys: Capture) -> None:
+    """Problems of both files at once, and none that only follows from the facts."""
+    config, facts = tmp_path / "config.json", tmp_path / "facts.json"
+    config.write_text(json.dumps(edited({"host": {}, f"{VM}.vcpus": 3})))
+    facts.write_text(json.dumps({"distribution": "debain", "cpu": {"vendor": "arm"}}))
+    outcome = generate(tmp_path, config, capsys, "--facts", str(facts))
+    found = [line.partition(": found")[0].strip() for line in outcome.errors.splitlines() if ": found" in line]
+    assert found == ["facts.distribution", "facts.cpu.vendor", f"{VM}.vcpus"]

@@ -18,7 +18,7 @@ SHOW = "import sys; from optimux.cli import run; run(sys.argv[1:]); print(*sys.m
 # Never for any verb of these tests: heavy, and for other work.
 NEVER = ("rich", "pydantic", "attr", "hypothesis", "pytest", "asyncio", "qemu", "libvirt", "dataclasses", "logging")
 # Only for bad input, for --check, for extra XML. (click itself takes difflib for any short option.)
-GOOD_PATH = ("difflib", "xml.parsers.expat", "optimux.plan.follow_ups", "optimux.cli.difference", "traceback")
+GOOD_PATH = ("difflib", "xml.parsers.expat", "optimux.declare.wording", "optimux.cli.difference", "traceback")
 WITHOUT_WORK = ("tomllib", "json", "lxml", "optimux.plan", "optimux.emit", "optimux.options", "optimux.facts")
 
 
@@ -70,4 +70,4 @@ def test_the_lists_mean_something(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("hots = 1\n")
     imported = _imported("generate", str(tmp_path / "bad.toml"), "--output", str(tmp_path / "out"))
     assert "difflib" in imported
-    assert "optimux.plan.follow_ups" in imported
+    assert "optimux.declare.wording" in imported

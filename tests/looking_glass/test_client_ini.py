@@ -10,6 +10,7 @@ import pytest
 from lab.consumers.looking_glass import looking_glass_client
 from optimux.emit.artifact import HostFile
 from optimux.emit.looking_glass_client import SYSTEM_FILE, client_entries, client_ini, vm_file
+from optimux.findings import Findings
 from optimux.options.client import check_client
 from tests.looking_glass.plans import plan
 from tests.looking_glass.test_client_settings import GOOD
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from lab.consumers.roots import Root
     from optimux.client_settings import Value
-    from optimux.errors import Problem
     from optimux.plan.model import Plan
 
     Settings = Mapping[str, Mapping[str, Value]]
@@ -226,8 +226,9 @@ def test_the_client_ends_for_what_the_check_refuses(sid: Root) -> None:
         "egl": {"scale": 3},
         "input": {"escapeKey": 768},
     }
-    problems: list[Problem] = []
-    check_client(settings, "b7", "client", problems, [])
+    findings = Findings()
+    check_client(settings, "b7", "client", findings)
+    problems = findings.problems
     assert {f"client.{name.replace(':', '.')}" for name in refused(sid, settings)} == {p.path for p in problems}
 
 

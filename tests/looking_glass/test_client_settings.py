@@ -8,6 +8,7 @@ import pytest
 
 from lab.consumers.looking_glass import looking_glass_client
 from optimux.client_settings import client_settings, counterpart
+from optimux.findings import Findings
 from optimux.options.client import check_client
 
 if TYPE_CHECKING:
@@ -19,10 +20,9 @@ PATH = "lookingGlass.client"
 
 
 def check(settings: dict[str, dict[str, Any]], release: Release = "b7") -> tuple[list[Problem], list[Problem]]:
-    problems: list[Problem] = []
-    warnings: list[Problem] = []
-    check_client(settings, release, PATH, problems, warnings)
-    return problems, warnings
+    findings = Findings()
+    check_client(settings, release, PATH, findings)
+    return findings.problems, findings.warnings
 
 
 def only(problems: list[Problem]) -> Problem:

@@ -7,7 +7,8 @@ from copy import deepcopy
 from typing import Any
 
 from optimux.declare import Declared, Kind, ListOf, MapOf, Option, Overrides, Table
-from optimux.declare.kinds import INVALID
+from optimux.declare.kind import INVALID
+from optimux.findings import Findings
 from optimux.record import Record
 
 Key = str | int
@@ -29,7 +30,7 @@ class Place(Record):
             return False
         if self.value is None:
             return self.declared.nullable
-        loaded = self.declared.kind.load(self.value, "", [])
+        loaded = self.declared.kind.load(self.value, "", Findings())
         return loaded is not INVALID and loaded == self.declared.default
 
 

@@ -31,6 +31,7 @@ from optimux.declare import (
 from optimux.declare import values as small
 from optimux.errors import InvalidInput
 from optimux.facts import Facts
+from optimux.findings import Findings
 from optimux.options.gpus import Function, Gpu
 from optimux.options.host import Host
 from optimux.options.looking_glass import LookingGlass
@@ -73,7 +74,7 @@ def _paths() -> Values:
 
 
 def _is_path(text: str) -> bool:
-    return small.PATH.load(text, "", []) == text
+    return small.PATH.load(text, "", Findings()) == text
 
 
 @cache

@@ -53,7 +53,7 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """An unknown verb gets the nearest known one."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from optimux.declare.kinds import suggestion
+            from optimux.declare.wording import suggestion
 
             close = suggestion(args[0], tuple(VERBS))
             hint = f' Did you mean "{close}"?' if close else ""

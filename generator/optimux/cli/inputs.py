@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from optimux.errors import InvalidInput, Problem
-from optimux.facts import Facts, load_facts
+from optimux.facts import facts_from
+from optimux.files.documents import read_json
+from optimux.findings import Findings
 from optimux.options.load import read_config
 from optimux.plan.model import Plan
 from optimux.plan.resolve import plan_from
@@ -15,13 +17,14 @@ T = TypeVar("T")
 
 
 def plan_of(config: str, facts: str | None) -> Plan:
-    """The plan. Raises ``InvalidInput`` with the problems of both files where neither can be read."""
+    """The plan. Raises ``InvalidInput`` with the problems of both files."""
     problems: list[Problem] = []
     data = _read(lambda: read_config(config), problems)
-    known = _read(lambda: load_facts(facts), problems) if facts is not None else Facts()
-    if problems or known is None:
+    seen = _read(lambda: read_json(facts), problems) if facts is not None else {}
+    if problems:
         raise InvalidInput(problems)
-    return plan_from(data, known)
+    findings = Findings()
+    return plan_from(data, facts_from(seen, findings), findings)
 
 
 def _read(read: Callable[[], T], problems: list[Problem]) -> T | None:

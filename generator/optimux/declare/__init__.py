@@ -1,19 +1,9 @@
 """How options and facts are declared: each field once, everything else derived from it."""
 
-from optimux.declare.kinds import (
-    Bool,
-    Choice,
-    Int,
-    Kind,
-    ListOf,
-    MapOf,
-    Overrides,
-    Parsed,
-    Scalar,
-    Table,
-    Text,
-)
+from optimux.declare.containers import ListOf, MapOf, Overrides, Table
+from optimux.declare.kind import Kind
 from optimux.declare.option import REQUIRED, Declared, Option, option
+from optimux.declare.scalars import Bool, Choice, Int, Parsed, Scalar, Text
 
 __all__ = [
     "REQUIRED",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform, o
 from optimux.record import Frozen
 
 if TYPE_CHECKING:
-    from optimux.declare.kinds import Kind
+    from optimux.declare.kind import Kind
 
 T = TypeVar("T")
 
@@ -48,6 +48,17 @@ class Option:
     def nullable(self) -> bool:
         """Whether null is allowed."""
         return self.default is None
+
+    @property
+    def written_default(self) -> Any:
+        """The default as the user would write it; ``None`` where null is it, or where there is none."""
+        return None if self.nullable or self.required else self.kind.written(self.default)
+
+    def stand_in(self) -> Any:
+        """The example as a loaded value: what a required option has where the user's own cannot be read."""
+        from optimux.findings import Findings
+
+        return self.kind.load(self.example, self.key, Findings())
 
 
 @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from optimux.declare.kinds import Choice, Int, Parsed, Text
+from optimux.declare.scalars import Choice, Int, Parsed, Text
 from optimux.pci import Address, Id
 from optimux.sizes import Size, power_of_two_mib
 from optimux.version import Version

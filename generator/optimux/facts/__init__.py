@@ -1,5 +1,5 @@
 """What is known of a host, and where it was seen."""
 
-from optimux.facts.model import Facts, PciDevice, load_facts
+from optimux.facts.model import Facts, PciDevice, facts_from, load_facts
 
-__all__ = ["Facts", "PciDevice", "load_facts"]
+__all__ = ["Facts", "PciDevice", "facts_from", "load_facts"]

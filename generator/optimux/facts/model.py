@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optimux.declare import Bool, Declared, Int, ListOf, Table, Text, option
 from optimux.declare.values import (
@@ -16,8 +16,8 @@ from optimux.declare.values import (
     TEXT,
     VERSION,
 )
-from optimux.errors import InvalidInput, Problem
 from optimux.files.documents import read_json
+from optimux.findings import Findings
 from optimux.pci import Address
 
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 
 class PciDevice(Declared):
-    address: Address = option("address", ADDRESS, doc="Where it sits.")
-    id: Id = option("id", PCI_ID, doc="Its vendor and device id.")
-    pci_class: str = option("class", Text("[0-9a-fA-F]{4}", "four hexadecimal digits"), doc="Base class and subclass.")
+    address: Address = option("address", ADDRESS, doc="Where it sits.", example="0000:01:00.0")
+    id: Id = option("id", PCI_ID, doc="Its vendor and device id.", example="10de:249d")
+    pci_class: str = option(
+        "class", Text("[0-9a-fA-F]{4}", "four hexadecimal digits"), doc="Base class and subclass.", example="0300"
+    )
     subsystem_id: Id | None = option("subsystemId", PCI_ID, default=None, doc="Its subsystem vendor and device id.")
     driver: str | None = option("driver", MODULE, default=None, doc="The driver that it is bound to.")
     modules: tuple[str, ...] = option(
@@ -71,10 +73,15 @@ class Facts(Declared):
         return next((device for device in self.devices if device.address == address), None)
 
 
+def facts_from(data: Any, findings: Findings) -> Facts:
+    """What could be loaded of plain data; the rest becomes problems, by the path ``facts``."""
+    loaded = Table(Facts).load(data, "facts", findings)
+    return loaded if isinstance(loaded, Facts) else Facts()
+
+
 def load_facts(path: str) -> Facts:
     """Read a facts file. Raises ``InvalidInput`` with every problem."""
-    problems: list[Problem] = []
-    facts = Table(Facts).load(read_json(path), "facts", problems)
-    if problems:
-        raise InvalidInput(problems)
+    findings = Findings()
+    facts = facts_from(read_json(path), findings)
+    findings.refuse()
     return facts

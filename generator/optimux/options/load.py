@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from optimux.declare import Table
-from optimux.errors import InvalidInput, Problem
 from optimux.files.documents import read_json, read_toml
+from optimux.findings import Findings
 from optimux.options.model import Options
 
 
@@ -15,16 +15,15 @@ def read_config(path: str) -> Any:
     return read_json(path) if path.endswith(".json") else read_toml(path)
 
 
-def load_partial(data: Any, problems: list[Problem]) -> Options:
+def load_partial(data: Any, findings: Findings) -> Options:
     """What could be loaded of ``data``; the rest becomes problems, and its place keeps the default."""
-    loaded = Table(Options).load(data, "", problems)
+    loaded = Table(Options).load(data, "", findings)
     return loaded if isinstance(loaded, Options) else Options()
 
 
 def load(data: Any) -> Options:
     """Options from plain data. Raises ``InvalidInput`` with every shape problem."""
-    problems: list[Problem] = []
-    options = load_partial(data, problems)
-    if problems:
-        raise InvalidInput(problems)
+    findings = Findings()
+    options = load_partial(data, findings)
+    findings.refuse()
     return options

@@ -60,7 +60,7 @@ def _allowed(declared: Option) -> str:
 def _default(declared: Option) -> str:
     if declared.nullable:
         return "null"
-    written = declared.kind.written(declared.default)
+    written = declared.written_default
     return "the defaults below" if written == {} and isinstance(declared.kind, Table) else f"`{_plain(written)}`"
 
 

@@ -26,7 +26,8 @@ from optimux.declare import (
     Text,
 )
 from optimux.declare import values as shared
-from optimux.declare.kinds import MOST
+from optimux.declare.kind import MOST
+from optimux.declare.renderer import Renderer
 from optimux.nix_text import Attributes, Binding, Call, Expression, Value, render, render_bindings, string
 from optimux.options.posix import posix
 
@@ -77,7 +78,7 @@ def nix_options(table: type[Declared]) -> str:
     names = {id(kind): name for name, kind in forms.items()}
     options = [Binding((f"{_name(t)}Options",), _options(t, {}, "", names)) for t in tables]
     bound = [Binding(("forms",), _set(patterns)), *types, *options]
-    result = [("options", _options(table, {}, "", names)), ("shape", _shape_of(table, names) or _set([]))]
+    result = [("options", _options(table, {}, "", names)), ("shape", _Shapes(names).keys(table) or _set([]))]
     body = _set(Binding((key,), value) for key, value in result)
     return f"{HEAD}{render_bindings(bound, '  ')}in\n{render(body)}\n"
 
@@ -197,7 +198,7 @@ def _option(declared: Option, default: Any, path: str, names: Names) -> Value:
         return _options(kind.table, vars(default), f"{path}.", names)
     if isinstance(kind, Overrides):
         return _set(Binding((o.key,), _override(o, names)) for o in kind.table.options)
-    type_ = _type(kind, names)
+    type_ = _Types(names).of(kind)
     bindings = [Binding(("type",), Expression(f"types.nullOr {_grouped(type_)}" if declared.nullable else type_))]
     if path in FROM_CONFIG:
         own = render(_set([*bindings, *_words(declared)]), "  ")
@@ -207,7 +208,7 @@ def _option(declared: Option, default: Any, path: str, names: Names) -> Value:
 
 def _override(declared: Option, names: Names) -> Value:
     """The same key, where null inherits."""
-    type_ = Expression(f"types.nullOr {_grouped(_type(declared.kind, names))}")
+    type_ = Expression(f"types.nullOr {_grouped(_Types(names).of(declared.kind))}")
     doc = f"{declared.doc} Here null inherits the value of lookingGlass."
     return Call("mkOption", (_some(type=type_, default=Expression("null"), description=doc) or (),))
 
@@ -225,24 +226,39 @@ def _words(declared: Option) -> Iterator[Binding]:
         yield Binding(("example",), nix_value(declared.example))
 
 
-def _type(kind: Kind[Any], names: Names) -> str:
-    if isinstance(kind, Bool):
+class _Types(Renderer[str]):
+    """Each kind as a type of nixpkgs."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def bool(self, kind: Bool) -> str:
         return "types.bool"
-    if isinstance(kind, Int):
+
+    def int(self, kind: Int) -> str:
         return f"types.ints.between {_number(kind.least)} {_number(kind.most)}"
-    if isinstance(kind, Choice):
-        return f"types.enum [ {' '.join(map(string, kind.words))} ]"
-    if isinstance(kind, Scalar):
+
+    def text(self, kind: Form) -> str:
+        return self._names[id(kind)]
+
+    def choice(self, kind: Choice[Any]) -> str:
+        return f"types.enum [ {' '.join(map(string, (*kind.words, *kind.formerly)))} ]"
+
+    def scalar(self, kind: Scalar) -> str:
         return "types.oneOf [ types.bool types.int types.str ]"
-    if isinstance(kind, Text | Parsed):
-        return names[id(kind)]
-    if isinstance(kind, ListOf):
-        return f"types.listOf {_grouped(_type(kind.item, names))}"
-    if isinstance(kind, MapOf):
-        return f"types.attrsOf {_grouped(_type(kind.item, names))}"
-    if isinstance(kind, Table):
+
+    def list_of(self, kind: ListOf[Any]) -> str:
+        return f"types.listOf {_grouped(self.of(kind.item))}"
+
+    def map_of(self, kind: MapOf[Any, Any]) -> str:
+        return f"types.attrsOf {_grouped(self.of(kind.item))}"
+
+    def table(self, kind: Table[Any]) -> str:
         return f"types.submodule {{ options = {_name(kind.table)}Options; }}"
-    raise NotImplementedError(f"no Nix type for {type(kind).__name__}: add one")
+
+    def overrides(self, kind: Overrides) -> str:
+        """Written as options of its own: only a table that stands once can be overridden."""
+        raise NotImplementedError(f"{_name(kind.table)} cannot be overridden in a list or a map")
 
 
 def _number(value: int) -> str:
@@ -256,29 +272,48 @@ def _grouped(text: str) -> str:
 # --- shapes -----------------------------------------------------------------------------------------------------
 
 
-def _shape_of(table: type[Declared], names: Names) -> Attributes | None:
-    """What the keys of a table must look like beyond their types."""
-    shapes = ((o.key, _option_shape(o, names)) for o in table.options)
-    kept = tuple(Binding((key,), shape) for key, shape in shapes if shape is not None)
-    return _some(table=Attributes(kept)) if kept else None
+class _Shapes(Renderer[Value | None]):
+    """What a value must look like beyond its type; ``None`` where the type says all."""
 
+    def __init__(self, names: Names) -> None:
+        self._names = names
 
-def _option_shape(declared: Option, names: Names) -> Value | None:
-    shape = _shape(declared.kind, names)
-    if not declared.required or declared.key in EMPTY_BY_DEFAULT:
-        return shape
-    return _some(required=declared.kind.allowed, value=shape)
+    def bool(self, kind: Bool) -> None:
+        return None
 
+    def int(self, kind: Int) -> None:
+        return None
 
-def _shape(kind: Kind[Any], names: Names) -> Value | None:
-    """``None`` where the type says all."""
-    if isinstance(kind, Text | Parsed):
-        return None if _form(kind) is None else Expression(f"forms.{names[id(kind)]}")
-    if isinstance(kind, ListOf):
+    def text(self, kind: Form) -> Value | None:
+        return None if _form(kind) is None else Expression(f"forms.{self._names[id(kind)]}")
+
+    def choice(self, kind: Choice[Any]) -> None:
+        return None
+
+    def scalar(self, kind: Scalar) -> None:
+        return None
+
+    def list_of(self, kind: ListOf[Any]) -> Value | None:
         least, most = kind.least or None, kind.most if kind.most < MOST else None
-        return _some(items=_shape(kind.item, names), least=least, most=most)
-    if isinstance(kind, MapOf):
-        return _some(names=_shape(kind.key, names), each=_shape(kind.item, names))
-    if isinstance(kind, Table | Overrides):
-        return _shape_of(kind.table, names)
-    return None
+        return _some(items=self.of(kind.item), least=least, most=most)
+
+    def map_of(self, kind: MapOf[Any, Any]) -> Value | None:
+        return _some(names=self.of(kind.key), each=self.of(kind.item))
+
+    def table(self, kind: Table[Any]) -> Value | None:
+        return self.keys(kind.table)
+
+    def overrides(self, kind: Overrides) -> Value | None:
+        return self.keys(kind.table)
+
+    def keys(self, table: type[Declared]) -> Attributes | None:
+        """What the keys of a table must look like."""
+        shapes = ((declared.key, self._option(declared)) for declared in table.options)
+        kept = tuple(Binding((key,), shape) for key, shape in shapes if shape is not None)
+        return _some(table=Attributes(kept)) if kept else None
+
+    def _option(self, declared: Option) -> Value | None:
+        shape = self.of(declared.kind)
+        if not declared.required or declared.key in EMPTY_BY_DEFAULT:
+            return shape
+        return _some(required=declared.kind.allowed, value=shape)

@@ -64,37 +64,42 @@ def _letters(number: int) -> str:
 
 
 def _check(disk: Disk, path: str, wanted: Wanted) -> None:
+    kind = (f"{path}.bus", f"{path}.device")  # which also decides the bus that nobody states
     if disk.iothread and disk.bus != "virtio":
-        wanted.error(f"{path}.iothread", disk.iothread, "virtio disks only", "Remove it.")
+        wanted.error(f"{path}.iothread", disk.iothread, "virtio disks only", "Remove it.", kind)
     if disk.source is None and disk.bus == "usb":
-        wanted.error(f"{path}.source", "nothing", "an image, on USB", 'Name one, or use bus = "sata".')
+        wanted.error(f"{path}.source", "nothing", "an image, on USB", 'Name one, or use bus = "sata".', kind)
     elif disk.source is None and disk.device == "disk":
-        wanted.error(f"{path}.source", "nothing", "a path", "Only a CD-ROM drive may be empty.")
+        wanted.error(f"{path}.source", "nothing", "a path", "Only a CD-ROM drive may be empty.", kind)
     if disk.create and (disk.type != "file" or disk.device != "disk"):
-        wanted.error(f"{path}.create", disk.create, "only with an image file of a disk", "Remove it.")
+        wanted.error(
+            f"{path}.create", disk.create, "only with an image file of a disk", "Remove it.", (f"{path}.type", *kind)
+        )
     if disk.address and disk.bus not in PCI_BUSES:
-        wanted.error(f"{path}.address", disk.address, "virtio or nvme disks only", "Use driveAddress.")
+        wanted.error(f"{path}.address", disk.address, "virtio or nvme disks only", "Use driveAddress.", kind)
     if disk.drive_address:
-        _check_drive_address(disk, disk.drive_address, f"{path}.driveAddress", wanted)
+        _check_drive_address(disk, disk.drive_address, path, wanted)
     if disk.device == "cdrom" and disk.bus in PCI_BUSES:
-        wanted.error(f"{path}.bus", disk.bus, "sata, scsi or usb for a CD-ROM", 'Use "sata".')
+        wanted.error(f"{path}.bus", disk.bus, "sata, scsi or usb for a CD-ROM", 'Use "sata".', kind)
     if disk.target and not disk.target.startswith(PREFIXES[disk.bus or "virtio"]):
-        wanted.error(f"{path}.target", disk.target, f"{PREFIXES[disk.bus or 'virtio']}…", "Or leave it out.")
+        wanted.error(f"{path}.target", disk.target, f"{PREFIXES[disk.bus or 'virtio']}…", "Or leave it out.", kind)
 
 
 def _check_drive_address(disk: Disk, address: str, path: str, wanted: Wanted) -> None:
     """Both controllers have one bus; ICH9's has six ports, virtio-scsi 256 targets."""
     _, bus, target, unit = (int(part) for part in address.split(":"))
+    where, kind = f"{path}.driveAddress", (f"{path}.bus", f"{path}.device")
     if disk.bus not in ("sata", "scsi"):
-        wanted.error(path, address, "sata or scsi disks only", "Leave it out.")
+        wanted.error(where, address, "sata or scsi disks only", "Leave it out.", kind)
     elif bus or (disk.bus == "sata" and (target or unit > 5)):
         allowed = "N:0:0:0 to N:0:0:5 for sata, N:0:target:unit for scsi"
-        wanted.error(path, address, allowed, "Correct it, or leave it out.")
+        wanted.error(where, address, allowed, "Correct it, or leave it out.", kind)
 
 
 def _check_targets(disks: list[Disk], wanted: Wanted) -> None:
     for index, target, first in doubled((index, disk.target) for index, disk in enumerate(disks)):
-        wanted.error(f"disks[{index}].target", target, "each target once", f"It is disks[{first}]'s.")
+        remedy, because = f"It is disks[{first}]'s.", (f"disks[{first}]", f"disks[{index}]")
+        wanted.error(f"disks[{index}].target", target, "each target once", remedy, because)
 
 
 def _check_sources(disks: list[Disk], wanted: Wanted) -> None:
@@ -102,7 +107,8 @@ def _check_sources(disks: list[Disk], wanted: Wanted) -> None:
     written = ((index, disk.source) for index, disk in enumerate(disks) if disk.source and not disk.readonly)
     for index, source, first in doubled(written):
         remedy = f"It is disks[{first}]'s; name another image, or set readonly on both."
-        wanted.error(f"disks[{index}].source", source, "each image once", remedy)
+        because = (f"disks[{first}]", f"disks[{index}]")
+        wanted.error(f"disks[{index}].source", source, "each image once", remedy, because)
 
 
 def _check_places(disks: list[Disk], wanted: Wanted) -> None:
@@ -111,7 +117,8 @@ def _check_places(disks: list[Disk], wanted: Wanted) -> None:
     for index, (_, place), first in doubled((index, (disks[index].bus, place)) for index, place in placed if place):
         key = "driveAddress" if disks[index].drive_address else "target"
         remedy = f"disks[{first}] is there already; move one of them."
-        wanted.error(f"disks[{index}].{key}", place, "each drive address once", remedy)
+        because = (f"disks[{first}]", f"disks[{index}]")
+        wanted.error(f"disks[{index}].{key}", place, "each drive address once", remedy, because)
 
 
 def _sata_place(disk: Disk) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from optimux.declare.kind import joined
 from optimux.facts import Facts
 from optimux.findings import Findings
 from optimux.options.gpus import Gpu
@@ -33,7 +34,7 @@ from optimux.plan.hyperv import resolve_hyperv
 from optimux.plan.model import DomainPlan, SharedMemory
 from optimux.plan.pci_topology import pci_topology
 from optimux.plan.planned import planned_devices, planned_disks
-from optimux.plan.platform import Platform
+from optimux.plan.platform import BY_LIBVIRT, BY_QEMU, Platform
 from optimux.plan.requested import Requested
 from optimux.plan.table import resolve_battery
 from optimux.plan.uuids import uuid_of
@@ -71,7 +72,8 @@ def resolve_domains(
         )
         if vm.gpu is not None and gpu is None:
             names = ", ".join(f'"{name}"' for name in model.gpus) or "none, as gpus is empty"
-            wanted.error("gpu", f'"{vm.gpu}"', f"a name of gpus: {names}", "Declare the GPU, or correct it.")
+            remedy = "Declare the GPU, or correct it."
+            wanted.error("gpu", f'"{vm.gpu}"', f"a name of gpus: {names}", remedy, [joined("gpus", vm.gpu)])
         domains.append(_resolve(wanted))
     check_together(domains, findings)
     return tuple(domains)
@@ -155,7 +157,7 @@ def _in_acpi(wanted: Wanted) -> bool:
     has_table = libvirt >= since("acpiTable")
     if attach == "acpi" and not has_table:
         allowed, remedy = f"libvirt {since('acpiTable')} or newer", "Leave it out: an argument is used instead."
-        wanted.error("battery.attach", f"acpi, with libvirt {libvirt}", allowed, remedy)
+        wanted.error("battery.attach", f"acpi, with libvirt {libvirt}", allowed, remedy, BY_LIBVIRT)
     return has_table if attach is None else attach == "acpi"
 
 
@@ -168,5 +170,5 @@ def _machine(wanted: Wanted) -> str:
     version = re.search(r"[0-9.]+$", stated.removeprefix("pc-").removeprefix("q35-"))
     if version and Version.parse(version[0]) > Version(qemu.major, qemu.minor):
         remedy = f"Use {newest}, or leave it out."
-        wanted.error("machine", stated, f"a machine of QEMU {qemu} or older", remedy)
+        wanted.error("machine", stated, f"a machine of QEMU {qemu} or older", remedy, BY_QEMU)
     return stated if stated.startswith("pc-") else f"pc-{stated}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from optimux.declare.kind import joined
 from optimux.facts import Facts
 from optimux.findings import Findings, doubled
 from optimux.options.gpus import Function, Gpu
 from optimux.pci import Address
 from optimux.plan.model import GpuPlan, PlannedFunction
+
+_BY_DEVICES = ("facts.devices",)
 
 
 def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> tuple[GpuPlan, ...]:
@@ -16,7 +19,7 @@ def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> t
     _check_shared_functions(gpus, findings)
     given = {function.address for gpu in gpus.values() for _, function in functions_of(gpu)}
     for name, gpu in gpus.items():
-        path = f"gpus.{name}"
+        path = joined("gpus", name)
         _check_power(gpu, path, findings)
         _check_passed(gpu, path, findings)
         _check_slot(gpu, path, findings)
@@ -42,18 +45,20 @@ def functions_of(gpu: Gpu) -> Iterator[tuple[str, Function]]:
 
 def _check_shared_functions(gpus: Mapping[str, Gpu], findings: Findings) -> None:
     placed = (
-        (f"gpus.{name}.{key}.address", function.address)
+        (f"{joined('gpus', name)}.{key}.address", function.address)
         for name, gpu in gpus.items()
         for key, function in functions_of(gpu)
     )
     for path, address, first in doubled(placed):
-        findings.error(path, address, "each host address once", f"It stands at {first} already.")
+        findings.error(path, address, "each host address once", f"It stands at {first} already.", [first])
 
 
 def _check_power(gpu: Gpu, path: str, findings: Findings) -> None:
     if gpu.disable_idle_d3 and gpu.d3cold_allowed:
         remedy = "Set d3coldAllowed = false to keep the card in D0, or leave disableIdleD3 out."
-        findings.error(f"{path}.disableIdleD3", "true", "not together with d3coldAllowed", remedy)
+        findings.error(
+            f"{path}.disableIdleD3", "true", "not together with d3coldAllowed", remedy, [f"{path}.d3coldAllowed"]
+        )
 
 
 def _check_passed(gpu: Gpu, path: str, findings: Findings) -> None:
@@ -69,7 +74,7 @@ def _check_slot(gpu: Gpu, path: str, findings: Findings) -> None:
         if function.address.device != first.device:
             where = f"{path}.functions[{index}].address"
             remedy = "Functions share domain, bus and slot; put other devices into otherDevices."
-            findings.error(where, function.address, f"a function of {first}'s slot", remedy)
+            findings.error(where, function.address, f"a function of {first}'s slot", remedy, [f"{path}.functions[0]"])
 
 
 def _check_present(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
@@ -77,13 +82,16 @@ def _check_present(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> Non
         device = facts.device(function.address)
         if device is None:
             remedy = "Compare with lspci -Dnn, or detect again."
-            findings.error(f"{path}.{key}.address", function.address, "a device that the facts show", remedy)
+            findings.error(
+                f"{path}.{key}.address", function.address, "a device that the facts show", remedy, _BY_DEVICES
+            )
         elif device.is_bridge:
             remedy = "Leave bridges out: they stay with the host, and do not hold a group."
-            findings.error(f"{path}.{key}.address", f"{function.address}, a bridge", "no bridge", remedy)
+            findings.error(f"{path}.{key}.address", f"{function.address}, a bridge", "no bridge", remedy, _BY_DEVICES)
         elif device.id != function.id:
             remedy = f"Write {device.id}."
-            findings.error(f"{path}.{key}.id", function.id, f"{device.id}, which is at {function.address}", remedy)
+            allowed, because = f"{device.id}, which is at {function.address}", [f"{path}.{key}.address", *_BY_DEVICES]
+            findings.error(f"{path}.{key}.id", function.id, allowed, remedy, because)
 
 
 def _check_group(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
@@ -96,7 +104,8 @@ def _check_group(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
             where = "functions" if same_slot else "otherDevices"
             remedy = f'Add {{ address = "{device.address}", id = "{device.id}" }} to {where}.'
             found = f"no {device.address} ({device.id}) of IOMMU group {device.iommu_group}"
-            findings.error(f"{path}.{where}", found, "every member of the group", remedy)
+            because = [f"{path}.functions", f"{path}.otherDevices", *_BY_DEVICES]
+            findings.error(f"{path}.{where}", found, "every member of the group", remedy, because)
 
 
 def _check_twins(given: set[Address], gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
@@ -107,7 +116,8 @@ def _check_twins(given: set[Address], gpu: Gpu, path: str, facts: Facts, finding
         twins = [d for d in facts.devices if d.id == function.id and d.address not in given]
         if twins:
             found = f"{function.id}, which {twins[0].address} has too"
-            findings.error(f"{path}.{key}.id", found, "an id of its own", f'Set {path}.bind = "address".')
+            remedy = f'Set {path}.bind = "address".'
+            findings.error(f"{path}.{key}.id", found, "an id of its own", remedy, ["gpus", *_BY_DEVICES])
 
 
 def _advise_drivers(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
@@ -127,4 +137,4 @@ def _advise_module_wide(gpus: Mapping[str, Gpu], findings: Findings) -> None:
     for name, gpu in gpus.items():
         if keeping and gpu.d3cold_allowed:
             remedy = f"gpus.{keeping[0]}.disableIdleD3 keeps every card of vfio-pci awake; set it for both or none."
-            findings.warn(f"gpus.{name}.d3coldAllowed", "true", "false beside disableIdleD3", remedy)
+            findings.warn(f"{joined('gpus', name)}.d3coldAllowed", "true", "false beside disableIdleD3", remedy)

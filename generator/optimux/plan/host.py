@@ -11,7 +11,7 @@ from optimux.options.host import Hugepages
 from optimux.options.model import Options
 from optimux.plan.gpus import functions_of
 from optimux.plan.model import DomainPlan, GpuPlan, HostPlan, SharedMemory
-from optimux.plan.platform import Platform
+from optimux.plan.platform import BY_INITRAMFS, Platform
 from optimux.rules import rules, since
 from optimux.version import Version
 
@@ -31,7 +31,7 @@ def resolve_host(
     by_address = [gpu for gpu in early if gpu.bind == "address"]
     if by_address and platform.initramfs == "booster":
         remedy = 'Use host.initramfs = "mkinitcpio" or "dracut", or bind by id.'
-        findings.error("host.initramfs", "booster", "an initramfs with hooks, to bind by address", remedy)
+        findings.error("host.initramfs", "booster", "an initramfs with hooks, to bind by address", remedy, BY_INITRAMFS)
     return HostPlan(
         distribution=platform.distribution,
         initramfs=platform.initramfs,

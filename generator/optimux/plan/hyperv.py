@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optimux.options.vm.platform import Hyperv
 from optimux.plan.guest import Enlightenment
+from optimux.plan.platform import BY_CPU_VENDOR, BY_LIBVIRT
 from optimux.plan.wanted import Wanted
 from optimux.rules import rules
 from optimux.version import Version
@@ -18,7 +19,7 @@ def resolve_hyperv(wanted: Wanted) -> tuple[Enlightenment, ...]:
     _check_needs(wanted)
     on_intel = wanted.platform.cpu_vendor == "intel"
     if hyperv.evmcs and not on_intel:
-        wanted.error("hyperv.evmcs", "true", "false on AMD", "VMCS is Intel's; leave it out.")
+        wanted.error("hyperv.evmcs", "true", "false on AMD", "VMCS is Intel's; leave it out.", BY_CPU_VENDOR)
     evmcs = hyperv.evmcs if hyperv.evmcs is not None else on_intel
     direct = ("direct",) if hyperv.stimer_direct else ()
     flushes = (("direct", hyperv.tlbflush_direct), ("extended", hyperv.tlbflush_extended))
@@ -51,18 +52,21 @@ def _check_versions(wanted: Wanted) -> None:
         attribute = Hyperv.by_key[key].attribute
         if getattr(wanted.vm.hyperv, attribute) and libvirt < Version.parse(text):
             found = f"true, with libvirt {libvirt}"
-            wanted.error(f"hyperv.{key}", found, f"libvirt {text} or newer", "Leave it out, or update libvirt.")
+            remedy = "Leave it out, or update libvirt."
+            wanted.error(f"hyperv.{key}", found, f"libvirt {text} or newer", remedy, BY_LIBVIRT)
 
 
 def _check_needs(wanted: Wanted) -> None:
     """QEMU: stimer needs synic and time, synic needs vpindex; libvirt 11.9 refuses the rest."""
     hyperv, hypervclock = wanted.vm.hyperv, wanted.vm.clock.timers.hypervclock
+    by = ("hyperv.vpindex", "hyperv.stimer")
     if hyperv.stimer and not (hyperv.synic and hyperv.vpindex and hypervclock):
         allowed = "stimer together with synic, vpindex and clock.timers.hypervclock"
-        wanted.error("hyperv.stimer", "true without one of them", allowed, "Switch stimer off, or those on.")
+        remedy, because = "Switch stimer off, or those on.", ("hyperv", "clock.timers.hypervclock")
+        wanted.error("hyperv.stimer", "true without one of them", allowed, remedy, because)
     elif hyperv.synic and not hyperv.vpindex:
-        wanted.error("hyperv.synic", "true", "synic together with vpindex", "Switch synic off, or vpindex on.")
+        wanted.error("hyperv.synic", "true", "synic together with vpindex", "Switch synic off, or vpindex on.", by)
     if hyperv.tlbflush and not hyperv.vpindex:
-        wanted.error("hyperv.tlbflush", "true", "tlbflush together with vpindex", "Switch tlbflush off.")
+        wanted.error("hyperv.tlbflush", "true", "tlbflush together with vpindex", "Switch tlbflush off.", by)
     if hyperv.ipi and not hyperv.vpindex:
-        wanted.error("hyperv.ipi", "true", "ipi together with vpindex", "Switch ipi off.")
+        wanted.error("hyperv.ipi", "true", "ipi together with vpindex", "Switch ipi off.", by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optimux.declare.kind import joined
 from optimux.plan.model import ImagePlan, NetworkPlan, PoolPlan
 from optimux.plan.uuids import uuid_of
 
@@ -63,7 +64,10 @@ def _interface(name: str, text: str, findings: Findings) -> IPv4Interface | None
     """The host's address on the bridge; ``None`` with a problem where no guest could have another one beside it."""
     from ipaddress import IPv4Interface
 
-    path, remedy = f"host.networks.{name}.address", 'Write the host\'s own address, such as "192.168.150.1/24".'
+    path, remedy = (
+        f"{joined('host.networks', name)}.address",
+        'Write the host\'s own address, such as "192.168.150.1/24".',
+    )
     try:
         interface = IPv4Interface(text)
     except ValueError:
@@ -91,4 +95,5 @@ def _check_bridges(networks: Mapping[str, LibvirtNetwork], findings: Findings) -
 
     named = ((name, network.bridge) for name, network in networks.items() if network.bridge)
     for name, bridge, first in doubled(named):
-        findings.error(f"host.networks.{name}.bridge", bridge, "each bridge once", f"It is host.networks.{first}'s.")
+        mine, theirs = (f"{joined('host.networks', one)}.bridge" for one in (name, first))
+        findings.error(mine, bridge, "each bridge once", f"It is host.networks.{first}'s.", [theirs])

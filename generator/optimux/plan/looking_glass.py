@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from optimux.declare.kind import joined
 from optimux.findings import Findings
 from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
@@ -37,9 +38,8 @@ def resolve_memories(
         memories.append(_memory(gpu, first, size, counts[first.memory], len(memories)))
         counts[first.memory] += 1
     if counts["kvmfr"] > (most := rules()["lookingGlass"]["kvmfrDevices"]):
-        findings.error(
-            "lookingGlass.memory", f"{counts['kvmfr']} kvmfr devices", f"at most {most}", "Use shm for some."
-        )
+        found, because = f"{counts['kvmfr']} kvmfr devices", ("vms", "gpus", "lookingGlass")
+        findings.error("lookingGlass.memory", found, f"at most {most}", "Use shm for some.", because)
     return tuple(sorted(memories, key=lambda memory: memory.kind))
 
 
@@ -57,11 +57,16 @@ def _check_agreement(keys: list[str], tables: Mapping[str, LookingGlass], findin
             mine, theirs = getattr(tables[key], attribute), getattr(first, attribute)
             if mine != theirs:
                 remedy = f"VMs that take turns with one GPU share its memory; agree with vms.{keys[0]}."
-                findings.error(f"vms.{key}.lookingGlass.{attribute}", mine, str(theirs), remedy)
+                because = [f"{joined('vms', keys[0])}.lookingGlass.{attribute}", f"lookingGlass.{attribute}"]
+                findings.error(f"{joined('vms', key)}.lookingGlass.{attribute}", mine, str(theirs), remedy, because)
 
 
 def _size(key: str, vm: Vm, table: LookingGlass, findings: Findings) -> Size:
-    path = "lookingGlass" if "size" not in vm.looking_glass else f"vms.{key}.lookingGlass"
+    path = "lookingGlass" if "size" not in vm.looking_glass else f"{joined('vms', key)}.lookingGlass"
+    judged_by = ("memory", "release", "size", "sizeRule", "displays")
+    because = [
+        f"{table}.{key}" for key in judged_by for table in ("lookingGlass", f"{joined('vms', key)}.lookingGlass")
+    ]
     needed = max((frame_memory(d, table.release, table.size_rule) for d in table.displays), key=lambda s: s.bytes)
     size = table.size or needed
     limit = rules()["lookingGlass"]["kvmfrBelowMiB"]
@@ -69,12 +74,12 @@ def _size(key: str, vm: Vm, table: LookingGlass, findings: Findings) -> Size:
         key, remedy = (
             ("size", f'Use {needed}, or memory = "shm".') if table.size else ("displays", 'Use memory = "shm".')
         )
-        findings.error(f"{path}.{key}", size, f"below {limit}MiB for kvmfr", remedy)
-    _check_fit(path, table, size, findings)
+        findings.error(f"{path}.{key}", size, f"below {limit}MiB for kvmfr", remedy, because)
+    _check_fit(path, table, size, because, findings)
     return size
 
 
-def _check_fit(path: str, table: LookingGlass, size: Size, findings: Findings) -> None:
+def _check_fit(path: str, table: LookingGlass, size: Size, because: list[str], findings: Findings) -> None:
     """Too small is an error, except by the article's rule, where it is what was asked for."""
     need = max(needed_mib(display, table.release) for display in table.displays)
     have = size.bytes / (1 << 20)
@@ -82,7 +87,7 @@ def _check_fit(path: str, table: LookingGlass, size: Size, findings: Findings) -
     if have < need and table.size_rule == "article":
         findings.warn(f"{path}.sizeRule", size, allowed, 'The picture may stay black; use sizeRule = "release".')
     elif have < need:
-        findings.error(f"{path}.size", size, allowed, "Leave it out, or raise it to the next power of two.")
+        findings.error(f"{path}.size", size, allowed, "Leave it out, or raise it to the next power of two.", because)
     elif have - need < have * rules()["lookingGlass"]["spareShare"]:
         found = f"{size} for {need:.2f} MiB"
         findings.warn(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from optimux.declare.kind import joined
 from optimux.findings import Findings
 from optimux.options.gpus import Function
 from optimux.pci import Address
@@ -19,23 +20,28 @@ VIDEO_SLOT = 0x02
 class Layout:
     """The guest's PCI addresses, filled device by device; each keeps the option that asked for it."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, because: Iterable[str]) -> None:
+        """``because`` are the paths of all options that place devices."""
         self._findings = findings
+        self._because = tuple(because)
         self._taken: dict[Address, str] = {}
+        self._sources: dict[Address, str] = {}
 
-    def take(self, path: str, address: Address | None) -> None:
-        """Reserve an address for the option at ``path``; ``None`` reserves nothing."""
+    def take(self, path: str, address: Address | None, because: str = "") -> None:
+        """Reserve an address for the option at ``path``, by itself or ``because`` of others; ``None`` is none."""
         if address is None:
             return
         if first := self._taken.get(address):
             allowed, remedy = "each guest address once", f"It is {first}'s already; move one of them."
-            self._findings.error(path, address, allowed, remedy)
+            causes = [cause for cause in (first, because, self._sources.get(address)) if cause]
+            self._findings.error(path, address, allowed, remedy, causes)
         elif address.domain or (address.bus == 0 and address.slot in BUILT_IN_SLOTS):
             allowed = "domain 0000, and not slot 00 or 1f of bus 00"
             self._findings.error(path, address, allowed, "The machine's own devices sit there.")
         elif address.bus and address.slot:
             self._findings.error(path, address, "slot 00 behind a root port", "A root port has one slot.")
         self._taken.setdefault(address, path)
+        self._sources.setdefault(address, because)
 
     @property
     def buses(self) -> set[int]:
@@ -60,7 +66,7 @@ class Layout:
         for address, path in self._taken.items():
             if address.function and address.at_function(0) not in self._taken:
                 remedy = f"Put a device at {address.at_function(0)}."
-                self._findings.error(path, address, "a slot whose function 0 is there too", remedy)
+                self._findings.error(path, address, "a slot whose function 0 is there too", remedy, self._because)
 
 
 class PciTopology(Record):
@@ -81,7 +87,7 @@ class PciTopology(Record):
 def pci_topology(wanted: Wanted) -> PciTopology:
     """Lay the guest out: the user's addresses first, then what must be somewhere, then the root ports for all."""
     vm = wanted.vm
-    layout = Layout(wanted.findings)
+    layout = Layout(wanted.findings, _placing(wanted))
     if vm.pci.gpu.function:
         wanted.error("pci.gpu", vm.pci.gpu, "an address of function 0", f"Write {vm.pci.gpu.at_function(0)}.")
     functions = _functions(wanted, layout)
@@ -144,8 +150,9 @@ def _functions(wanted: Wanted, layout: Layout) -> list[tuple[Function, Address]]
     for index, function in passed:
         number = function.address.function if function.address.function != lowest else 0
         guest = function.guest_address or wanted.vm.pci.gpu.at_function(number)
-        own = f"gpus.{wanted.vm.gpu}.functions[{index}].guestAddress"
-        layout.take(own if function.guest_address else f"{wanted.path}.pci.gpu", guest)
+        entry = f"{joined('gpus', wanted.vm.gpu or '')}.functions[{index}]"
+        own = f"{entry}.guestAddress" if function.guest_address else f"{wanted.path}.pci.gpu"
+        layout.take(own, guest, entry)
         placed.append((function, guest))
     return placed
 
@@ -156,7 +163,7 @@ def _other_devices(wanted: Wanted, layout: Layout) -> list[tuple[Function, Addre
     for index, function in enumerate(wanted.gpu.other_devices if wanted.gpu else ()):
         if function.pass_through:
             guest = function.guest_address or Address(0, max(layout.buses, default=0) + 1, 0, 0)
-            layout.take(f"gpus.{wanted.vm.gpu}.otherDevices[{index}].guestAddress", guest)
+            layout.take(f"{joined('gpus', wanted.vm.gpu or '')}.otherDevices[{index}].guestAddress", guest)
             placed.append((function, guest))
     return placed
 
@@ -188,6 +195,12 @@ def _host_device(wanted: Wanted, function: Function, guest: Address, layout: Lay
     )
 
 
+def _placing(wanted: Wanted) -> list[str]:
+    """Every option by which the guest's layout is judged."""
+    keys = ("gpu", "pci", "video", "usb", "sound", "virtioSerialAddress", "disks", "networks", "inputs", "lookingGlass")
+    return ["lookingGlass.enable", joined("gpus", wanted.vm.gpu or ""), *(f"{wanted.path}.{key}" for key in keys)]
+
+
 def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
     """The root ports for every bus in use: consecutive functions from ``pci.firstRootPort``, free slots only."""
     vm = wanted.vm
@@ -195,7 +208,8 @@ def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
     count = needed if vm.pci.root_ports is None else vm.pci.root_ports
     if count < needed:
         remedy = f"Raise it to {needed}, or leave it out."
-        wanted.error("pci.rootPorts", count, f"at least {needed}, the highest bus in use", remedy)
+        allowed = f"at least {needed}, the highest bus in use"
+        wanted.error("pci.rootPorts", count, allowed, remedy, _placing(wanted))
     first = vm.pci.first_root_port
     if first.domain or first.bus or first.function:
         allowed = "an address of bus 00 and function 0"
@@ -204,7 +218,8 @@ def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
     places = [Address(0, 0, slot, function) for slot in free for function in range(8)][:count]
     if len(places) < count:
         found = f"room for {len(places)} ports"
-        wanted.error("pci.firstRootPort", found, f"room for {count}", "Start at a lower slot.")
+        because = ["pci.rootPorts", *_placing(wanted)]
+        wanted.error("pci.firstRootPort", found, f"room for {count}", "Start at a lower slot.", because)
     numbers = guest_buses(dict(enumerate(places, 1)))
     return tuple(
         RootPort(placement=Placement(address, address.function == 0), index=index, guest_bus=numbers[index])

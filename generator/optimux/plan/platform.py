@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 Tool = TypeVar("Tool", bound=str)
 
 
+# What else a complaint about the host's software or CPU was judged by: each may be stated, or seen, or the
+# distribution's own.
+BY_DISTRIBUTION = ("host.distribution", "facts.distribution")
+BY_LIBVIRT = ("host.libvirtVersion", "facts.libvirtVersion", *BY_DISTRIBUTION)
+BY_QEMU = ("host.qemuVersion", "facts.qemuVersion", *BY_DISTRIBUTION)
+BY_CPU_VENDOR = ("host.cpuVendor", "facts.cpu.vendor")
+BY_SECURITY_MODULE = ("host.securityModule", "facts.securityModule", *BY_DISTRIBUTION)
+BY_INITRAMFS = ("host.initramfs", *BY_DISTRIBUTION)
+
+
 class Platform(Record):
     """The resolved identity of a host; ``initramfs`` and ``boot_loader`` are ``None`` on NixOS."""
 
@@ -36,13 +46,17 @@ def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
     """The platform; a distribution or CPU vendor that nobody states is a problem."""
     distribution = host.distribution or facts.distribution
     if distribution is None:
-        findings.error("host.distribution", "nothing", DISTRIBUTION.allowed, "State it, or give --facts.")
+        findings.error(
+            "host.distribution", "nothing", DISTRIBUTION.allowed, "State it, or give --facts.", BY_DISTRIBUTION
+        )
+        findings.lose("host.distribution")
     elif facts.distribution not in (None, distribution):
         remedy = f"The files are for {distribution}; are these the facts of another machine?"
         findings.warn("host.distribution", distribution, f"{facts.distribution}, as the facts say", remedy)
     cpu_vendor = host.cpu_vendor or facts.cpu.vendor
     if cpu_vendor is None:
-        findings.error("host.cpuVendor", "nothing", '"intel" or "amd"', "State it, or give --facts.")
+        findings.error("host.cpuVendor", "nothing", '"intel" or "amd"', "State it, or give --facts.", BY_CPU_VENDOR)
+        findings.lose("host.cpuVendor")
     own = rules()["distributions"][distribution or "debian"]
     return Platform(
         distribution=distribution or "debian",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from optimux.declare import Table
-from optimux.errors import InvalidInput, Problem
+from optimux.declare.kind import joined
 from optimux.facts import Facts
 from optimux.findings import Findings
 from optimux.options.load import load_partial
@@ -29,25 +29,22 @@ def resolve(options: Options, facts: Facts | None = None) -> Plan:
     """
     findings = Findings()
     plan = _resolve(options, facts or Facts(), requested(Table(Options).written(options)), findings)
-    _refuse([], findings.problems)
+    findings.refuse()
     return plan
 
 
-def plan_from(data: Any, facts: Facts | None = None) -> Plan:
-    """The plan for plain data: problems of shape and of meaning are reported together. Raises ``InvalidInput``."""
-    shape: list[Problem] = []
-    options = load_partial(data, shape)
-    findings = Findings()
-    plan = _resolve(options, facts or Facts(), {} if shape else requested(data), findings)
-    _refuse(shape, findings.problems)
+def plan_from(data: Any, facts: Facts | None = None, findings: Findings | None = None) -> Plan:
+    """The plan for plain data: problems of shape and of meaning are reported together. Raises ``InvalidInput``.
+
+    ``findings`` hold what is known to be wrong already, such as what ``facts`` were made from.
+    """
+    findings = findings or Findings()
+    options = load_partial(data, findings)
+    if findings.overflows:  # too much is wrong for a judgement of the rest to mean anything
+        findings.refuse()
+    plan = _resolve(options, facts or Facts(), {} if findings.problems else requested(data), findings)
+    findings.refuse()
     return plan
-
-
-def _refuse(shape: list[Problem], meaning: list[Problem]) -> None:
-    if shape or meaning:
-        from optimux.plan.follow_ups import without_follow_ups
-
-        raise InvalidInput(without_follow_ups(shape, meaning))
 
 
 def _resolve(options: Options, facts: Facts, stated: Mapping[str, Requested], findings: Findings) -> Plan:
@@ -76,12 +73,11 @@ def _check_clients(options: Options, tables: Mapping[str, LookingGlass], finding
     top = options.looking_glass
     seen = {("lookingGlass.client", top.release): top.client}
     for key, table in tables.items():
-        where = (
-            f"vms.{key}.lookingGlass.client" if "client" in options.vms[key].looking_glass else "lookingGlass.client"
-        )
+        own = "client" in options.vms[key].looking_glass
+        where = f"{joined('vms', key)}.lookingGlass.client" if own else "lookingGlass.client"
         seen[(where, table.release)] = table.client
     for (path, release), settings in seen.items():
         if settings:
             from optimux.options.client import check_client
 
-            check_client(settings, release, path, findings.problems, findings.warnings)
+            check_client(settings, release, path, findings)

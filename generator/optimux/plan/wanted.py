@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from optimux.declare.kind import joined
 from optimux.facts import Facts
 from optimux.findings import Findings
 from optimux.options.gpus import Gpu
@@ -31,7 +34,7 @@ class Wanted(Record):
     @property
     def path(self) -> str:
         """Where the VM stands in the options."""
-        return f"vms.{self.key}"
+        return joined("vms", self.key)
 
     @property
     def vcpus(self) -> int:
@@ -39,9 +42,14 @@ class Wanted(Record):
         topology = self.vm.cpu.topology
         return self.vm.vcpus or (topology.vcpus if topology else 4)
 
-    def error(self, key: str, found: object, allowed: str, remedy: str) -> None:
-        """A problem at an option of this VM, by its path below ``vms.<name>``."""
-        self.findings.error(f"{self.path}.{key}", found, allowed, remedy)
+    def error(self, key: str, found: object, allowed: str, remedy: str, because: Iterable[str] = ()) -> None:
+        """A problem at an option of this VM, by its path below ``vms.<name>``.
+
+        ``because`` are the other options that it was judged by: below ``vms.<name>``, or from the top as ``host.x``.
+        A key of ``lookingGlass`` is meant in both places, as the VM's own and as the one that it inherits.
+        """
+        causes = [cause for key in because for cause in (key, f"{self.path}.{key}")]
+        self.findings.error(f"{self.path}.{key}", found, allowed, remedy, causes)
 
     def warn(self, key: str, found: object, allowed: str, remedy: str) -> None:
         """A surprise at an option of this VM, by its path below ``vms.<name>``."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from optimux.declare.kind import joined
 from optimux.findings import doubled
+from optimux.plan.platform import BY_DISTRIBUTION, BY_LIBVIRT, BY_SECURITY_MODULE
 from optimux.plan.wanted import Wanted
 from optimux.rules import rules, since
 
@@ -24,14 +26,17 @@ def _check_firmware(wanted: Wanted) -> None:
     where = "firmware"
     for key, value in (("loader", firmware.loader), ("nvramTemplate", firmware.nvram_template)):
         if value and firmware.type == "bios":
-            wanted.error(f"{where}.{key}", value, 'only with type = "efi"', "Remove it.")
+            wanted.error(f"{where}.{key}", value, 'only with type = "efi"', "Remove it.", [f"{where}.type"])
         if value and value.startswith("/usr/") and wanted.platform.distribution == "nixos":
             allowed = "a path below /run/libvirt/nix-ovmf or /nix/store: no NixOS system has /usr"
-            wanted.error(f"{where}.{key}", value, allowed, "Leave it out: libvirt chooses the firmware.")
+            wanted.error(
+                f"{where}.{key}", value, allowed, "Leave it out: libvirt chooses the firmware.", BY_DISTRIBUTION
+            )
     if firmware.nvram_template and not firmware.loader:
-        wanted.error(f"{where}.nvramTemplate", firmware.nvram_template, "only with a loader", "Add firmware.loader.")
+        remedy, because = "Add firmware.loader.", [f"{where}.loader"]
+        wanted.error(f"{where}.nvramTemplate", firmware.nvram_template, "only with a loader", remedy, because)
     if firmware.secure_boot and firmware.type == "bios":
-        wanted.error(f"{where}.secureBoot", "true", 'only with type = "efi"', "Remove it.")
+        wanted.error(f"{where}.secureBoot", "true", 'only with type = "efi"', "Remove it.", [f"{where}.type"])
 
 
 def _check_battery(wanted: Wanted) -> None:
@@ -47,8 +52,8 @@ def _check_battery(wanted: Wanted) -> None:
         wanted.error("battery.path", table, "a path without , and :", "QEMU splits there; rename it.")
     refused = next((p for p in rules()["apparmor"]["refusedPrefixes"] if table.startswith(p)), None)
     if refused and wanted.platform.security_module == "apparmor":
-        remedy = "Use /var/lib/libvirt/acpi/…, or leave it out."
-        wanted.error("battery.path", table, f"nothing below {refused}, which AppArmor refuses", remedy)
+        remedy, because = "Use /var/lib/libvirt/acpi/…, or leave it out.", ("battery.enable", *BY_SECURITY_MODULE)
+        wanted.error("battery.path", table, f"nothing below {refused}, which AppArmor refuses", remedy, because)
     elif not table.endswith(TABLE_ENDINGS) and not table.startswith("/nix/store/"):
         allowed = f"a name that ends in {', '.join(TABLE_ENDINGS)}"
         wanted.error("battery.path", table, allowed, "The file is ours alone; name one that nothing else has.")
@@ -60,10 +65,11 @@ def _check_iommufd(wanted: Wanted) -> None:
         return
     if wanted.platform.libvirt < since("iommufd"):
         found = f"true, with libvirt {wanted.platform.libvirt}"
-        wanted.error("iommufd", found, f"libvirt {since('iommufd')} or newer", "Leave it out.")
+        wanted.error("iommufd", found, f"libvirt {since('iommufd')} or newer", "Leave it out.", BY_LIBVIRT)
     if wanted.shared_memory and wanted.shared_memory.kind == "kvmfr":
         remedy = 'Set lookingGlass.memory = "shm": iommufd cannot map a character device.'
-        wanted.error("iommufd", "true, with kvmfr memory", "not both", remedy)
+        because = ("lookingGlass.enable", "lookingGlass.memory", "gpu", joined("gpus", wanted.vm.gpu or ""))
+        wanted.error("iommufd", "true, with kvmfr memory", "not both", remedy, because)
 
 
 def _check_devices(wanted: Wanted) -> None:
@@ -71,26 +77,29 @@ def _check_devices(wanted: Wanted) -> None:
     if vm.watchdog and vm.watchdog.model == "itco" and wanted.platform.libvirt < since("itcoWatchdog"):
         found = f"itco, with libvirt {wanted.platform.libvirt}"
         allowed = f"libvirt {since('itcoWatchdog')} or newer"
-        wanted.error("watchdog.model", found, allowed, 'Use "i6300esb".')
+        wanted.error("watchdog.model", found, allowed, 'Use "i6300esb".', BY_LIBVIRT)
     if vm.sound.backend == "pipewire" and wanted.platform.libvirt < since("pipewireAudio"):
         found = f"pipewire, with libvirt {wanted.platform.libvirt}"
-        wanted.error("sound.backend", found, f"libvirt {since('pipewireAudio')} or newer", 'Use "spice".')
+        allowed = f"libvirt {since('pipewireAudio')} or newer"
+        wanted.error("sound.backend", found, allowed, 'Use "spice".', BY_LIBVIRT)
     for index, item in enumerate(vm.inputs):
         if item.address and item.bus != "virtio":
-            wanted.error(f"inputs[{index}].address", item.address, "virtio only", "Remove it.")
+            because = [f"inputs[{index}].bus"]
+            wanted.error(f"inputs[{index}].address", item.address, "virtio only", "Remove it.", because)
         if item.type == "tablet" and item.bus == "ps2":
-            wanted.error(f"inputs[{index}].bus", "ps2", "usb or virtio for a tablet", 'Use "virtio".')
+            because = [f"inputs[{index}].type"]
+            wanted.error(f"inputs[{index}].bus", "ps2", "usb or virtio for a tablet", 'Use "virtio".', because)
     for index, serial in enumerate(vm.serials):
         if (serial.type == "pty") == (serial.path is not None):
-            found = serial.path or "nothing"
-            wanted.error(f"serials[{index}].path", found, "a path with file or unix", "Match type and path.")
+            found, because = serial.path or "nothing", [f"serials[{index}].type"]
+            wanted.error(f"serials[{index}].path", found, "a path with file or unix", "Match type and path.", because)
     _check_spice(wanted)
     _check_boot_order(wanted)
     _check_doubles(wanted)
     if vm.smbios and "uuid" in vm.smbios.system:
         stated = vm.smbios.system["uuid"].lower()
         if stated != (vm.uuid or "").lower():
-            wanted.error("smbios.system.uuid", stated, "the domain's uuid", "Set uuid to the same.")
+            wanted.error("smbios.system.uuid", stated, "the domain's uuid", "Set uuid to the same.", ["uuid"])
 
 
 def _check_spice(wanted: Wanted) -> None:
@@ -102,7 +111,8 @@ def _check_spice(wanted: Wanted) -> None:
     needing += [("usb.redirectionPorts", "redirection")] if vm.usb.redirection_ports else []
     needing += [("sound.backend", "spice")] if (vm.sound.backend, vm.sound.model != "none") == ("spice", True) else []
     for key, found in needing:
-        wanted.error(key, found, "nothing that needs SPICE, which is off", "Switch spice.enable on.")
+        because = ("spice.enable", "sound.model")
+        wanted.error(key, found, "nothing that needs SPICE, which is off", "Switch spice.enable on.", because)
 
 
 def _check_boot_order(wanted: Wanted) -> None:
@@ -110,7 +120,7 @@ def _check_boot_order(wanted: Wanted) -> None:
     orders = [(f"disks[{index}]", disk.boot_order) for index, disk in enumerate(vm.disks)]
     orders += [(f"networks[{index}]", network.boot_order) for index, network in enumerate(vm.networks)]
     for key, order, first in doubled((key, order) for key, order in orders if order is not None):
-        wanted.error(f"{key}.bootOrder", order, "each number once", f"It is {wanted.path}.{first}'s.")
+        wanted.error(f"{key}.bootOrder", order, "each number once", f"It is {wanted.path}.{first}'s.", [first])
 
 
 def _check_doubles(wanted: Wanted) -> None:
@@ -119,4 +129,4 @@ def _check_doubles(wanted: Wanted) -> None:
     ports = [(f"channels[{i}].port", str(channel.port)) for i, channel in enumerate(vm.channels) if channel.port]
     devices = [(f"usb.hostDevices[{i}].id", str(device.id)) for i, device in enumerate(vm.usb.host_devices)]
     for key, value, first in (*doubled(ports), *doubled(devices)):
-        wanted.error(key, value, "each once", f"It is {first}'s already.")
+        wanted.error(key, value, "each once", f"It is {first}'s already.", [first])

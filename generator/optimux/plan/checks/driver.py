@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from optimux.options.vm import Vm
 from optimux.options.vm.devices import Disk
+from optimux.plan.platform import BY_LIBVIRT
 from optimux.plan.wanted import Wanted
 from optimux.rules import since
 
@@ -42,32 +43,37 @@ def _check_cpu(wanted: Wanted) -> None:
         wanted.error(where, f"{wanted.vcpus} vCPUs", f"at most {MOST_VCPUS}", "Lower the number.")
     if vm.cpu.mode == "host-model" and vm.cpu.cache == "passthrough":
         remedy = "Leave it out, or choose another mode."
-        wanted.error("cpu.cache", "passthrough, with mode host-model", "emulate, disable or none", remedy)
+        wanted.error("cpu.cache", "passthrough, with mode host-model", "emulate, disable or none", remedy, ["cpu.mode"])
     if vm.memory_backing.hugepages and vm.memory_backing.source == "anonymous":
         allowed, remedy = "memfd or file with hugepages", "Leave it out."
-        wanted.error("memoryBacking.source", "anonymous", allowed, remedy)
+        wanted.error("memoryBacking.source", "anonymous", allowed, remedy, ["memoryBacking.hugepages"])
 
 
 def _check_platform(wanted: Wanted) -> None:
     vm = wanted.vm
     if (vm.lifecycle.on_poweroff, vm.lifecycle.on_reboot) == ("restart", "destroy"):
         allowed = 'not destroy with onPoweroff = "restart"'
-        wanted.error("lifecycle.onReboot", "destroy", allowed, "Change one of them.")
+        wanted.error("lifecycle.onReboot", "destroy", allowed, "Change one of them.", ["lifecycle.onPoweroff"])
     # No distribution's description of OVMF has the feature acpi-s4 (share/qemu/firmware/*.json).
     if vm.power_management.suspend_to_disk and vm.firmware.type == "efi" and vm.firmware.loader is None:
         allowed, remedy = "false where libvirt chooses the firmware", "Name the image in firmware.loader."
-        wanted.error("powerManagement.suspendToDisk", "true", allowed, remedy)
+        because = ("firmware.type", "firmware.loader")
+        wanted.error("powerManagement.suspendToDisk", "true", allowed, remedy, because)
     if vm.tpm.backend == "emulator" and (vm.tpm.model, vm.tpm.version) == ("tpm-crb", "1.2"):
-        wanted.error("tpm.version", "1.2", "2.0 with tpm-crb", 'Set tpm.model = "tpm-tis", or use 2.0.')
+        remedy, because = 'Set tpm.model = "tpm-tis", or use 2.0.', ("tpm.backend", "tpm.model")
+        wanted.error("tpm.version", "1.2", "2.0 with tpm-crb", remedy, because)
 
 
 def _check_disks(wanted: Wanted, disks: tuple[Disk, ...]) -> None:
     for index, disk in enumerate(disks):
         if disk.device == "disk" and disk.bus == "sata" and disk.readonly:
-            wanted.error(f"disks[{index}].readonly", "true", "false for disks on SATA", "Use another bus.")
+            because = (f"disks[{index}].bus", f"disks[{index}].device")
+            wanted.error(f"disks[{index}].readonly", "true", "false for disks on SATA", "Use another bus.", because)
         if disk.io == "native" and disk.cache not in ("none", "directsync"):
             found, allowed = disk.cache or "nothing", 'none or directsync with io = "native"'
-            wanted.error(f"disks[{index}].cache", found, allowed, "Correct it, or leave io out.")
+            wanted.error(
+                f"disks[{index}].cache", found, allowed, "Correct it, or leave io out.", [f"disks[{index}].io"]
+            )
 
 
 def _check_since(wanted: Wanted, disks: tuple[Disk, ...]) -> None:
@@ -76,12 +82,8 @@ def _check_since(wanted: Wanted, disks: tuple[Disk, ...]) -> None:
     used += [("sound.model", "virtio", "virtioSound")] if vm.sound.model == "virtio" else []
     for where, word, feature in used:
         if wanted.platform.libvirt < since(feature):
-            wanted.error(
-                where,
-                f"{word}, with libvirt {wanted.platform.libvirt}",
-                f"libvirt {since(feature)} or newer",
-                "Use another.",
-            )
+            found = f"{word}, with libvirt {wanted.platform.libvirt}"
+            wanted.error(where, found, f"libvirt {since(feature)} or newer", "Use another.", BY_LIBVIRT)
 
 
 def _check_video(wanted: Wanted) -> None:
@@ -96,16 +98,17 @@ def _check_video(wanted: Wanted) -> None:
     for key, value in stated.items():
         if value is not None and key not in VIDEO_FIGURES[video.model]:
             having = ", ".join(model for model, keys in VIDEO_FIGURES.items() if key in keys)
-            wanted.error(f"video.{key}", value, f"{key} with {having}", f"{video.model} has none; remove it.")
+            remedy = f"{video.model} has none; remove it."
+            wanted.error(f"video.{key}", value, f"{key} with {having}", remedy, ["video.model"])
         elif value is not None and key != "heads" and value & (value - 1):
             remedy = f"Use {1 << value.bit_length()}: libvirt would round it up."
-            wanted.error(f"video.{key}", value, "a power of two", remedy)
+            wanted.error(f"video.{key}", value, "a power of two", remedy, ["video.model"])
 
 
 def _check_strings(wanted: Wanted) -> None:
     vm = wanted.vm
     if vm.sound.codec and vm.sound.model not in ("ich6", "ich9"):
-        wanted.error("sound.codec", vm.sound.codec, "a codec with ich6 or ich9", "Remove it.")
+        wanted.error("sound.codec", vm.sound.codec, "a codec with ich6 or ich9", "Remove it.", ["sound.model"])
     release = vm.smbios.bios.get("release") if vm.smbios else None
     if release is not None and not re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", release):
         wanted.error("smbios.bios.release", release, "two numbers joined by a dot", "QEMU reads it as such.")
@@ -121,7 +124,8 @@ def _check_networks(wanted: Wanted) -> None:
     for index, network in enumerate(vm.networks):
         if network.type in ("bridge", "direct") and not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", network.source):
             allowed = "an interface's name: at most 15 letters, digits and _ . -"
-            wanted.error(f"networks[{index}].source", network.source, allowed, "Compare with ip link.")
+            because = [f"networks[{index}].type"]
+            wanted.error(f"networks[{index}].source", network.source, allowed, "Compare with ip link.", because)
         if network.mac and not network.mac.strip("0:"):
             remedy = "libvirt takes zeroes for none; leave it out."
             wanted.error(f"networks[{index}].mac", network.mac, "an address other than zero", remedy)
@@ -133,7 +137,8 @@ def _check_serials(wanted: Wanted) -> None:
     for index, serial in enumerate(vm.serials):
         if serial.port in ports:
             where = f"serials[{index}].port"
-            wanted.error(where, serial.port, "each port once", f"It is serials[{ports[serial.port]}]'s.")
+            first = f"serials[{ports[serial.port]}]"
+            wanted.error(where, serial.port, "each port once", f"It is {first}'s.", [first])
         ports.setdefault(serial.port, index)
         if serial.console and index:
             where = f"serials[{index}].console"
@@ -145,15 +150,18 @@ def _check_usb(wanted: Wanted, disks: tuple[Disk, ...]) -> None:
     usb = vm.usb
     if usb.model == "none":
         for where in _on_usb(vm, disks):
-            wanted.error(where, "a USB device", "none without a USB controller", "Set usb.model.")
+            wanted.error(
+                where, "a USB device", "none without a USB controller", "Set usb.model.", ["usb.model", "sound.model"]
+            )
         return
     ports = usb.ports if usb.model.endswith("xhci") else 6  # ICH9's EHCI has six
     seen: dict[int, str] = {}
     for where, port in _usb_ports(vm):
         if port > ports:
-            wanted.error(where, port, f"at most {ports}, the controller's ports", "Lower it, or raise usb.ports.")
+            allowed, remedy = f"at most {ports}, the controller's ports", "Lower it, or raise usb.ports."
+            wanted.error(where, port, allowed, remedy, ["usb.ports", "usb.model"])
         elif port in seen:
-            wanted.error(where, port, "each USB port once", f"It is {seen[port]}'s.")
+            wanted.error(where, port, "each USB port once", f"It is {seen[port]}'s.", [seen[port]])
         seen.setdefault(port, where)
 
 
