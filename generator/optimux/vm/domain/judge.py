@@ -37,7 +37,7 @@ def machine_checks(
     yield from _memory(plan, machine)
     yield _battery(table, machine.tables)
     for device in plan.host_devices:
-        yield _host_device(device, machine, passed)
+        yield _host_device(device.source, seen_at(plan, device), machine, passed)
 
 
 def _names(domain: Translated, machine: Machine) -> Check:
@@ -62,7 +62,8 @@ def _memory(plan: DomainPlan, machine: Machine) -> Iterator[Check]:
         remedy = f"Device and memory must be {memory.size}, as {memory.path} is."
         yield judged(f"{name}: size", fault, f"BAR of {Size(mine[0].size)}", remedy)
         place = mine[0].address
-        fault = f"it is at {place}, planned is {plan.ivshmem}" if plan.ivshmem not in (None, place) else ""
+        planned = plan.ivshmem.address if plan.ivshmem else place
+        fault = f"it is at {place}, planned is {planned}" if planned != place else ""
         yield judged(f"{name}: address", fault, f"at {place}", "optimux patch --only memory,pci moves it.")
 
 
@@ -113,14 +114,20 @@ def _battery(table: bytes | None, tables: Tables) -> Check:
     return judged(name, fault, "one, in the planned table", "optimux patch --only battery adds the table.")
 
 
-def _host_device(device: HostDevice, machine: Machine, passed: Sequence[tuple[str, Address]]) -> Check:
-    name, remedy = f"host device {device.source}", "optimux patch --only gpu,pci places it."
-    ids = [id_ for id_, source in passed if source == device.source]
+def seen_at(plan: DomainPlan, device: HostDevice) -> Address:
+    """Where the guest sees a host device: its own number of the bus, not libvirt's."""
+    buses = {port.index: port.guest_bus for port in plan.root_ports}
+    return device.guest.replace(bus=buses.get(device.guest.bus, device.guest.bus))
+
+
+def _host_device(source: Address, planned: Address, machine: Machine, passed: Sequence[tuple[str, Address]]) -> Check:
+    name, remedy = f"host device {source}", "optimux patch --only gpu,pci places it."
+    ids = [id_ for id_, given in passed if given == source]
     if len(ids) != 1:
         fault = f"it is given {len(ids)} times, by {', '.join(ids)}" if ids else "the domain does not have it"
         return judged(name, fault, "", "Give it once: optimux patch --only gpu does.")
     places = [function.address for function in machine.functions if function.name == ids[0]]
     if not places or places[0].at_function(0) not in [function.address for function in machine.functions]:
         return judged(name, "guests do not find it: in its slot there is no function 0", "", remedy)
-    fault = f"the guest has it at {places[0]}, planned is {device.guest}" if places[0] != device.guest else ""
+    fault = f"the guest has it at {places[0]}, planned is {planned}" if places[0] != planned else ""
     return judged(name, fault, f"at {places[0]} in the guest", remedy)
