@@ -1,0 +1,1 @@
+"""What root writes, attacked: see README.md beside this."""
