@@ -64,16 +64,16 @@ class Arena:
             for name in names:
                 for target in targets:
                     with contextlib.suppress(OSError):
-                        os.symlink(target, folder / name)
+                        (folder / name).symlink_to(target)
                     with contextlib.suppress(OSError):
-                        os.unlink(folder / name)
+                        (folder / name).unlink()
                 with contextlib.suppress(OSError):
-                    os.mkdir(folder / name)
-                    os.rmdir(folder / name)
-            for entry in os.listdir(folder):
+                    (folder / name).mkdir()
+                    (folder / name).rmdir()
+            for entry in folder.iterdir():
                 with contextlib.suppress(OSError):
-                    os.unlink(folder / entry)
-                    os.symlink(targets[0], folder / entry)
+                    entry.unlink()
+                    entry.symlink_to(targets[0])
 
 
 @contextlib.contextmanager

@@ -39,14 +39,16 @@ def _define(path: Path) -> object:
 def _verify(path: Path) -> object:
     folder = own_folder(path)
     folder = own_folder(folder / "win11-seabios")
-    return write_new(folder / "console.log", b"log")
+    write_new(folder / "console.log", b"log")
+    return folder
 
 
 def _scratch(path: Path) -> object:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tempfile.tempdir", str(path.parent))
         with scratch("target") as own:
-            return write_new(own.folder.path / "battery.aml", b"table")
+            write_new(own.folder.path / "battery.aml", b"table")
+            return own
 
 
 # What each verb does with the path that it is given.

@@ -138,7 +138,8 @@ def _brief(value: Term) -> str:
     if isinstance(value, Buffer):
         shown = value.data[:MAX_BYTES].hex(" ")
         return f"{len(value.data)} bytes: {shown}" + (" ..." if len(value.data) > MAX_BYTES else "")
-    return value.asl()
+    # Names such as LOCK are words of ASL, which its source cannot hold, though a table can.
+    return value.text if isinstance(value, NamePath) else value.asl()
 
 
 def _rows(known: Mapping[str, DecodedObject], entry: DecodedObject) -> Iterator[Row]:

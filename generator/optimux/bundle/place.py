@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from optimux.bundle.index import INDEX, Index, digest
 from optimux.emit.artifact import Artifact
 from optimux.files import renames
-from optimux.files.atomic import create
+from optimux.files.atomic import create, exchange_by_copy, remove
 from optimux.files.flush import flush
 from optimux.files.staging import Staging
-from optimux.files.state import Metadata, look, metadata_of, set_metadata
+from optimux.files.state import Metadata, metadata_of, set_metadata
 from optimux.files.tree import Tree
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class _Undo:
             self._steps.append((target, name, None))
             return
         if not renames.exchange(staged, name, target, name):
-            _swap_by_copy(staged, target, name)
+            exchange_by_copy(staged, target, name)
         self._steps.append((target, name, staged))
 
     def remove(self, path: str, old: Tree) -> None:
@@ -107,7 +107,7 @@ class _Undo:
         """Undo every step, the last one first."""
         for folder, name, kept in reversed(self._steps):
             if kept is None:
-                folder.unlink(name)
+                remove(folder, name)
             else:
                 renames.replace(kept, name, folder, name)
         for path in reversed(self._folders):
@@ -117,17 +117,6 @@ class _Undo:
         """The new names are on the disk afterwards."""
         for folder in {folder.descriptor: folder for folder, _, _ in self._steps}.values():
             folder.sync()
-
-
-def _swap_by_copy(staged: Directory, target: Directory, name: str) -> None:
-    """Where no exchange is to be had: the old file's state takes the new one's place, which moves in one step."""
-    state = look(target, name)
-    os.rename(name, f"{name}\n", src_dir_fd=staged.descriptor, dst_dir_fd=staged.descriptor)
-    if state is not None and state.link is not None:
-        os.symlink(state.link, name, dir_fd=staged.descriptor)
-    elif state is not None:
-        os.close(create(staged, name, state.content, state.metadata))
-    renames.replace(staged, f"{name}\n", target, name)
 
 
 def _build(artifacts: Sequence[Artifact], tree: Tree) -> None:

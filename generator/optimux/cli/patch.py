@@ -125,7 +125,7 @@ def _write(domain: str, before: bytes, after: bytes, output: str | None, in_plac
             say(f"wrote {domain}; what it was is in {backup}")
     elif output and output != "-":
         # A domain may hold passwords: a copy is not for more readers than it was.
-        replace_file(Path(output), after, 0o666 if domain == "-" else mode_of(Path(domain)))
+        replace_file(Path(output), after, None if domain == "-" else mode_of(Path(domain)))
         say(f"wrote {output}")
     elif not diff:
         sys.stdout.buffer.write(after)

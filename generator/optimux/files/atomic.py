@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optimux.files import renames
 from optimux.files.leftovers import claimed, clear, new_name
-from optimux.files.state import Metadata, State, set_metadata
+from optimux.files.state import Metadata, State, look, set_metadata
 
 if TYPE_CHECKING:
     from optimux.files.directory import Directory
@@ -118,6 +118,17 @@ def keep_beside(folder: Directory, name: str, state: State) -> str:
                 continue
             return backup
     raise FileExistsError(17, "no free name for a backup", str(folder.path / name))
+
+
+def exchange_by_copy(staged: Directory, target: Directory, name: str) -> None:
+    """Where two names cannot be swapped: the old file's state takes the new one's place, which moves in one step."""
+    state, moving = look(target, name), new_name()
+    renames.take(staged, name, staged, moving)
+    if state is not None and state.link is not None:
+        os.symlink(state.link, name, dir_fd=staged.descriptor)
+    elif state is not None:
+        os.close(create(staged, name, state.content, state.metadata))
+    renames.replace(staged, moving, target, name)
 
 
 def write_all(descriptor: int, content: bytes) -> None:

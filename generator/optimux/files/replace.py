@@ -27,11 +27,11 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,7})")
 _STEP_SECONDS = 0.05
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o666) -> None:
+def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     """Give a file new content in one step; mode, owner and attributes of one that is there stay.
 
-    A new one gets ``mode`` less the umask. A pipe or a character device is written to; links are followed where nobody
-    else can have set them. Raises ``OptimuxError``; then the file is what it was.
+    A new one gets ``mode``, by default what the umask leaves. A pipe or a character device is written to; links are
+    followed where nobody else can have set them. Raises ``OptimuxError``; then the file is what it was.
     """
     with explained(path):
         if (stream := _stream(path)) is not None:
@@ -56,10 +56,10 @@ def replace_with_backup(path: Path, expected: bytes, content: bytes) -> Path:
 
 
 def mode_of(path: Path) -> int:
-    """The permissions that a copy of a file may have: its own; of a pipe any."""
+    """The permissions that a copy of a file gets: its own less the umask; of a pipe any."""
     with explained(path):
         status = path.stat()
-        return stat.S_IMODE(status.st_mode) & 0o777 if stat.S_ISREG(status.st_mode) else 0o666
+        return (status.st_mode if stat.S_ISREG(status.st_mode) else 0o666) & 0o777 & ~_umask()
 
 
 @contextlib.contextmanager
@@ -73,13 +73,14 @@ def explained(path: Path, verb: str = "written") -> Iterator[None]:
         raise OptimuxError(f"{path} cannot be {verb}: {reason_of(error)}{where}") from None
 
 
-def _replace(folder: Directory, name: str, content: bytes, mode: int) -> None:
+def _replace(folder: Directory, name: str, content: bytes, mode: int | None) -> None:
     entry = folder.entry(name)
+    new = Metadata(0o666 & ~_umask() if mode is None else mode)
     if entry is None:
-        put(folder, name, content, Metadata(mode & ~_umask()))
+        put(folder, name, content, new)
     elif stat.S_ISREG(entry.st_mode):
         state = look(folder, name)
-        kept = Metadata(mode & ~_umask()) if state is None else state.metadata.replace(times=None)
+        kept = new if state is None else state.metadata.replace(times=None)
         put(folder, name, content, kept)
     elif stat.S_ISFIFO(entry.st_mode) or stat.S_ISCHR(entry.st_mode):
         _write_into(folder, name, content)

@@ -111,7 +111,8 @@ def _define(step: Step, connection: Connection) -> None:
 
 def _place(table: Table, root: Root) -> tuple[str, ...]:
     """Write it where nothing has changed since it was looked at; the folders that were made."""
-    if _present(table.path, root) != table.before:
+    present = _present(table.path, root)
+    if (present and present.content) != (table.before and table.before.content):
         raise OptimuxError(f"{table.path} was changed meanwhile. Nothing was changed; run it again.")
     try:
         return root.write(table.path, table.after, Metadata(_READABLE))
