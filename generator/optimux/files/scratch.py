@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from optimux.files import renames
 from optimux.files.atomic import create, write_all
+from optimux.files.leftovers import empty
 from optimux.files.staging import Staging
 from optimux.files.state import Metadata
 from optimux.files.walk import locate, reach
@@ -72,6 +74,22 @@ def discard(path: Path) -> None:
     """Remove a file, if it is there."""
     with reach(path.parent) as folder:
         folder.unlink(path.name)
+
+
+def discard_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, if it is there; links are removed, never followed."""
+    folder, name = locate(path)
+    with folder:
+        entry = folder.entry(name)
+        if entry is not None and stat.S_ISDIR(entry.st_mode):
+            with folder.folder(name) as own:
+                empty(own)
+            os.rmdir(name, dir_fd=folder.descriptor)
+
+
+def temporary_file(folder: Path) -> BinaryIO:
+    """A file without a name, gone when it is closed."""
+    return cast("BinaryIO", tempfile.TemporaryFile(dir=folder))
 
 
 def nameless(folder: Path) -> int:

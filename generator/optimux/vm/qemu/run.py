@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimux.files.scratch import discard, own_folder, write_new
+from optimux.files.scratch import discard, own_folder, temporary_file, write_new
 from optimux.vm.errors import AcceleratorFailed, Crashed, Silent, VmError
 from optimux.vm.qemu.console import Console
 from optimux.vm.qemu.machine import command_line, flash
@@ -123,7 +122,7 @@ def launch(
     """
     with ExitStack() as stack:
         (qmp, its_qmp), (qtest, its_qtest) = _pair(stack), _pair(stack)
-        memory = stack.enter_context(tempfile.TemporaryFile(dir=folder)).fileno()
+        memory = stack.enter_context(temporary_file(folder)).fileno()
         inherited = (*pass_fds, its_qmp.fileno(), its_qtest.fileno(), memory)
         words = [*command, *_monitors(its_qmp.fileno(), its_qtest.fileno())]
         process = stack.enter_context(Process(words, folder, inherited))

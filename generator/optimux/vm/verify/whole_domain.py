@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from optimux.files.scratch import own_folder
+from optimux.files.scratch import discard_folder, own_folder
 from optimux.vm.domain.judge import machine_checks
 from optimux.vm.domain.libvirt import Libvirt
 from optimux.vm.domain.reduce import Emulation
@@ -47,7 +47,7 @@ def whole_domain(
     known = [path for path in _emulators(document) if os.access(path, os.X_OK)]
     emulation = Emulation(accelerator.name == "kvm", qemu, known, machine_types(qemu), str(empty))
     (domain,) = translate([document], emulation, Libvirt(str(private)))
-    shutil.rmtree(private, ignore_errors=True)
+    discard_folder(private)
     if domain.fault:
         yield Check("libvirt takes it", FAILED, domain.fault, "Correct what libvirt names.")
         return
