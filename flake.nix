@@ -1,5 +1,5 @@
 {
-  description = "GPU passthrough on laptops with two GPUs, generated from one option set";
+  description = "Gives a laptop's discrete GPU to a Windows VM on NixOS, with Looking Glass: modules, domains, battery table";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
 
@@ -32,6 +32,11 @@
         imports = [ ./nixos-modules ];
       };
       nixosModules.default = self.nixosModules.optimux;
+
+      homeModules.optimux = {
+        imports = [ ./nixos-modules/home-manager.nix ];
+      };
+      homeModules.default = self.homeModules.optimux;
 
       overlays.default = final: _: { optimux = final.callPackage ./package.nix { }; };
 

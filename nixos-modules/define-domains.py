@@ -54,23 +54,48 @@ def merged(new: ET.Element, old: ET.Element, names_uuid: bool) -> ET.Element:
         mac = theirs.find("mac")
         if mine.find("mac") is None and mac is not None:
             mine.insert(0, ET.Element("mac", address=mac.get("address", "")))
-    store, os = old.findtext("os/nvram"), new.find("os")
-    if store and os is not None and os.find("nvram") is None and os.get("firmware") == "efi":
-        ET.SubElement(os, "nvram").text = store
+    _keep_variables(new.find("os"), old.find("os"))
     return new
 
 
-def define(virsh: Virsh, path: Path, names_uuid: bool, existing: list[str]) -> dict[str, str]:
-    """Define one domain; its name and UUID."""
+def _keep_variables(new: ET.Element | None, old: ET.Element | None) -> None:
+    """The variable store of the old domain, where libvirt would choose one for the same firmware."""
+    store = old.findtext("nvram") if old is not None else None
+    if new is None or old is None or not store:
+        return
+    mine = new.find("nvram")
+    if new.get("firmware") == "efi" and mine is None:
+        ET.SubElement(new, "nvram").text = store
+    elif mine is not None and not mine.text and new.findtext("loader") == old.findtext("loader"):
+        mine.text = store
+
+
+def define(virsh: Virsh, path: Path, names_uuid: bool, before: dict[str, str] | None) -> dict[str, str]:
+    """Define one domain, which was ``before`` under the same key; its key, name and UUID."""
     domain = ET.parse(path).getroot()
     name = domain.findtext("name") or ""
-    if name in existing:
+    if before and not names_uuid:
+        rename(virsh, before, name)
+    if name in virsh.names("--all"):
         domain = merged(domain, virsh.definition(name), names_uuid)
     with NamedTemporaryFile(suffix=".xml") as file:
         file.write(ET.tostring(domain))
         file.flush()
         virsh("define", file.name)
-    return {"name": name, "uuid": virsh("domuuid", name).strip()}
+    return {"key": path.stem, "name": name, "uuid": virsh("domuuid", name).strip()}
+
+
+def rename(virsh: Virsh, before: dict[str, str], name: str) -> None:
+    """Another name in the configuration is the same VM: its UUID has its TPM, its files the variables.
+
+    Raises ``RuntimeError`` for one that runs, which libvirt cannot rename.
+    """
+    names = virsh.names("--all")
+    if before["name"] == name or name in names or before["name"] not in names:
+        return
+    if virsh("domuuid", before["name"]).strip() == before["uuid"]:
+        virsh("domrename", before["name"], name)
+        say(f"{before['name']} is called {name} now")
 
 
 def undefine(virsh: Virsh, domain: dict[str, str]) -> bool:
@@ -99,10 +124,12 @@ def remove(virsh: Virsh, domains: list[dict[str, str]], wanted: bool) -> list[di
 def run(task: dict[str, Any], virsh: Virsh, state: Path) -> bool:
     """Do what the task says; whether all of it could be done."""
     before: list[dict[str, str]] = json.loads(state.read_text()) if state.exists() else []
-    existing, defined, failed = virsh.names("--all"), [], []
+    known = {domain["key"]: domain for domain in before if "key" in domain}
+    defined: list[dict[str, str]] = []
+    failed = []
     for key, vm in task["vms"].items():
         try:
-            defined.append(define(virsh, Path(task["folder"], f"{key}.xml"), vm["uuid"], existing))
+            defined.append(define(virsh, Path(task["folder"], f"{key}.xml"), vm["uuid"], known.get(key)))
             say(f"{defined[-1]['name']} is defined")
         except RuntimeError as error:
             failed.append(key)

@@ -1,3 +1,4 @@
+{ pkgs, ... }:
 {
   system.stateVersion = "26.05";
 
@@ -14,6 +15,7 @@
     # The card stays with the host unless this entry of the boot menu is chosen. Remove the line to bind it always.
     specialisation = "passthrough";
 
+    # What nixos-generate-config has put into the hardware configuration says this too.
     host.cpuVendor = "intel";
 
     # All functions of the card; lspci -Dnn shows addresses and ids.
@@ -46,7 +48,18 @@
         cores = 6;
         threads = 2;
       };
-      disks = [ { source = "/var/lib/libvirt/images/windows.qcow2"; } ];
+      disks = [
+        # Made empty where it is not there, and never touched again.
+        {
+          source = "/var/lib/libvirt/images/windows.qcow2";
+          create = "128GiB";
+        }
+        # The drivers for Windows' installer. Its own medium is one more of these.
+        {
+          source = pkgs.virtio-win.src;
+          device = "cdrom";
+        }
+      ];
     };
   };
 }

@@ -4,7 +4,7 @@
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
     optimux = {
-      url = "git+file:///etc/nixos/optimux"; # wherever its repository is
+      url = "github:OWNER/optimux"; # of whom you have it; a checkout of your own: "git+file:///path/to/optimux"
       inputs.nixpkgs.follows = "nixpkgs";
     };
   };

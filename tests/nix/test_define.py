@@ -167,7 +167,48 @@ def test_a_removed_vm_stays_unless_the_user_wants_otherwise(host: Host) -> None:
     assert host.names("--all") == {"windows", "mine"}, "what was running went at the next activation"
 
 
-def test_a_renamed_vm_is_another_one(host: Host) -> None:
+def test_a_renamed_vm_keeps_its_uuid(host: Host) -> None:
+    """And with it its TPM and variables."""
     host.run({"windows": domain()})
+    uuid = host.virsh("domuuid", "windows")
+    said = host.run({"windows": domain(name="Windows 11")})
+    assert "windows is called Windows 11 now" in said
+    assert host.virsh("list", "--all", "--name").splitlines() == ["Windows 11"]
+    assert host.virsh("domuuid", "Windows 11") == uuid
     host.run({"windows": domain(name="Windows 11")})
-    assert host.names("--all") == {"windows"} | {"Windows", "11"}
+    assert host.virsh("domuuid", "Windows 11") == uuid
+
+
+def test_a_running_vm_is_renamed_later(host: Host) -> None:
+    needs.root("libvirt's labels on a running VM's files")
+    host.run({"a": SMALL.format(name="old")})
+    host.virsh("start", "old")
+    with pytest.raises(Refused, match=r"vms\.a: .*(active|running)"):
+        host.run({"a": SMALL.format(name="new")})
+    assert host.names("--all") == {"old"}
+    host.virsh("destroy", "old")
+    host.run({"a": SMALL.format(name="new")})
+    assert host.names("--all") == {"new"}
+
+
+def test_another_domain_of_the_new_name_is_left_alone(host: Host) -> None:
+    host.run({"windows": domain()})
+    host.libvirtd.define(SMALL.format(name="taken"))
+    taken = host.virsh("domuuid", "taken")
+    host.run({"windows": domain(name="taken")})
+    assert host.virsh("domuuid", "taken") == taken
+    assert host.names("--all") == {"windows", "taken"}
+
+
+def test_variables_stay_with_an_explicit_image(host: Host) -> None:
+    """The image with enrolled keys: the store is that of the domain, and a new one where the image is another."""
+    loader, other = "/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "/usr/share/OVMF/OVMF_CODE_4M.fd"
+    template = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+    explicit = f"""<os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type>
+      <loader readonly='yes' type='pflash'>{{}}</loader><nvram template='{template}'>{{}}</nvram></os>"""
+    text = SMALL.format(name="a").partition("<os>")[0] + explicit + "<features><acpi/></features></domain>"
+    host.libvirtd.define(text.format(loader, "/var/lib/libvirt/qemu/nvram/mine.fd"))
+    host.run({"a": text.format(loader, "")})
+    assert "/nvram/mine.fd</nvram>" in host.libvirtd.dumpxml("a")
+    host.run({"a": text.format(other, "")})
+    assert "mine.fd" not in host.libvirtd.dumpxml("a")

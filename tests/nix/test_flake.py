@@ -65,6 +65,7 @@ def test_it_shows_every_output(flake: Flake) -> None:
     examples = {f"module-{path.stem}" for path in EXAMPLES.glob("*.toml")}
     assert examples <= shown["checks"]["x86_64-linux"].keys()
     assert shown["formatter"].keys() == shown["packages"].keys()
+    assert "homeModules" in shown
 
 
 def test_one_input_that_is_pinned(flake: Flake) -> None:
@@ -81,6 +82,15 @@ def test_it_checks(flake: Flake) -> None:
     """Every check built: the linters, the tests that need no foreign program, each example as a system."""
     need_schemas(flake)
     flake("flake check", "", "-L", "--keep-going", timeout=1200)
+
+
+def test_nothing_is_imported_from_a_derivation(flake: Flake) -> None:
+    no_import = ("--raw", "--option", "allow-import-from-derivation", "false")
+    assert flake("eval", "checks.x86_64-linux.module-omen-17.drvPath", *no_import).endswith(".drv")
+    importing = 'builtins.readFile (pkgs.writeText "x" "x")'
+    standin = f"import {flake.standin}/pkgs.nix {{ lib = import {flake.standin}/lib; }}"
+    with pytest.raises(Refused, match="allow-import-from-derivation"):
+        flake.nix("eval", "--impure", *no_import, "--expr", f"let pkgs = {standin}; in {importing}")
 
 
 def test_stale_options_fail_the_check(flake: Flake) -> None:

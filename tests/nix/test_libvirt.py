@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.consumers.libvirtd import Libvirtd
+from lab.errors import Refused
+from optimux.emit.domain_xml import domain_xml
 from optimux.emit.libvirt_hook import hook_script
 from optimux.emit.nixos import nixos_files
 from optimux.plan.resolve import plan_from
@@ -231,3 +233,43 @@ def test_a_file_in_the_place_of_kvmfr_is_no_device(host: Host) -> None:
     host.run("mkdir", "-p", "/sys-made/devices/0000:01:00.0", "/sys-made/devices/0000:01:00.1", check=True)
     host.session.put("/dev/kvmfr0", "QEMU's own mistake")
     assert "no /dev/kvmfr0" in autostart(host, "kvmfr").stderr
+
+
+# --- firmware ---------------------------------------------------------------------------------------------------------
+
+# As QEMU itself describes its images, and with it nixpkgs: no enrolled keys.
+DESCRIPTION = {
+    "description": "UEFI firmware for x86_64, with Secure Boot and SMM",
+    "interface-types": ["uefi"],
+    "mapping": {
+        "device": "flash",
+        "mode": "split",
+        "executable": {"filename": "/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "format": "raw"},
+        "nvram-template": {"filename": "/usr/share/OVMF/OVMF_VARS_4M.fd", "format": "raw"},
+    },
+    "targets": [{"architecture": "x86_64", "machines": ["pc-q35-*"]}],
+    "features": ["acpi-s3", "requires-smm", "secure-boot", "verbose-dynamic"],
+    "tags": [],
+}
+
+
+def test_images_with_enrolled_keys_are_found(trixie: Root) -> None:
+    """By their links, where libvirt's own choice finds none."""
+    vms = {"win": {"memory": "1GiB", "firmware": {"secureBoot": True}, "networks": []}}
+    ours, theirs = (
+        domain_xml(plan_from({"host": {**HOST, "distribution": name}, "vms": vms}).domains[0])
+        for name in ("nixos", "debian")
+    )
+    with trixie.session() as session:
+        session.run(["sh", "-c", "rm -f /usr/share/qemu/firmware/*"])
+        session.put("/usr/share/qemu/firmware/50-edk2-x86_64-secure.json", json.dumps(DESCRIPTION))
+        session.run(["mkdir", "-p", "/run/optimux"])
+        for name in ("CODE", "VARS"):
+            session.run(["ln", "-s", f"/usr/share/OVMF/OVMF_{name}_4M.ms.fd", f"/run/optimux/OVMF_{name}.fd"])
+        with Libvirtd(session) as libvirtd:
+            libvirtd.define(ours)
+            kept = libvirtd.dumpxml("win")
+            assert "<loader readonly='yes' secure='yes' type='pflash'" in kept
+            assert "/run/optimux/OVMF_CODE.fd</loader>" in kept
+            with pytest.raises(Refused, match="Unable to find 'efi' firmware"):
+                libvirtd.define(theirs)

@@ -164,6 +164,7 @@ let
     kvmfr = nothing "kvmfr" "0";
     looking-glass-client = nothing "looking-glass-client" "B7";
     scream = nothing "scream" "4.0";
+    virtio-win.src = writeText "virtio-win.iso" "drivers";
     OVMFFull.fd = nothing "OVMF-fd" "202511";
     qemu = nothing "qemu" host.qemu;
     pkgsStatic.busybox = nothing "busybox-static" "1.37.0";
