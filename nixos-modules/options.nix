@@ -35,7 +35,7 @@ let
       allowed = "an absolute path without quotes, tabs or a trailing slash, such as /a/b";
     };
     address = {
-      pattern = "[0-9A-Fa-f]{4}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\\.[0-7]";
+      pattern = "[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\\.[0-7]";
       allowed = "a PCI address such as \"0000:01:00.0\"";
     };
     pciId = {
@@ -127,7 +127,7 @@ let
       allowed = "1 to 12 ASCII characters without a comma";
     };
     placement = {
-      pattern = "auto|[0-9A-Fa-f]{4}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\\.[0-7]";
+      pattern = "auto|[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\\.[0-7]";
       allowed = "a PCI address, or \"auto\"";
     };
     ipAddress = {

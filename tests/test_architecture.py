@@ -30,7 +30,7 @@ LAYERS = (
     ),
     ("options", "facts"),
     ("plan",),
-    ("acpi", "emit", "patch"),
+    ("acpi", "emit", "judge", "patch"),
     ("bundle", "libvirt", "vm"),
     ("cli",),
 )
@@ -39,7 +39,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ALONE = ("facts",)
 # What reaches out of the process: not for those that only turn values into values.
 EDGES = ("subprocess", "socket", "shutil", "tempfile", "os", "ctypes", "multiprocessing", "asyncio", "signal")
-PURE = ("options", "plan", "acpi", "emit")
+PURE = ("options", "plan", "acpi", "emit", "judge")
 
 
 # Beside the product: what each top folder may not import. The laboratory serves the three others.

@@ -6,12 +6,16 @@ import re
 
 from optimux.record import Record
 
-_ADDRESS = re.compile(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", re.IGNORECASE)
+_ADDRESS = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", re.IGNORECASE)
 _ID = re.compile(r"([0-9a-f]{4}):([0-9a-f]{4})", re.IGNORECASE)
 
 
 class Address(Record):
-    """A PCI address: domain 0-0xffff, bus 0-0xff, slot 0-0x1f, function 0-7 (PCI Express Base 2.2.6.2)."""
+    """A PCI address: bus 0-0xff, slot 0-0x1f, function 0-7 (PCI Express Base 2.2.6.2).
+
+    The domain is Linux' own number: 32 bits, printed with at least four digits (drivers/pci/probe.c). Intel's VMD
+    counts its domains from 0x10000; libvirt's schema takes 32 bits too.
+    """
 
     domain: int
     bus: int
@@ -23,7 +27,7 @@ class Address(Record):
         """Read ``"0000:01:00.0"``. Raises ``ValueError`` with the reason."""
         match = _ADDRESS.fullmatch(text)
         if match is None:
-            raise ValueError("not of the form dddd:bb:ss.f, hexadecimal, function 0 to 7")
+            raise ValueError("not of the form dddd:bb:ss.f, hexadecimal, function 0 to 7, dddd four to eight digits")
         domain, bus, slot, function = (int(part, 16) for part in match.groups())
         if slot > 0x1F:
             raise ValueError(f"in slot {slot:02x}, above 1f")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 VERBS = {
+    "detect": "Show what the machine is, and whether its GPU can be given away.",
     "generate": "Write the bundle: host files, domain XML, battery table, client and guest files.",
     "patch": "Edit a domain that exists, and keep every byte that need not change.",
     "define": "Define or update the VMs in libvirt, keeping what the configuration does not speak of.",
@@ -28,6 +29,7 @@ VERBS = {
 
 EPILOG = """\b
 Examples:
+  optimux detect
   optimux generate optimux.toml -o out/
   optimux schema --format markdown
   optimux VERB --help

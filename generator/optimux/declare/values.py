@@ -19,7 +19,7 @@ CPU_VENDOR = Choice(CpuVendor)
 SECURITY_MODULE = Choice(SecurityModule)
 
 HEX4 = "[0-9A-Fa-f]{4}"
-ADDRESS_PATTERN = rf"{HEX4}:[0-9A-Fa-f]{{2}}:[01][0-9A-Fa-f]\.[0-7]"
+ADDRESS_PATTERN = r"[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\.[0-7]"
 
 ADDRESS = Parsed(Address.parse, 'a PCI address such as "0000:01:00.0"', ADDRESS_PATTERN, "pciAddress")
 PCI_ID = Parsed(Id.parse, 'a vendor and device id such as "10de:249d"', f"{HEX4}:{HEX4}", "pciId")

@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from optimux.declare import Bool, Declared, Int, ListOf, Table, Text, option
-from optimux.declare.values import (
-    ADDRESS,
-    CPU_VENDOR,
-    DISTRIBUTION,
-    MODULE,
-    PCI_ID,
-    SECURITY_MODULE,
-    SIZE,
-    TEXT,
-    VERSION,
-)
+from optimux.declare import Declared, ListOf, Table, option
+from optimux.declare.values import DISTRIBUTION, SECURITY_MODULE, SIZE, TEXT, USER, VERSION
+from optimux.facts.devices import Connector, Disk, InputDevice, Mux, PciDevice, UsbDevice
+from optimux.facts.host import CpuFacts, HugepageFacts, IommuFacts, Machine, Unseen, UserFacts
 from optimux.files.documents import read_json
 from optimux.findings import Findings
-from optimux.pci import Address
 
 if TYPE_CHECKING:
-    from optimux.declare.values import CpuVendor, Distribution, SecurityModule
-    from optimux.pci import Id
+    from optimux.declare.values import Distribution, SecurityModule
+    from optimux.pci import Address
     from optimux.sizes import Size
     from optimux.version import Version
-
-
-class PciDevice(Declared):
-    address: Address = option("address", ADDRESS, doc="Where it sits.", example="0000:01:00.0")
-    id: Id = option("id", PCI_ID, doc="Its vendor and device id.", example="10de:249d")
-    pci_class: str = option(
-        "class", Text("[0-9a-fA-F]{4}", "four hexadecimal digits"), doc="Base class and subclass.", example="0300"
-    )
-    subsystem_id: Id | None = option("subsystemId", PCI_ID, default=None, doc="Its subsystem vendor and device id.")
-    driver: str | None = option("driver", MODULE, default=None, doc="The driver that it is bound to.")
-    modules: tuple[str, ...] = option(
-        "modules", ListOf(MODULE), default=(), doc="The kernel modules that its alias names."
-    )
-    iommu_group: int | None = option("iommuGroup", Int(), default=None, doc="Its IOMMU group.")
-    boot_vga: bool = option("bootVga", Bool(), default=False, doc="Whether firmware used it for the boot console.")
-    name: str | None = option("name", TEXT, default=None, doc="Its name in pci.ids.")
-
-    @property
-    def is_bridge(self) -> bool:
-        """Class 06: VFIO does not mind bridges in a group."""
-        return self.pci_class.startswith("06")
-
-
-class CpuFacts(Declared):
-    vendor: CpuVendor | None = option("vendor", CPU_VENDOR, default=None, doc="The CPU's vendor.")
-    model: str | None = option("model", TEXT, default=None, doc="The CPU's name.")
-    threads: int | None = option("threads", Int(1, 1 << 14), default=None, doc="Logical CPUs, numbered from 0.")
-    physical_bits: int | None = option("physicalBits", Int(32, 64), default=None, doc="Width of physical addresses.")
-    iommu_bits: int | None = option("iommuBits", Int(32, 64), default=None, doc="Width of the IOMMU's addresses.")
 
 
 class Facts(Declared):
@@ -64,17 +27,53 @@ class Facts(Declared):
     security_module: SecurityModule | None = option(
         "securityModule", SECURITY_MODULE, default=None, doc="What confines QEMU."
     )
+    machine: Machine = option("machine", Table(Machine), default=Machine(), doc="The machine as a whole.")
     cpu: CpuFacts = option("cpu", Table(CpuFacts), default=CpuFacts(), doc="The CPU.")
     memory: Size | None = option("memory", SIZE, default=None, doc="The host's memory.")
+    hugepages: tuple[HugepageFacts, ...] = option(
+        "hugepages", ListOf(Table(HugepageFacts)), default=(), doc="Huge pages, by size."
+    )
+    iommu: IommuFacts = option("iommu", Table(IommuFacts), default=IommuFacts(), doc="The IOMMU.")
+    kernel_params: tuple[str, ...] = option(
+        "kernelParams", ListOf(TEXT), default=(), doc="The words of the kernel's command line."
+    )
     devices: tuple[PciDevice, ...] = option("devices", ListOf(Table(PciDevice)), default=(), doc="PCI devices.")
+    connectors: tuple[Connector, ...] = option(
+        "connectors", ListOf(Table(Connector)), default=(), doc="What the display drivers list as outputs."
+    )
+    mux: Mux | None = option(
+        "mux", Table(Mux), default=None, doc="The switch between the GPUs and the built-in screen, where one is seen."
+    )
+    inputs: tuple[InputDevice, ...] = option(
+        "inputs", ListOf(Table(InputDevice)), default=(), doc="Keyboards, mice and touchpads."
+    )
+    usb: tuple[UsbDevice, ...] = option("usb", ListOf(Table(UsbDevice)), default=(), doc="USB devices, hubs left out.")
+    disks: tuple[Disk, ...] = option("disks", ListOf(Table(Disk)), default=(), doc="Disks.")
+    user: str | None = option("user", USER, default=None, doc="Who will run the client.")
+    users: tuple[UserFacts, ...] = option("users", ListOf(Table(UserFacts)), default=(), doc="Who can log in.")
+    unseen: tuple[Unseen, ...] = option("unseen", ListOf(Table(Unseen)), default=(), doc="What could not be read.")
 
     def device(self, address: Address) -> PciDevice | None:
         """The device at an address, if it is known."""
         return next((device for device in self.devices if device.address == address), None)
 
+    def slot(self, address: Address) -> tuple[PciDevice, ...]:
+        """Every function of an address' slot."""
+        return tuple(device for device in self.devices if device.address.device == address.device)
+
+    def group(self, number: int | None) -> tuple[PciDevice, ...]:
+        """Every member of an IOMMU group; none for ``None``."""
+        return tuple(device for device in self.devices if number is not None and device.iommu_group == number)
+
+    def connectors_of(self, address: Address) -> tuple[Connector, ...]:
+        """What the driver of a display device lists."""
+        return tuple(connector for connector in self.connectors if connector.address == address)
+
 
 def facts_from(data: Any, findings: Findings) -> Facts:
-    """What could be loaded of plain data; the rest becomes problems, by the path ``facts``."""
+    """What could be loaded of plain data, bare facts or what ``detect --json`` printed; the rest becomes problems."""
+    if isinstance(data, Mapping) and "facts" in data and data.keys() <= {"facts", "gpus"}:
+        data = data["facts"]
     loaded = Table(Facts).load(data, "facts", findings)
     return loaded if isinstance(loaded, Facts) else Facts()
 

@@ -1,0 +1,41 @@
+"""``optimux detect``: what the machine is, and whether its GPU can be given away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+EXAMPLES = """\b
+Examples:
+  optimux detect
+  optimux detect --json > facts.json && optimux generate optimux.toml -o out/ --facts facts.json
+  optimux detect --root recorded/         a recorded tree: a folder, or a tar of one
+"""
+
+
+@click.command("detect", epilog=EXAMPLES)
+@click.option("--root", metavar="DIR", help="Read a recorded tree, a folder or a tar, and nothing of this machine.")
+@click.option("--json", "as_json", is_flag=True, help="Print facts, verdicts and evidence as JSON.")
+def command(root: str | None, as_json: bool) -> int:
+    """Show what this machine is, whether its GPU can be given to a VM, and the evidence.
+
+    Takes no privileges, and wakes no device that sleeps.
+    """
+    from optimux.facts.detect import Root, detect
+    from optimux.judge import verdicts
+
+    facts = detect(Root.at(root))
+    judged = verdicts(facts)
+    if as_json:
+        import json
+
+        from optimux.declare import Table
+        from optimux.facts import Facts
+
+        data: dict[str, Any] = {"facts": Table(Facts).written(facts), "gpus": [verdict.as_data() for verdict in judged]}
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        return 0
+    for verdict in judged:
+        click.echo(f"{verdict.device.address}  {verdict.device.name or verdict.device.id}: {verdict.passthrough}")
+    return 0

@@ -1,0 +1,102 @@
+"""The two things that a file system can be read from: a folder, through descriptors, and a tar, in memory.
+
+A store knows paths whose parents are real folders; links are followed by ``Root``, which never lets one out.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Protocol
+
+# Open folders kept at once; a process may have 1024 descriptors.
+MOST_FOLDERS = 200
+
+
+class Store(Protocol):
+    """Every method raises ``OSError`` as the system would. Paths are absolute within the store, free of links."""
+
+    def kind(self, path: str) -> str:
+        """``folder``, ``file``, ``link``, ``char`` or ``other``."""
+
+    def target(self, path: str) -> str:
+        """Where a link points."""
+
+    def entries(self, path: str) -> list[str]:
+        """The names in a folder."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """At most ``limit`` bytes of a regular file; ``ELOOP`` where it is a link."""
+
+
+KINDS = {stat.S_IFDIR: "folder", stat.S_IFREG: "file", stat.S_IFLNK: "link", stat.S_IFCHR: "char"}
+
+
+class Folder:
+    """A folder of this machine; ``/`` is the machine itself. Raises ``OSError`` where it cannot be opened."""
+
+    def __init__(self, path: str) -> None:
+        self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._open: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Give every descriptor back."""
+        for descriptor in (*self._open.values(), self._top):
+            os.close(descriptor)
+        self._open.clear()
+
+    def _folder(self, path: str) -> int:
+        """A descriptor of a folder: each component is opened beneath the one before, none may be a link."""
+        if not path:
+            return self._top
+        known = self._open.get(path)
+        if known is not None:
+            return known
+        parent, _, name = path.rpartition("/")
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            opened = os.open(name, flags, dir_fd=self._folder(parent))
+        except PermissionError:  # what may be passed need not be listed
+            opened = os.open(name, flags | os.O_PATH, dir_fd=self._folder(parent))
+        if len(self._open) >= MOST_FOLDERS:
+            os.close(self._open.pop(next(iter(self._open))))
+        self._open[path] = opened
+        return opened
+
+    def kind(self, path: str) -> str:
+        """See ``Store``."""
+        parent, _, name = path.rpartition("/")
+        if not name:
+            return "folder"
+        mode = os.stat(name, dir_fd=self._folder(parent), follow_symlinks=False).st_mode
+        return KINDS.get(stat.S_IFMT(mode), "other")
+
+    def target(self, path: str) -> str:
+        """See ``Store``."""
+        parent, _, name = path.rpartition("/")
+        return os.readlink(name, dir_fd=self._folder(parent))
+
+    def entries(self, path: str) -> list[str]:
+        """See ``Store``."""
+        return os.listdir(self._folder(path))  # noqa: PTH208 - a descriptor has no path
+
+    def read(self, path: str, limit: int) -> bytes:
+        """See ``Store``. Pipes and devices are refused, not waited for."""
+        parent, _, name = path.rpartition("/")
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+        descriptor = os.open(name, flags, dir_fd=self._folder(parent))
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(None, "not a regular file")
+            return _all(descriptor, limit)
+        finally:
+            os.close(descriptor)
+
+
+def _all(descriptor: int, limit: int) -> bytes:
+    """Files of /proc come in pieces."""
+    pieces: list[bytes] = []
+    while limit > 0 and (piece := os.read(descriptor, min(limit, 1 << 16))):
+        pieces.append(piece)
+        limit -= len(piece)
+    return b"".join(pieces)

@@ -1,0 +1,81 @@
+"""Recorded and made-up machines: description → tree → what detect prints."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from optimux.declare import Table
+from optimux.facts import Facts, load_facts
+from optimux.facts.detect import Root, detect
+from optimux.judge import verdicts
+from tests.detect.tree import MACHINES, described, names, plant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def seen(tree: Path) -> dict[str, Any]:
+    """What ``detect --json`` prints, less the names that only this machine's pci.ids gives."""
+    facts = detect(Root.at(str(tree)))
+    facts = facts.replace(devices=tuple(device.replace(name=None) for device in facts.devices))
+    return {"facts": Table(Facts).written(facts), "gpus": [verdict.as_data() for verdict in verdicts(facts)]}
+
+
+@pytest.mark.parametrize("name", names())
+def test_machine(name: str, tmp_path: Path, update_golden: bool) -> None:
+    data = seen(plant(tmp_path, described(name)))
+    expected = MACHINES / name / "detect.json"
+    if update_golden:
+        expected.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert data == json.loads(expected.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", names())
+def test_facts_are_taken_as_they_are_printed(name: str, tmp_path: Path) -> None:
+    """Whole, and the facts alone."""
+    data = json.loads((MACHINES / name / "detect.json").read_text(encoding="utf-8"))
+    whole, bare = tmp_path / "whole.json", tmp_path / "bare.json"
+    whole.write_text(json.dumps(data))
+    bare.write_text(json.dumps(data["facts"]))
+    assert load_facts(str(whole)) == load_facts(str(bare))
+    assert Table(Facts).written(load_facts(str(whole))) == data["facts"]
+
+
+# What each machine must come to, whatever else its golden file says.
+GPUS = {
+    "desktop-2x-rx580": {
+        "0000:26:00.0": ("discrete", "yes", "none", "after-changes"),
+        "0000:27:00.0": ("discrete", "yes", "none", "after-changes"),
+    },
+    "kblr-mx150-shared": {
+        "0000:00:02.0": ("integrated", "unknown", "unknown", "no"),
+        "0000:01:00.0": ("discrete", "no", "none", "no"),
+    },
+    "legion-5-pro-16ach6h": {
+        "0000:01:00.0": ("discrete", "yes", "switchable", "after-changes"),
+        "0000:06:00.0": ("integrated", "no", "attached", "no"),
+    },
+    "omen-17-ck0": {
+        "0000:00:02.0": ("integrated", "unknown", "unknown", "no"),
+        "0000:01:00.0": ("discrete", "yes", "unknown", "no"),
+    },
+    "thinkpad-p53": {
+        "0000:00:02.0": ("integrated", "unknown", "unknown", "no"),
+        "0000:01:00.0": ("discrete", "yes", "unknown", "after-changes"),
+    },
+    "vm-without-gpu": {},
+    "xps-15-9560": {
+        "0000:00:02.0": ("integrated", "yes", "attached", "no"),
+        "0000:01:00.0": ("discrete", "no", "none", "after-changes"),
+    },
+}
+
+
+@pytest.mark.parametrize("name", GPUS)
+def test_verdict(name: str, tmp_path: Path) -> None:
+    gpus = seen(plant(tmp_path, described(name)))["gpus"]
+    keys = ("role", "ownOutputs", "panel", "passthrough")
+    assert {gpu["address"]: tuple(gpu[key] for key in keys) for gpu in gpus} == GPUS[name]
