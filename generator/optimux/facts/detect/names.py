@@ -1,54 +1,51 @@
-"""Names from pci.ids, read by libpci, the library of pciutils: it knows where each distribution keeps the list."""
+"""Names from hwdata's list pci.ids, wherever this machine keeps it.
+
+Only the lines of the vendors that are asked for are looked at: python-hwdata parses all 38,000 first, which takes
+longer than the rest of detection, and libpci called without its own start-up (which may end the process) crashes.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
+from optimux.facts.detect.root import Root
 from optimux.pci import Id
 
-# pci/pci.h: vendor and device together; no numbers where the list lacks them; no look at the local network or hwdb.
-VENDOR, DEVICE, NO_NUMBERS = 1, 2, 0x20000
-MOST = 256
+PLACES = ("/usr/share/hwdata/pci.ids", "/usr/share/misc/pci.ids", "/run/current-system/sw/share/hwdata/pci.ids")
+MOST = 16 << 20
 
 
 class Names:
-    """The list, opened at the first question. Without libpci nothing has a name."""
+    """The list, read at the first question. Without one nothing has a name."""
 
-    def __init__(self) -> None:
-        self._library: Any = None
-        self._access: Any = None
-        self._tried = False
-        self._known: dict[tuple[int, Id], str | None] = {}
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._list: str | None = None
+        self._vendors: dict[int, tuple[str, str] | None] = {}
 
     def of(self, id_: Id) -> str | None:
         """Vendor and device in words; the vendor alone where the list lacks the device; ``None`` without both."""
-        if not self._tried:
-            self._open()
-        if self._library is None:
+        if id_.vendor not in self._vendors:
+            self._vendors[id_.vendor] = self._vendor(id_.vendor)
+        found = self._vendors[id_.vendor]
+        if found is None:
             return None
-        return self._look_up(VENDOR | DEVICE, id_) or self._look_up(VENDOR, id_)
+        name, devices = found
+        match = re.search(rf"^\t{id_.device:04x}  (.+)$", devices, re.MULTILINE)
+        return f"{name} {match[1]}" if match else name
 
-    def _open(self) -> None:
-        self._tried = True
-        import ctypes
+    def _vendor(self, number: int) -> tuple[str, str] | None:
+        """The vendor's name and the lines of its devices, up to the next vendor."""
+        if self._list is None:
+            self._list = "\n" + self._read()
+        start = self._list.find(f"\n{number:04x}  ")
+        if start < 0:
+            return None
+        line_end = self._list.find("\n", start + 1)
+        following = re.compile(r"^[^\t\n#]", re.MULTILINE).search(self._list, line_end + 1)
+        end = following.start() if following else len(self._list)
+        return self._list[start + 7 : line_end], self._list[line_end:end]
 
-        try:
-            library = ctypes.CDLL("libpci.so.3")
-            library.pci_alloc.restype = ctypes.c_void_p
-            library.pci_lookup_name.restype = ctypes.c_char_p
-        except (OSError, AttributeError):
-            return
-        self._access = ctypes.c_void_p(library.pci_alloc())
-        self._library = library
-
-    def _look_up(self, what: int, id_: Id) -> str | None:
-        if (what, id_) not in self._known:
-            from ctypes import c_int, create_string_buffer
-
-            numbers = (id_.vendor, id_.device) if what & DEVICE else (id_.vendor,)
-            buffer = create_string_buffer(MOST)
-            found = self._library.pci_lookup_name(
-                self._access, buffer, MOST, c_int(what | NO_NUMBERS), *(c_int(value) for value in numbers)
-            )
-            self._known[(what, id_)] = found.decode("utf-8", "replace") if found else None
-        return self._known[(what, id_)]
+    def _read(self) -> str:
+        data = next((data for path in PLACES if (data := self._root.data(path, MOST))), b"")
+        return data.decode("utf-8", "replace") + "\n"

@@ -141,10 +141,10 @@ def _sriov(physical: str | None, total: str | None, enabled: str | None) -> Srio
 
 
 def named(root: Root, devices: tuple[PciDevice, ...]) -> tuple[PciDevice, ...]:
-    """The devices with their names: udev's database has them, else pci.ids by pciutils' own library."""
+    """The devices with their names: udev's database has them, else the list pci.ids of this machine."""
     from optimux.facts.detect.names import Names
 
-    names = Names()
+    names = Names(Root.at())
     return tuple(device.replace(name=clean(_from_udev(root, device) or names.of(device.id))) for device in devices)
 
 
