@@ -47,6 +47,7 @@ def linters(checkout: Path = CHECKOUT) -> dict[str, list[str]]:
         "ruff format": [*_module("ruff"), "format", "--check", "--diff"],
         "mypy": _module("mypy"),
         "shellcheck": [*_SHELLCHECK, *map(str, shell_scripts(checkout))],
+        "licences": [*_module("reuse"), "lint", "--lines"],
         "workflows": [
             *(*_module("check_jsonschema"), "--builtin-schema", "vendor.github-workflows"),
             *map(str, workflows(checkout)),

@@ -50,6 +50,7 @@ def test_the_linters_find_something(
     ("linter", "file", "text", "said"),
     [
         ("shellcheck", "lab/a", "#!/bin/sh\necho $1\n", "SC2086"),
+        ("licences", "lab/a.py", "x = 1\n", "no license identifier"),
         ("workflows", ".github/workflows/a.yml", "on: push\njobs: {a: {steps: []}}\n", "runs-on"),
     ],
 )
