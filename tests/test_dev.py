@@ -12,22 +12,24 @@ import pytest
 
 CHECKOUT = Path(__file__).parent.parent
 CONFIG = CHECKOUT / "examples" / "bookworm.toml"
-OPTIMUX = f"#!{sys.executable}\nfrom optimux.cli import main\nmain()\n"
+PYTHON = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """The script with an environment that is set up already: only ``optimux`` is in it, the real one."""
+    """The script with an environment that is set up already: its Python is this one."""
     folder = tmp_path / "checkout"
     (folder / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(CHECKOUT / "dev", folder)
     shutil.copy(CHECKOUT / "pyproject.toml", folder)
     (folder / "examples").symlink_to(CHECKOUT / "examples")
+    (folder / "lock").mkdir()
+    (folder / "lock" / "runtime.txt").touch()
     key = hashlib.sha256(f"{folder}\n".encode() + (CHECKOUT / "pyproject.toml").read_bytes()).hexdigest()[:16]
     (folder / ".venv" / "stamp-runtime").write_text(f"{key}\n")
-    optimux = folder / ".venv" / "bin" / "optimux"
-    optimux.write_text(OPTIMUX)
-    optimux.chmod(0o755)
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
     return folder
 
 

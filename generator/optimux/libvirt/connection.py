@@ -6,6 +6,7 @@ Nothing here starts, stops or restarts a domain.
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,12 @@ from optimux.errors import OptimuxError
 from optimux.record import Record
 
 SYSTEM = "qemu:///system"
+# Where distributions put Python packages: Debian; Fedora and openSUSE; Arch.
+_FOLDERS = (
+    "/usr/lib/python3/dist-packages",
+    "/usr/lib64/python{version}/site-packages",
+    "/usr/lib/python{version}/site-packages",
+)
 
 
 class LibvirtError(OptimuxError):
@@ -30,7 +37,7 @@ class Connection:
     """An open connection; use as a context manager. Raises ``LibvirtError``."""
 
     def __init__(self, uri: str | None = None) -> None:
-        self._libvirt = _binding()
+        self._libvirt = binding()
         self.uri = uri or os.environ.get("LIBVIRT_DEFAULT_URI") or SYSTEM
         # Errors come back as exceptions; the binding would print them besides.
         self._libvirt.registerErrorHandler(lambda *_: None, None)
@@ -82,11 +89,32 @@ class Connection:
             raise LibvirtError(str(error)) from None
 
 
-def _binding() -> Any:
+def binding() -> Any:
+    """libvirt's own module; the system's too where this runs in a virtual environment. Raises ``OptimuxError``."""
     try:
         return import_module("libvirt")
     except ImportError:
+        found = _of_the_system()
+    if found is None:
         raise OptimuxError(
-            "libvirt's Python binding is missing. Install the distribution's package (Debian: python3-libvirt) or "
-            "the extra: pip install 'optimux[libvirt]'."
-        ) from None
+            "libvirt's Python binding is missing. Install the distribution's package (Debian: python3-libvirt), which "
+            f"is for the distribution's own Python, or build it for this one: {sys.executable} -m pip install "
+            "libvirt-python, with libvirt's headers (Debian: libvirt-dev) and pkg-config."
+        )
+    return found
+
+
+def _of_the_system() -> Any:
+    """What the distribution's package holds, if it was made for this Python; nothing else of its folder is seen."""
+    for folder in _FOLDERS:
+        path = folder.format(version=f"{sys.version_info.major}.{sys.version_info.minor}")
+        if not os.path.exists(f"{path}/libvirt.py"):  # noqa: PTH110 - start-up
+            continue
+        sys.path.append(path)
+        try:
+            return import_module("libvirt")
+        except ImportError:
+            continue
+        finally:
+            sys.path.remove(path)
+    return None

@@ -1,0 +1,5 @@
+"""``python -m optimux``."""
+
+from optimux.cli import main
+
+main()
