@@ -74,6 +74,14 @@ let
       pattern = "[a-z0-9_.-]{1,64}";
       allowed = "a dotted name";
     };
+    guestFileSha256 = {
+      pattern = "[0-9a-f]{64}";
+      allowed = "64 hexadecimal digits in lower case, as sha256sum prints them";
+    };
+    guestFileUrl = {
+      pattern = "https://[^[:space:]\"'<>&]+";
+      allowed = "an address that begins with https://";
+    };
     vmName = {
       pattern = "[^[:space:]./\"'<>&\\][^/\n\r\t\"'<>&\\]{0,63}";
       allowed = "1 to 64 characters without / \\ quotes, < > & or a leading dot";
@@ -146,6 +154,10 @@ let
       pattern = "[ -~]{0,32}";
       allowed = "at most 32 ASCII characters";
     };
+    guestMediaFilesName = {
+      pattern = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}";
+      allowed = "the name of a file, of letters, digits and . _ -";
+    };
     extraXmlQemuArgs = {
       pattern = "[^\n\r]*";
       allowed = "one line of text";
@@ -173,6 +185,8 @@ let
   word = matching forms.word;
   mac = matching forms.mac;
   channelName = matching forms.channelName;
+  guestFileSha256 = matching forms.guestFileSha256;
+  guestFileUrl = matching forms.guestFileUrl;
   vmName = matching forms.vmName;
   uuid = matching forms.uuid;
   vmOsId = matching forms.vmOsId;
@@ -191,6 +205,7 @@ let
   batteryOptionsModel = matching forms.batteryOptionsModel;
   batteryOptionsSerial = matching forms.batteryOptionsSerial;
   batteryOptionsOem = matching forms.batteryOptionsOem;
+  guestMediaFilesName = matching forms.guestMediaFilesName;
   xml = types.lines;
   extraXmlQemuArgs = matching forms.extraXmlQemuArgs;
   optionsGpusName = matching forms.optionsGpusName;
@@ -732,6 +747,18 @@ let
       example = "alsa";
     };
   };
+  guestFileOptions = {
+    sha256 = mkOption {
+      type = guestFileSha256;
+      description = "Its checksum. A file with another one is never run.";
+      example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    };
+    url = mkOption {
+      type = types.nullOr guestFileUrl;
+      default = null;
+      description = "Where the guest may download it. Null takes it from the payload alone.";
+    };
+  };
   vmOptions = {
     name = mkOption {
       type = types.nullOr vmName;
@@ -1247,7 +1274,8 @@ let
           bus = "virtio";
         }
       ];
-      description = "Emulated input devices, beside PS/2's own.";
+      description =
+        "Emulated input devices, beside PS/2's own. The idd release brings its own input: there the default is none.";
     };
     spice = {
       enable = mkOption {
@@ -1281,8 +1309,14 @@ let
     };
     channels = mkOption {
       type = types.listOf (types.submodule { options = channelOptions; });
-      default = [ { } ];
-      description = "virtio-serial channels.";
+      default = [
+        { }
+        {
+          type = "unix";
+          name = "org.qemu.guest_agent.0";
+        }
+      ];
+      description = "virtio-serial channels: by default SPICE's and the guest agent's.";
     };
     virtioSerialAddress = mkOption {
       type = types.nullOr address;
@@ -1514,6 +1548,42 @@ let
         default = null;
         description =
           "Sound by Scream over the network, off by default. Here null inherits the value of lookingGlass.";
+      };
+    };
+    guestMedia = {
+      enable = mkOption {
+        type = types.bool;
+        default = false;
+        description = "Whether the bundle holds optimux-guest.iso, which sets the guest up.";
+      };
+      attach = mkOption {
+        type = types.bool;
+        default = false;
+        description = "Whether the domain has it as a CD; it may stay there, and needs enable.";
+      };
+      path = mkOption {
+        type = types.nullOr path;
+        default = null;
+        description =
+          "Where the medium lies on the host. Null is /var/lib/libvirt/images/optimux-<vm>.iso.";
+        example = "/srv/iso/optimux-guest.iso";
+      };
+      files = mkOption {
+        type = types.attrsOf (types.submodule { options = guestFileOptions; });
+        default = { };
+        description =
+          "Programs that the setup may run, by file name: looking-glass-host-setup.exe, looking-glass-idd-setup.exe, virtual-display-driver.zip, nefconw.exe.";
+        example = {
+          "looking-glass-host-setup.exe" = {
+            sha256 = "0000000000000000000000000000000000000000000000000000000000000000";
+          };
+        };
+      };
+      emulatedDisplayOff = mkOption {
+        type = types.bool;
+        default = false;
+        description =
+          "Whether the setup switches the emulated display off, once a capture is proven (B7).";
       };
     };
     iommufd = mkOption {
@@ -2175,6 +2245,23 @@ in
                 scream = {
                   table = {
                     interface = forms.word;
+                  };
+                };
+              };
+            };
+            guestMedia = {
+              table = {
+                path = forms.path;
+                files = {
+                  names = forms.guestMediaFilesName;
+                  each = {
+                    table = {
+                      sha256 = {
+                        required = "64 hexadecimal digits in lower case, as sha256sum prints them";
+                        value = forms.guestFileSha256;
+                      };
+                      url = forms.guestFileUrl;
+                    };
                   };
                 };
               };

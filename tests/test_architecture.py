@@ -31,7 +31,7 @@ LAYERS = (
     ("options", "facts"),
     ("plan",),
     ("acpi", "emit", "judge", "patch"),
-    ("bundle", "libvirt", "vm"),
+    ("bundle", "guest", "libvirt", "vm"),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -23,11 +23,18 @@ def readme(**vm: Any) -> str:
 @pytest.mark.parametrize(
     ("vm", "folders"),
     [
-        ({"disks": [DISK]}, [r"viostor\w11\amd64", r"NetKVM\w11\amd64"]),
-        ({"disks": [DISK], "osId": "http://microsoft.com/win/10"}, [r"viostor\w10\amd64", r"NetKVM\w10\amd64"]),
-        ({"disks": [DISK], "osId": "http://microsoft.com/win/2k25"}, [r"viostor\2k25\amd64", r"NetKVM\2k25\amd64"]),
-        ({"disks": [DISK | {"bus": "scsi"}]}, [r"vioscsi\w11\amd64", r"NetKVM\w11\amd64"]),
-        ({"disks": [DISK], "networks": []}, [r"viostor\w11\amd64"]),
+        ({"disks": [DISK]}, [r"viostor\w11\amd64", r"NetKVM\w11\amd64", r"vioserial\w11\amd64"]),
+        (
+            {"disks": [DISK], "osId": "http://microsoft.com/win/10"},
+            [r"viostor\w10\amd64", r"NetKVM\w10\amd64", r"vioserial\w10\amd64"],
+        ),
+        (
+            {"disks": [DISK], "osId": "http://microsoft.com/win/2k25"},
+            [r"viostor\2k25\amd64", r"NetKVM\2k25\amd64", r"vioserial\2k25\amd64"],
+        ),
+        ({"disks": [DISK | {"bus": "scsi"}]}, [r"vioscsi\w11\amd64", r"NetKVM\w11\amd64", r"vioserial\w11\amd64"]),
+        ({"disks": [DISK], "networks": []}, [r"viostor\w11\amd64", r"vioserial\w11\amd64"]),
+        ({"disks": [DISK], "networks": [], "channels": []}, [r"viostor\w11\amd64"]),
         ({"disks": [{"source": "/a.iso", "device": "cdrom"}], "networks": []}, []),
         (SATA, []),
     ],

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from optimux.emit.xml import Element
-    from optimux.options.looking_glass import Display, LookingGlass
+    from optimux.options.looking_glass import Display, LookingGlass, Release
     from optimux.plan.model import DomainPlan, Plan
 
 HOST_INI = "looking-glass-host.ini"
 VDD_SETTINGS = "vdd_settings.xml"
 IDD_SAMPLE_OPTIONS = "option.txt"
 REGISTRY_FILE = "looking-glass-idd.reg"
+MEDIUM = "optimux-guest.iso"
 
 # The parent has a line of its own: regedit would make it unasked, the tools that merge into an offline hive do not.
 _REGISTRY_PARENT = r"HKEY_LOCAL_MACHINE\SOFTWARE\LookingGlass"
@@ -31,8 +32,10 @@ def windows_artifacts(plan: Plan) -> list[Artifact]:
     artifacts: list[Artifact] = []
     for domain in plan.domains:
         if domain.shared_memory is not None and domain.looking_glass.enable and is_windows(domain):
-            files = _files(domain, domain.shared_memory.release)
+            files = settings_files(domain, domain.shared_memory.release)
+            medium = _medium(domain, files) if domain.guest_media.enable else {}
             files["README.txt"] = _text(readme(domain, tuple(files)))
+            files |= medium
             artifacts.extend(Artifact(f"windows/{domain.key}/{name}", data) for name, data in files.items())
     return artifacts
 
@@ -42,7 +45,15 @@ def is_windows(domain: DomainPlan) -> bool:
     return "microsoft.com" in domain.os_id
 
 
-def _files(domain: DomainPlan, release: str) -> dict[str, bytes]:
+def _medium(domain: DomainPlan, settings: dict[str, bytes]) -> dict[str, bytes]:
+    from optimux.emit.guest.iso import iso_image
+    from optimux.emit.guest.medium import medium_files
+
+    return {MEDIUM: iso_image(medium_files(domain, settings))}
+
+
+def settings_files(domain: DomainPlan, release: Release) -> dict[str, bytes]:
+    """What drivers and the host application read, by file name."""
     table = domain.looking_glass
     if release == "idd":
         return {REGISTRY_FILE: registry_file(table.displays)}

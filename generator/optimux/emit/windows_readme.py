@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 _HOST_FOLDER = r"C:\Program Files\Looking Glass (host)"
 _GPU_DRIVER = "Install the driver of the GPU's vendor."
-_VDD = r"""Install Virtual-Display-Driver:
-    winget install --id=VirtualDrivers.Virtual-Display-Driver -e
-Copy vdd_settings.xml into C:\VirtualDisplayDriver, over the one that is there."""
+_VDD = r"""Copy vdd_settings.xml into C:\VirtualDisplayDriver first: the driver reads it when it loads.
+Then install Virtual-Display-Driver from its release archive, which holds the driver, with nefcon beside it:
+    nefconw --create-device-node --hardware-id Root\MttVDD --class-name Display
+        --class-guid 4d36e968-e325-11ce-bfc1-08002be10318 --no-duplicates
+    nefconw --install-driver --inf-path MttVDD.inf
+(winget's package of that name is a control panel, not the driver.) It takes the GPU with the most memory: install it
+after the GPU's driver. NVIDIA 616.56 and 616.64 break virtual displays after a cold boot; 616.88 does not."""
 _IDD_SAMPLE = r"""Copy option.txt to C:\IddSampleDriver\option.txt, then install IddSampleDriver.
 The driver reads the file only when it is there first."""
 _PLUG = "Put a dummy plug, or a monitor, into an output of the GPU: without a display there is nothing to capture."
@@ -34,7 +38,7 @@ def readme(domain: DomainPlan, files: Collection[str]) -> str:
     """Numbered steps for the VM's release and files. Lines end in line feeds."""
     memory = domain.shared_memory
     release = memory.release if memory else domain.looking_glass.release
-    steps = [*virtio_steps(domain), _GPU_DRIVER, *(_idd() if release == "idd" else _b7(domain, files)), _AGENT]
+    steps = [*virtio_steps(domain), _GPU_DRIVER, *(_idd() if release == "idd" else (*_b7(domain, files), _AGENT))]
     if domain.looking_glass.scream.enable:
         steps.append(_SCREAM)
     size = f", shared memory {memory.size} at {memory.path} on the host" if memory else ""

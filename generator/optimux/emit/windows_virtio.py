@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 # Folders of virtio-win.iso.
 _DISK_DRIVERS = {"virtio": "viostor", "scsi": "vioscsi"}
 _NETWORK_DRIVER = "NetKVM"
+_SERIAL_DRIVER = "vioserial"
 _LOAD = """\
 While Windows is installed, have virtio-win.iso in a second CD-ROM drive. Where Setup asks for the disk,
 choose "Load driver" and load, from that CD:"""
@@ -29,7 +30,9 @@ def setup_drivers(domain: DomainPlan) -> list[str]:
     """Those that Windows Setup has to load: without the first there is no disk, without NetKVM no network."""
     disks = (_DISK_DRIVERS.get(disk.bus or "") for disk in domain.disks if disk.device == "disk")
     networks = (_NETWORK_DRIVER for network in domain.networks if network.model == "virtio")
-    return list(dict.fromkeys(driver for driver in (*disks, *networks) if driver))
+    needed = list(dict.fromkeys(driver for driver in (*disks, *networks) if driver))
+    # Setup does well without it; where drivers are loaded at all, the guest agent answers from the first start.
+    return [*needed, _SERIAL_DRIVER] if needed and domain.channels else needed
 
 
 def _has_more(domain: DomainPlan) -> bool:

@@ -18,6 +18,7 @@ from optimux.plan.cpu import resolve_cpu
 from optimux.plan.cpus import canonical_cpus
 from optimux.plan.devices import settled
 from optimux.plan.disks import in_libvirts_order, resolve_disks
+from optimux.plan.gpus import planned_functions
 from optimux.plan.guest import (
     Clock,
     CpuTune,
@@ -30,6 +31,7 @@ from optimux.plan.guest import (
     Smbios,
     Timers,
 )
+from optimux.plan.guest_media import for_release, resolve_media
 from optimux.plan.hyperv import resolve_hyperv
 from optimux.plan.model import DomainPlan, SharedMemory
 from optimux.plan.pci_topology import pci_topology
@@ -58,13 +60,14 @@ def resolve_domains(
     for key, vm in model.vms.items():
         gpu = model.gpus.get(vm.gpu) if vm.gpu is not None else None
         memory = by_gpu.get(vm.gpu or "") if looking_glass[key].enable else None
+        requested = stated.get(key, Requested())
         wanted = Wanted(
             key=key,
-            vm=vm,
+            vm=for_release(vm, key, memory.release if memory else None, requested),
             gpu=gpu,
             shared_memory=memory,
             looking_glass=looking_glass[key],
-            requested=stated.get(key, Requested()),
+            requested=requested,
             options=model,
             platform=platform,
             facts=facts,
@@ -119,6 +122,8 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         subsystem=_subsystem(wanted.gpu),
         extra_xml=settled(ExtraXml, vm.extra_xml),
         looking_glass=wanted.looking_glass,
+        card=planned_functions(wanted.gpu) if wanted.gpu else (),
+        guest_media=resolve_media(wanted),
         autostart=vm.autostart,
         prepare=vm.hooks.prepare,
         release=vm.hooks.release,

@@ -33,8 +33,12 @@ def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> t
 
 
 def _planned(name: str, gpu: Gpu) -> GpuPlan:
-    functions = tuple(PlannedFunction(f.address, f.id, f.pass_through) for _, f in functions_of(gpu))
-    return GpuPlan(name, functions, gpu.bind, gpu.d3cold_allowed, gpu.disable_idle_d3)
+    return GpuPlan(name, planned_functions(gpu), gpu.bind, gpu.d3cold_allowed, gpu.disable_idle_d3)
+
+
+def planned_functions(gpu: Gpu) -> tuple[PlannedFunction, ...]:
+    """Everything that a card's entry names, its own functions first."""
+    return tuple(PlannedFunction(f.address, f.id, f.pass_through) for _, f in functions_of(gpu))
 
 
 def functions_of(gpu: Gpu) -> Iterator[tuple[str, Function]]:

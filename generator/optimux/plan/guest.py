@@ -164,3 +164,20 @@ class ExtraXml(Record):
     clock: str
     devices: str
     qemu_args: tuple[str, ...]
+
+
+class GuestFile(Record):
+    """A program that the guest's setup may run: its SHA-256 in hexadecimal digits, and where it may be had."""
+
+    sha256: str
+    url: str | None
+
+
+class GuestMedia(Record):
+    """The medium that sets the guest up: ``path`` is where it lies on the host, ``files`` are by name."""
+
+    enable: bool
+    attach: bool
+    path: str
+    files: tuple[tuple[str, GuestFile], ...]
+    emulated_display_off: bool

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         ExtraXml,
         Features,
         Firmware,
+        GuestMedia,
         Lifecycle,
         MemoryBacking,
         PowerManagement,
@@ -158,6 +159,8 @@ class DomainPlan(Record):
     subsystem: tuple[tuple[str, int], ...]  # QEMU properties of the GPU's device, by qemu:override
     extra_xml: ExtraXml
     looking_glass: LookingGlass
+    card: tuple[PlannedFunction, ...]  # what its GPU's entry names, whole
+    guest_media: GuestMedia
     requested: Requested
     autostart: bool
     prepare: tuple[str, ...]  # programs that libvirt's hook runs before the start

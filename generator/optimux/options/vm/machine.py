@@ -23,6 +23,7 @@ from optimux.options.vm.devices import (
     Video,
     Watchdog,
 )
+from optimux.options.vm.guest import GuestMedia
 from optimux.options.vm.platform import (
     Clock,
     ExtraXml,
@@ -38,6 +39,7 @@ DEFAULT_INPUTS = (
     Input(type="mouse", bus="virtio"),
     Input(type="keyboard", bus="virtio"),
 )
+DEFAULT_CHANNELS = (Channel(), Channel(type="unix", name="org.qemu.guest_agent.0"))
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,11 +135,18 @@ class Vm(Declared):
         "evdev", ListOf(Table(Evdev)), default=(), doc="Host input devices, shared by a key."
     )
     inputs: tuple[Input, ...] = option(
-        "inputs", ListOf(Table(Input)), default=DEFAULT_INPUTS, doc="Emulated input devices, beside PS/2's own."
+        "inputs",
+        ListOf(Table(Input)),
+        default=DEFAULT_INPUTS,
+        doc="Emulated input devices, beside PS/2's own. The idd release brings its own input: there the default is "
+        "none.",
     )
     spice: Spice = option("spice", Table(Spice), default=Spice(), doc="The SPICE server.")
     channels: tuple[Channel, ...] = option(
-        "channels", ListOf(Table(Channel)), default=(Channel(),), doc="virtio-serial channels."
+        "channels",
+        ListOf(Table(Channel)),
+        default=DEFAULT_CHANNELS,
+        doc="virtio-serial channels: by default SPICE's and the guest agent's.",
     )
     virtio_serial_address: Address | None = option(
         "virtioSerialAddress",
@@ -158,6 +167,9 @@ class Vm(Declared):
     )
     looking_glass: Mapping[str, Any] = option(
         "lookingGlass", Overrides(LookingGlass), default={}, doc="Keys of lookingGlass that differ for this VM."
+    )
+    guest_media: GuestMedia = option(
+        "guestMedia", Table(GuestMedia), default=GuestMedia(), doc="The medium that sets a Windows guest up."
     )
     iommufd: bool = option(
         "iommufd",
