@@ -324,7 +324,7 @@ let
       type = types.enum [ "id" "address" "libvirt" ];
       default = "id";
       description =
-        "When vfio-pci takes the functions: early by id (every device with that id), early by address (driver_override, for two cards with one id), or by libvirt at VM start.";
+        "When vfio-pci takes the functions: early by id (every device with that id), early by address (driver_override, for two cards with one id), or by libvirt at VM start. Virtual functions of SR-IOV are always bound by libvirt.";
       example = "address";
     };
     softdeps = mkOption {
@@ -882,7 +882,8 @@ let
       maxPhysAddr = mkOption {
         type = types.nullOr (types.submodule { options = maxPhysAddrOptions; });
         default = null;
-        description = "Width of guest physical addresses.";
+        description =
+          "Width of guest physical addresses. Null is the CPU's, or the IOMMU's where the facts show a narrower one.";
       };
       require = mkOption {
         type = types.listOf cpuRequire;

@@ -40,7 +40,12 @@ let
 
   # --- cards ----------------------------------------------------------------------------------------------------
 
-  gpus = attrValues cfg.gpus;
+  # Intel's virtual functions, which do not exist yet when anything binds early.
+  isVirtual =
+    function:
+    builtins.match "0000:00:02\\.[1-7]" function.address != null && lib.hasPrefix "8086:" (toLower function.id);
+  bindable = gpu: if any isVirtual (functionsOf gpu) then gpu // { bind = "libvirt"; } else gpu;
+  gpus = map bindable (attrValues cfg.gpus);
   functionsOf = gpu: gpu.functions ++ gpu.otherDevices;
   vendorOf = gpu: if gpu.functions == [ ] then "" else lib.substring 0 4 (toLower (head gpu.functions).id);
   bound = optionals cfg.bindGpus gpus;
@@ -150,7 +155,7 @@ in
     vm:
     vm.hooks.prepare != [ ]
     || vm.hooks.release != [ ]
-    || vm.gpu != null && cfg.gpus ? ${vm.gpu} && guarded cfg.gpus.${vm.gpu}
+    || vm.gpu != null && cfg.gpus ? ${vm.gpu} && guarded (bindable cfg.gpus.${vm.gpu})
   ) vms;
   autostart = any (vm: vm.autostart) vms;
 }

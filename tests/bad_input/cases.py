@@ -176,9 +176,22 @@ LOOKING_GLASS = (
     ),
     case(
         "kvmfr together with iommufd",
-        {f"{VM}.iommufd": True, **NEW},
+        {f"{VM}.iommufd": True, **NEW, "host.distribution": "arch"},
         (f"{VM}.iommufd", "true, with kvmfr memory", "not both", 'lookingGlass.memory = "shm"'),
-        twin={f"{VM}.iommufd": True, **NEW, **SHM},
+        twin={f"{VM}.iommufd": True, **NEW, **SHM, "host.distribution": "arch"},
+    ),
+    case(
+        "iommufd with a kernel that has none",
+        {f"{VM}.iommufd": True, **NEW, **SHM},
+        (f"{VM}.iommufd", "true, with debian's kernel", "a kernel with CONFIG_IOMMUFD", "Leave it out"),
+        twin={f"{VM}.iommufd": True, **NEW, **SHM, "host.distribution": "fedora"},
+    ),
+    case(
+        "another vendor than the facts'",
+        {"host.cpuVendor": "amd"},
+        ("host.cpuVendor", "amd, where the facts show intel", '"intel"', "the facts of the machine"),
+        twin={"host.cpuVendor": "intel"},
+        facts=True,
     ),
     case(
         "VMs that take turns, with two releases",

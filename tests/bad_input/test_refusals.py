@@ -86,6 +86,8 @@ def test_everything_is_reported_at_once(tmp_path: Path, capsys: Capture) -> None
         assert f"  {path}: found" in outcome.errors
 
 
+ARCH: Edits = {"host.distribution": "arch"}  # whose kernel has iommufd
+
 FOLLOW_UPS: tuple[tuple[Edits, list[str]], ...] = (
     # A GPU that cannot be read is still declared.
     ({f"{GPU}.functions.0.id": "x"}, [f"{GPU}.functions[0].id"]),
@@ -95,10 +97,16 @@ FOLLOW_UPS: tuple[tuple[Edits, list[str]], ...] = (
     # With the vendor unknown nobody knows whose features are wrong.
     ({"host.cpuVendor": "AMD", f"{VM}.cpu.require": ["topoext"]}, ["host.cpuVendor"]),
     ({"host.cpuVendor": GONE, f"{VM}.cpu.require": ["topoext"]}, ["host.cpuVendor"]),
-    ({"host.libvirtVersion": "new", f"{VM}.iommufd": True, "lookingGlass.memory": "shm"}, ["host.libvirtVersion"]),
+    (
+        {**ARCH, "host.libvirtVersion": "new", f"{VM}.iommufd": True, "lookingGlass.memory": "shm"},
+        ["host.libvirtVersion"],
+    ),
     ({"host.distribution": GONE, f"{VM}.iommufd": True, "lookingGlass.memory": "shm"}, ["host.distribution"]),
     # A memory that cannot be read is not the default's.
-    ({"lookingGlass.memory": "shmem", f"{VM}.iommufd": True, "host.libvirtVersion": "12.2"}, ["lookingGlass.memory"]),
+    (
+        {**ARCH, "lookingGlass.memory": "shmem", f"{VM}.iommufd": True, "host.libvirtVersion": "12.2"},
+        ["lookingGlass.memory"],
+    ),
     # Without its topology the VM has not four vCPUs.
     ({f"{VM}.cpu.topology": 8, f"{VM}.cpuTune": {"vcpuPin": {"15": "1"}}}, [f"{VM}.cpu.topology"]),
     # A disk that cannot be read keeps its place, and the second one's own faults are told by theirs.

@@ -26,6 +26,26 @@ def test_new_libvirt_reads_our_own_file(trixie: Root) -> None:
     assert "a b$(x);" in profile
 
 
+@pytest.mark.parametrize("release", ["trixie", "bookworm"])
+def test_whatever_a_path_has_the_abstraction_parses(release: str, request: pytest.FixtureRequest) -> None:
+    names = ["a!b", "a\\", "a\\[b", "@{x}", "a, b", "a^b", "{a", "~`&|;<>=#$(x)", "ä"]
+    functions = [{"address": f"0000:0{n}:00.0", "id": "1234:1111"} for n, _ in enumerate(names, 1)]
+    cards = {
+        f"card{n}": {"functions": [function], "rom": {"file": f"/roms/{name}"}}
+        for (n, name), function in zip(enumerate(names), functions, strict=True)
+    }
+    vms = {f"vm{n}": {"gpu": card, "memory": "8GiB"} for n, card in enumerate(cards)}
+    planned = plan(gpus=cards, vms=vms, lookingGlass={"memory": "shm"})
+    text = files(planned)[apparmor.DROP_IN]
+    assert text.count("/roms/") == len(names)
+    assert apparmor_parser(request.getfixturevalue(release), {apparmor.LOCAL: text}).count("/roms/") == len(names)
+
+
+def test_an_unquoted_path_would_be_refused(trixie: Root) -> None:
+    with pytest.raises(Refused):
+        apparmor_parser(trixie, {apparmor.LOCAL: "/roms/a!b r,\n"})
+
+
 def test_old_libvirt_reads_the_local_file(bookworm: Root) -> None:
     text = merged_into(plan(host=BOOKWORM, gpu=ROM), apparmor.LOCAL, "# mine\n/srv/mine r,\n")
     profile = apparmor_parser(bookworm, {apparmor.LOCAL: text})

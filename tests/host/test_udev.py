@@ -95,3 +95,11 @@ def test_udev_would_write_to_the_card_and_its_parent(trixie: Root, action: str) 
         said = words.stdout + words.stderr
         for attribute in ("d3cold_allowed", "power/control", "../d3cold_allowed", "../power/control"):
             assert (f"skipping writing ATTR{{{device}/{attribute}}}" in said) == expected
+
+
+def test_a_function_on_bus_0_has_no_port() -> None:
+    functions = [{"address": "0000:00:02.1", "id": "8086:b080"}]
+    rule = _rules(gpu={"functions": functions})["72-optimux-idle-power.rules"].splitlines()[-1]
+    assert 'ATTR{d3cold_allowed}="1", ATTR{power/control}="auto"' in rule
+    assert "../" not in rule
+    assert "../" in _rules()["72-optimux-idle-power.rules"].splitlines()[-1]

@@ -12,6 +12,7 @@ from lab.consumers.host_files import nix_instantiate_parse, systemd_tmpfiles, ud
 from lab.errors import Refused
 from lab.nix.evaluator import configuration
 from optimux.acpi.battery import battery_table
+from optimux.emit.apparmor import apparmor_rules
 from optimux.emit.artifact import HostFile
 from optimux.emit.looking_glass_client import client_entries
 from optimux.emit.nixos import nixos_artifacts
@@ -137,7 +138,7 @@ def test_apparmor(tmp_path: Path) -> None:
     config = configuration([written(planned, tmp_path)])
     (include,) = config["security"]["apparmor"]["includes"].values()
     assert re.fullmatch(r'include "/nix/store/[a-z0-9]{32}-optimux-files/apparmor/libvirt-qemu"\n?', include)
-    assert files(planned)["apparmor/libvirt-qemu"].decode().splitlines()[1:] == list(planned.host.apparmor_rules)
+    assert files(planned)["apparmor/libvirt-qemu"].decode().splitlines()[1:] == list(apparmor_rules(planned.host))
     assert configuration([written(usual(), tmp_path)])["security"]["apparmor"]["includes"] == {}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimux.acpi.battery import battery_table
+from optimux.emit.apparmor import apparmor_rules
 from optimux.emit.artifact import Artifact, HostFile
 from optimux.emit.autostart import autostart_script
 from optimux.emit.libvirt_hook import has_hook, hook_script
@@ -123,7 +124,7 @@ def _lines(path: str, purpose: str, lines: tuple[str, ...]) -> dict[str, str]:
 def _apparmor(plan: Plan) -> tuple[str, ...]:
     """With AppArmor always a file, as the module includes one."""
     host = plan.host
-    return (host.apparmor_rules or ("# Nothing.",)) if host.security_module == "apparmor" else ()
+    return (apparmor_rules(host) or ("# Nothing.",)) if host.security_module == "apparmor" else ()
 
 
 def _tmpfiles(plan: Plan) -> str:

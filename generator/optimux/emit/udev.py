@@ -46,12 +46,15 @@ def _idle_power_rules(gpu: GpuPlan) -> Iterator[str]:
     """One rule a function, for the moment when vfio-pci has it: at boot (add) or at the start of a VM (bind)."""
     for function in gpu.functions:
         match = f'ACTION=="add|bind", SUBSYSTEM=="pci", KERNEL=="{function.address}", DRIVER=="vfio-pci"'
-        yield f"{match}, {', '.join(_settings(gpu))}"
+        yield f"{match}, {', '.join(_settings(gpu, has_port=function.address.bus != 0))}"
 
 
-def _settings(gpu: GpuPlan) -> list[str]:
-    """sysfs attributes (Linux, Documentation/ABI/testing/sysfs-bus-pci and sysfs-devices-power)."""
+def _settings(gpu: GpuPlan, *, has_port: bool) -> list[str]:
+    """sysfs attributes (Linux, Documentation/ABI/testing/sysfs-bus-pci and sysfs-devices-power).
+
+    What sits on bus 0 has no port: its parent is the host bridge, which is not to sleep.
+    """
     control = "on" if gpu.disable_idle_d3 else "auto"
     own = [f'ATTR{{d3cold_allowed}}="{int(gpu.d3cold_allowed)}"', f'ATTR{{power/control}}="{control}"']
     parent = ['ATTR{../d3cold_allowed}="1"', 'ATTR{../power/control}="auto"']
-    return own + parent if gpu.d3cold_allowed else own
+    return own + parent if gpu.d3cold_allowed and has_port else own

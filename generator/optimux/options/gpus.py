@@ -77,7 +77,8 @@ class Gpu(Declared):
         Choice(Bind),
         default="id",
         doc="When vfio-pci takes the functions: early by id (every device with that id), early by address "
-        "(driver_override, for two cards with one id), or by libvirt at VM start.",
+        "(driver_override, for two cards with one id), or by libvirt at VM start. Virtual functions of SR-IOV are "
+        "always bound by libvirt.",
         example="address",
     )
     softdeps: tuple[str, ...] | None = option(

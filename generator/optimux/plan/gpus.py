@@ -12,6 +12,34 @@ from optimux.pci import Address
 from optimux.plan.model import GpuPlan, PlannedFunction
 
 _BY_DEVICES = ("facts.devices",)
+_INTEL = 0x8086
+
+
+def resolve_bindings(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> dict[str, Gpu]:
+    """The cards with the time at which each can be bound.
+
+    A virtual function of SR-IOV does not exist yet when the initramfs binds, and has the id of the physical one,
+    which the host needs to make it: libvirt binds it when the VM starts.
+    """
+    return {name: _bindable(gpu, f"gpus.{name}", facts, findings) for name, gpu in gpus.items()}
+
+
+def _bindable(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> Gpu:
+    virtual = next((function for _, function in functions_of(gpu) if _is_virtual(function, facts)), None)
+    if virtual is None or gpu.bind == "libvirt":
+        return gpu
+    remedy = "It is bound by libvirt: at boot it does not exist yet, and the function that makes it has its id."
+    findings.warn(f"{path}.bind", f"{gpu.bind}, of the virtual function {virtual.address}", "libvirt", remedy)
+    return gpu.replace(bind="libvirt")
+
+
+def _is_virtual(function: Function, facts: Facts) -> bool:
+    """As the facts show; else by the place: Intel's integrated GPU is 00:02.0, the slot's others are virtual."""
+    device = facts.device(function.address)
+    if device is not None:
+        return device.sriov is not None and device.sriov.role == "virtual"
+    slot = (0, 0, 2)
+    return function.id.vendor == _INTEL and function.address.device == slot and function.address.function > 0
 
 
 def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> tuple[GpuPlan, ...]:

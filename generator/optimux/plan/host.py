@@ -48,7 +48,7 @@ def resolve_host(
         blacklist=_unique(driver for gpu in options.gpus.values() for driver in _blacklist(gpu, in_use)),
         override_addresses=tuple(f.address for gpu in by_address for _, f in functions_of(gpu)),
         device_acl=_device_acl(options, memories),
-        apparmor_rules=_apparmor_rules(memories, domains) if platform.security_module == "apparmor" else (),
+        guest_files=_guest_files(memories, domains) if platform.security_module == "apparmor" else (),
         apparmor_drop_in=platform.libvirt >= since("apparmorDropIn"),
         user_groups=_user_groups(options, memories),
         idle_services=_unique(name for gpu in early for name in _idle_services(gpu, in_use)),
@@ -139,21 +139,14 @@ def _device_acl(options: Options, memories: tuple[SharedMemory, ...]) -> tuple[s
     return _unique((*rules()["libvirt"]["deviceAcl"], *devices)) if devices else ()
 
 
-def _apparmor_rules(memories: tuple[SharedMemory, ...], domains: tuple[DomainPlan, ...]) -> tuple[str, ...]:
+def _guest_files(memories: tuple[SharedMemory, ...], domains: tuple[DomainPlan, ...]) -> tuple[tuple[str, str], ...]:
     """What virt-aa-helper cannot see: command line arguments, ROM files."""
-    rules_ = [f"{memory.path} rw," for memory in memories if memory.kind == "kvmfr"]
+    files = [(memory.path, "rw") for memory in memories if memory.kind == "kvmfr"]
     for domain in domains:
         if domain.battery and not domain.battery_in_acpi:
-            rules_.append(f"{_apparmor_path(domain.battery_path)} r,")
-        roms = (device.rom.file for device in domain.host_devices if device.rom and device.rom.file)
-        rules_ += [f"{_apparmor_path(rom)} r," for rom in roms]
-    return _unique(rules_)
-
-
-def _apparmor_path(path: str) -> str:
-    """A path as apparmor.d(5) wants it: globbing characters escaped, white space quoted."""
-    escaped = "".join(f"\\{char}" if char in "\\*?[]{}^" else char for char in path)
-    return f'"{escaped}"' if " " in path or "," in path else escaped
+            files.append((domain.battery_path, "r"))
+        files += [(device.rom.file, "r") for device in domain.host_devices if device.rom and device.rom.file]
+    return tuple(dict.fromkeys(files))
 
 
 def _user_groups(options: Options, memories: tuple[SharedMemory, ...]) -> tuple[tuple[str, str], ...]:

@@ -107,7 +107,7 @@ class HostPlan(Record):
     blacklist: tuple[str, ...]
     override_addresses: tuple[Address, ...]  # driver_override=vfio-pci before any driver loads
     device_acl: tuple[str, ...]  # the whole cgroup_device_acl, empty when libvirt's own list is enough
-    apparmor_rules: tuple[str, ...]  # lines of the abstraction, each with its comma
+    guest_files: tuple[tuple[str, str], ...]  # path, and "r" or "rw": what AppArmor must let every guest open
     apparmor_drop_in: bool  # whether libvirt reads abstractions/libvirt-qemu.d
     user_groups: tuple[tuple[str, str], ...]  # user and group that it must be a member of
     idle_services: tuple[str, ...]  # units of drivers that have no card left, without ".service"

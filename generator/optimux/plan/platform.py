@@ -57,6 +57,11 @@ def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
     if cpu_vendor is None:
         findings.error("host.cpuVendor", "nothing", '"intel" or "amd"', "State it, or give --facts.", BY_CPU_VENDOR)
         findings.lose("host.cpuVendor")
+    elif facts.cpu.vendor not in (None, cpu_vendor):
+        found = f"{cpu_vendor}, where the facts show {facts.cpu.vendor}"
+        remedy = "Leave it out, or give the facts of the machine that it is for."
+        findings.error("host.cpuVendor", found, f'"{facts.cpu.vendor}"', remedy, BY_CPU_VENDOR)
+        findings.lose("host.cpuVendor")
     own = rules()["distributions"][distribution or "debian"]
     return Platform(
         distribution=distribution or "debian",

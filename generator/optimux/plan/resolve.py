@@ -13,7 +13,7 @@ from optimux.options.load import load_partial
 from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
 from optimux.plan.domain import resolve_domains
-from optimux.plan.gpus import resolve_gpus
+from optimux.plan.gpus import resolve_bindings, resolve_gpus
 from optimux.plan.host import resolve_host
 from optimux.plan.libvirt_objects import resolve_images, resolve_networks, resolve_pools, used_networks
 from optimux.plan.looking_glass import looking_glass_of, resolve_memories
@@ -51,6 +51,7 @@ def _resolve(options: Options, facts: Facts, stated: Mapping[str, Requested], fi
     platform = resolve_platform(options.host, facts, findings)
     tables = {key: looking_glass_of(options, vm) for key, vm in options.vms.items()}
     _check_clients(options, tables, findings)
+    options = options.replace(gpus=resolve_bindings(options.gpus, facts, findings))
     gpus = resolve_gpus(options.gpus, facts, findings)
     memories = resolve_memories(options, tables, findings)
     domains = resolve_domains(options, platform, facts, memories, tables, stated, findings)

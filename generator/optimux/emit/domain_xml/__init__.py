@@ -15,6 +15,7 @@ from optimux.emit.domain_xml.devices import devices
 from optimux.emit.domain_xml.platform import clock, features, lifecycle, os_element, power_management, sysinfo
 from optimux.emit.xml import element, render
 from optimux.notation.libvirt import LIBOSINFO, QEMU
+from optimux.plan.guest import ExtraXml
 from optimux.plan.model import DomainPlan
 
 
@@ -50,6 +51,12 @@ def domain_xml(domain: DomainPlan) -> str:
         properties,
         raw=domain.extra_xml.domain,
         type_="kvm",
-        xmlns__qemu=QEMU if arguments or properties else None,
+        xmlns__qemu=QEMU if arguments or properties or _names_qemu(domain.extra_xml) else None,
     )
     return render(root)
+
+
+def _names_qemu(extra: ExtraXml) -> bool:
+    """Whether the user's own elements may use the prefix, which the root has to declare for them."""
+    fragments = (extra.domain, extra.os, extra.features, extra.cpu, extra.clock, extra.devices)
+    return any("qemu:" in fragment for fragment in fragments)

@@ -104,7 +104,10 @@ class Cpu(Declared):
         doc="Sockets, dies, cores, threads. Null is one socket with a core for each of vcpus.",
     )
     max_phys_addr: MaxPhysAddr | None = option(
-        "maxPhysAddr", Table(MaxPhysAddr), default=None, doc="Width of guest physical addresses."
+        "maxPhysAddr",
+        Table(MaxPhysAddr),
+        default=None,
+        doc="Width of guest physical addresses. Null is the CPU's, or the IOMMU's where the facts show a narrower one.",
     )
     require: tuple[str, ...] = option(
         "require", ListOf(FEATURE), default=(), doc="CPU features the guest must have.", example=["invtsc"]

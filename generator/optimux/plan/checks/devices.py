@@ -66,6 +66,9 @@ def _check_iommufd(wanted: Wanted) -> None:
     if wanted.platform.libvirt < since("iommufd"):
         found = f"true, with libvirt {wanted.platform.libvirt}"
         wanted.error("iommufd", found, f"libvirt {since('iommufd')} or newer", "Leave it out.", BY_LIBVIRT)
+    if wanted.platform.distribution in rules()["kernel"]["withoutIommufd"]:
+        found = f"true, with {wanted.platform.distribution}'s kernel"
+        wanted.error("iommufd", found, "a kernel with CONFIG_IOMMUFD", "Leave it out.", BY_DISTRIBUTION)
     if wanted.shared_memory and wanted.shared_memory.kind == "kvmfr":
         remedy = 'Set lookingGlass.memory = "shm": iommufd cannot map a character device.'
         because = ("lookingGlass.enable", "lookingGlass.memory", "gpu", joined("gpus", wanted.vm.gpu or ""))
