@@ -119,12 +119,15 @@ def test_a_signal_ends_it_whenever_it_comes(tmp_path: Path) -> None:
 def test_a_reader_that_leaves(qemu: str, tmp_path: Path) -> None:
     words = [sys.executable, "-c", "from optimux.cli import main; main()", "verify", str(EXAMPLE)]
     process = subprocess.Popen(
-        words, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        words, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
+    assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(_PATIENCE) == 1
+    assert process.stderr.read() == b""
+    process.stderr.close()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -64,10 +64,16 @@ def _download(package: str, folder: Path) -> Path:
 def _extract(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
     """The archive is read as a stream: a kernel package holds some hundred MB that nobody wants."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacker:
-        with tarfile.open(fileobj=unpacker.stdout, mode="r|") as members:
-            extract(members, folder, wanted)
-        unpacker.wait(_UNPACK_SECONDS)
+        try:
+            with tarfile.open(fileobj=unpacker.stdout, mode="r|") as members:
+                extract(members, folder, wanted)
+            status = unpacker.wait(_UNPACK_SECONDS)
+        except (tarfile.TarError, subprocess.TimeoutExpired):
+            unpacker.kill()
+            status = -1
     discard(archive)
+    if status:
+        raise VmError(f"{archive.name} cannot be unpacked", "Is there room, and is the package whole? Try again.")
 
 
 def _run(command: list[str], seconds: float, folder: Path | None = None) -> subprocess.CompletedProcess[bytes]:
