@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 from optimux.errors import OptimuxError
@@ -18,7 +17,7 @@ class Transport:
 
     def __init__(self, libvirt: Any, domain: Any) -> None:
         self._libvirt = libvirt
-        self._qemu = import_module("libvirt_qemu")
+        self._qemu = binding("libvirt_qemu")
         self._domain = domain
 
     def command(self, request: str, seconds: int) -> str:

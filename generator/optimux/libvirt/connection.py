@@ -89,12 +89,12 @@ class Connection:
             raise LibvirtError(str(error)) from None
 
 
-def binding() -> Any:
-    """libvirt's own module; the system's too where this runs in a virtual environment. Raises ``OptimuxError``."""
+def binding(name: str = "libvirt") -> Any:
+    """A module of libvirt's own; the system's too where this runs in a virtual environment. Raises ``OptimuxError``."""
     try:
-        return import_module("libvirt")
+        return import_module(name)
     except ImportError:
-        found = _of_the_system()
+        found = _of_the_system(name)
     if found is None:
         raise OptimuxError(
             "libvirt's Python binding is missing. Install the distribution's package (Debian: python3-libvirt), which "
@@ -104,15 +104,15 @@ def binding() -> Any:
     return found
 
 
-def _of_the_system() -> Any:
+def _of_the_system(name: str) -> Any:
     """What the distribution's package holds, if it was made for this Python; nothing else of its folder is seen."""
     for folder in _FOLDERS:
         path = folder.format(version=f"{sys.version_info.major}.{sys.version_info.minor}")
-        if not os.path.exists(f"{path}/libvirt.py"):  # noqa: PTH110 - start-up
+        if not os.path.exists(f"{path}/{name}.py"):  # noqa: PTH110 - start-up
             continue
         sys.path.append(path)
         try:
-            return import_module("libvirt")
+            return import_module(name)
         except ImportError:
             continue
         finally:
