@@ -31,17 +31,31 @@ MALFORMED = {
     "JSON key twice": ("config.json", b'{"host": {}, "host": {}}', "the key 'host' stands twice"),
     "nothing in JSON": ("config.json", b"", "(at line 1, column 1)"),
     "no UTF-8": ("config.toml", b"# caf\xe9\n", "a byte that is no UTF-8 at offset 5"),
-    "UTF-16": ("config.toml", "\ufeff[host]".encode("utf-16-le"), "a byte that is no UTF-8 at offset 0"),
+    "UTF-16": ("config.toml", "\ufeff[host]".encode("utf-16-le"), "UTF-16 text: a byte that is no UTF-8 at offset 0"),
     "binary": ("config.toml", b"\x7fELF\x02\x01\x01\x00\x00", "(at line 1, column 1)"),
     "null byte": ("config.toml", b"[host]\n\x00 = 1\n", "(at line 2, column 1)"),
-    "huge number": ("config.toml", b"a = " + b"9" * 5000, "an unusable value"),
-    "huge number in JSON": ("config.json", b'{"a": ' + b"9" * 5000 + b"}", "an unusable value"),
+    "huge number": ("config.toml", b"a = " + b"9" * 5000, "a number of thousands of digits"),
+    "huge number in JSON": ("config.json", b'{"a": ' + b"9" * 5000 + b"}", "a number of thousands of digits"),
     "nested tables": ("config.toml", b"a = " + b"{a=" * DEEP + b"1" + b"}" * DEEP, "nested too deeply"),
     "nested lists": ("config.toml", b"a = " + b"[" * DEEP + b"]" * DEEP, "nested too deeply"),
     "nested JSON": ("config.json", b'{"a":' * DEEP + b"1" + b"}" * DEEP, "nested too deeply"),
     "nested JSON lists": ("config.json", b"[" * DEEP + b"]" * DEEP, "nested too deeply"),
     "dotted key": ("config.toml", b"[host]\n" + b".".join([b"a"] * DEEP) + b" = 1\n", "too many parts (at line 2)"),
     "quoted dotted key": ("config.toml", b".".join([b'"a"'] * 99) + b" = 1\n", "too many parts (at line 1)"),
+    "quoted key with a space": ("config.toml", b'"a b".' * 99 + b"a = 1\n", "too many parts (at line 1)"),
+    "quoted key with an escape": (
+        "config.toml",
+        b'\n"\\"#".' * 1 + b'"\\"#".' * 99 + b"a = 1\n",
+        "too many parts (at line 2)",
+    ),
+    "quoted key with a hash": ("config.toml", b"'#' . " * 99 + b"a = 1\n", "too many parts (at line 1)"),
+    "two dots in a key": ("config.toml", b"# " + b"a." * 99 + b"\na..b = 1\n", "malformed TOML"),
+    "JSON key twice among many": (
+        "config.json",
+        ("{" + "".join(f'"{n}": 1,' for n in range(LINES)) + f'"{LINES - 1}": 1}}').encode(),
+        "the key '99999' stands twice",
+    ),
+    "UTF-32": ("config.toml", "\ufeff[host]".encode("utf-32-le"), "UTF-32 text"),
     "dotted header": ("config.toml", b"\n[" + b" . ".join([b"a"] * DEEP) + b"]\n", "too many parts (at line 2)"),
     "too large": ("config.toml", b"# comment\n" * (1 << 20), "more than 8 MiB"),
 }
@@ -69,9 +83,10 @@ def test_malformed(name: str, content: bytes, said: str, tmp_path: Path, capsys:
         lambda text: b"\xef\xbb\xbf" + text.encode(),
         lambda text: (text + "# " + "a." * 40_000).encode(),
         lambda text: (text + "\n# comment" * LINES).encode(),
+        lambda text: text.replace("[host]", '[vms.text]\nmemory = "1GiB"\nname = "' + "a." * 30 + '"\n[host]').encode(),
         lambda text: text.replace("[host]", "[ host ]").encode(),
     ],
-    ids=["DOS line ends", "byte order mark", "dots in a comment", "100,000 lines", "spaced header"],
+    ids=["DOS line ends", "byte order mark", "dots in a comment", "100,000 lines", "dots in a text", "spaced header"],
 )
 def test_unusual_but_well_formed(dress: object, tmp_path: Path, capsys: Capture) -> None:
     assert callable(dress)
@@ -199,3 +214,17 @@ def test_a_pipe_is_a_file(tmp_path: Path, capsys: Capture) -> None:
         assert run(["generate", f"/dev/fd/{read}", "-o", str(tmp_path / "out")]) == 0, capsys.readouterr().err
     finally:
         os.close(read)
+
+
+def test_what_a_file_says_does_not_steer_the_terminal(tmp_path: Path, capsys: Capture) -> None:
+    """Control characters and marks of direction are shown, not obeyed, also where a value is well-formed."""
+    config = tmp_path / "config.toml"
+    steering = "a\u009b31m\u202eb"
+    config.write_text(
+        EXAMPLE.read_text() + "".join(f'[vms.{n}]\nmemory = "1GiB"\nname = "{steering}"\n' for n in "ab"),
+        encoding="utf-8",
+    )
+    outcome = generate(tmp_path, config, capsys)
+    assert (outcome.code, outcome.files) == (2, None)
+    assert "vms.b.name: found a\\x9b31m\\u202eb" in outcome.errors
+    assert all(char.isprintable() or char == "\n" for char in outcome.errors)

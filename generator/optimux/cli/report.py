@@ -23,7 +23,7 @@ def report_error(error: BaseException, *, debug: bool = False) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, InvalidInput):
-        count = len(error.problems)
+        count = error.count
         say(f"invalid input, {count} problem{'s' if count != 1 else ''}; nothing was written", "error")
         for problem in error.problems[:MOST_SHOWN]:
             say(_paragraph(problem))

@@ -16,8 +16,15 @@ def read_text(path: str) -> str:
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        where = f"a byte that is no UTF-8 at offset {error.start}"
+        where = f"{_other_encoding(data)}a byte that is no UTF-8 at offset {error.start}"
         raise unreadable(named(path), where, "UTF-8 text", "Save it as UTF-8.") from None
+
+
+def _other_encoding(data: bytes) -> str:
+    """What the mark at the beginning says that it is."""
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32 text: "
+    return "UTF-16 text: " if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
 
 
 def read_toml(path: str) -> dict[str, Any]:
@@ -54,24 +61,29 @@ def read_json(path: str) -> Any:
 
 def _endless_key(text: str) -> int | None:
     """The line of a dotted key, or table header, of too many parts."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") > MOST_KEY_PARTS:
-            import re
+    if all(line.count(".") < MOST_KEY_PARTS for line in text.split("\n")):
+        return None
+    import re
 
-            # From the start of a part, and without giving back: linear in the line.
-            found = re.search(rf"(?<![\w'\"-])(?:[\w'\"-]++[ \t]*+\.[ \t]*+){{{MOST_KEY_PARTS}}}", line)
-            if found and "#" not in line[: found.start()]:
-                return number
-    return None
+    # All of TOML but a longer key, each piece whole: what is quoted may hold dots, "#" and quotes. Nothing is read
+    # twice, and the match ends where such a key begins.
+    part = r"""(?:"(?:[^"\\\n]|\\.)*+"?+|'[^'\n]*+'?+|[\w-]++)"""
+    key = rf"{part}(?:[ \t]*+\.[ \t]*+{part}){{0,{MOST_KEY_PARTS - 1}}}+(?![ \t]*+\.[ \t]*+{part})"
+    basic = r'"{3}(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5}|\Z)'
+    literal = r"'{3}(?:[^']|'(?!''))*+(?:'{3,5}|\Z)"
+    known = re.compile(rf"(?:#[^\n]*+|{basic}|{literal}|{key}|[^\w\"'#-]++)*+", re.DOTALL)
+    match = known.match(text)
+    end = match.end() if match else 0
+    return text.count("\n", 0, end) + 1 if end < len(text) else None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose keys differ, as TOML demands; JSON alone would keep the last of two in silence."""
     table = dict(pairs)
     if len(table) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in table if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice[:60]!r} stands twice in one object")
     return table
 
 
@@ -80,4 +92,8 @@ def _remedy(error: Exception) -> str:
 
 
 def _too_much(error: Exception) -> str:
-    return "tables or lists nested too deeply" if isinstance(error, RecursionError) else f"an unusable value: {error}"
+    if isinstance(error, RecursionError):
+        return "tables or lists nested too deeply"
+    if "integer string conversion" in str(error):  # what Python refuses to read, in its own terms
+        return "an unusable value: a number of thousands of digits"
+    return f"an unusable value: {error}"
