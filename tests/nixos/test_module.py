@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,7 +87,7 @@ def test_files_are_those_of_other_distributions(make: Any, tmp_path: Path) -> No
 def test_what_is_referred_to_is_there(make: Any, tmp_path: Path) -> None:
     """Every path below the module's files that any option names, and a twin that is not there."""
     planned = make()
-    named = set(re.findall(r"-optimux-files/([^\"'\s\\]+)", json.dumps(configuration([written(planned, tmp_path)]))))
+    named = set(re.findall(r"-optimux-files/([^\"'\s\\;]+)", json.dumps(configuration([written(planned, tmp_path)]))))
     beside = files(planned)
     missing = [path for path in named if path not in beside and not any(p.startswith(f"{path}/") for p in beside)]
     assert missing == []
@@ -277,3 +278,49 @@ def test_another_battery_another_path(tmp_path: Path) -> None:
     first = configuration([module])["environment"]["etc"]["optimux"]["source"]
     module.with_name("files").joinpath("etc/optimux/acpi/win11.aml").write_bytes(b"another")
     assert configuration([module])["environment"]["etc"]["optimux"]["source"] != first
+
+
+# --- the unit that settles libvirt: its script, run -------------------------------------------------------------------
+
+RECORDERS = """
+systemctl() { echo "systemctl $*"; }
+systemd-tmpfiles() { echo "systemd-tmpfiles ${2##*/}"; }
+"""
+
+
+def settled(folder: Path, *, conf: str, hook: bool) -> list[str]:
+    """What the script calls where libvirtd started with ``conf``, with the hook in place or not."""
+    module = written(usual(), folder)
+    config = configuration([module])
+    script = config["systemd"]["services"]["optimux-libvirt"]["script"]
+    state = folder / "libvirt"
+    (state / "hooks/qemu.d").mkdir(parents=True)
+    (state / "qemu.conf").write_text(conf)
+    (folder / "wanted").write_text(config["virtualisation"]["libvirtd"]["qemu"]["verbatimConfig"])
+    script = re.sub(r"/nix/store/[a-z0-9]{32}-qemu\.conf", str(folder / "wanted"), script)
+    script = re.sub(r"/nix/store/[a-z0-9]{32}-optimux-files", str(module.with_name("files")), script)
+    script = script.replace("/var/lib/libvirt", str(state))
+    if hook:
+        (state / "hooks/qemu.d/optimux").symlink_to(module.with_name("files") / "libexec/optimux-hook")
+    (module.with_name("files") / "libexec/optimux-libvirt").write_text("#!/bin/sh\necho networks\n")
+    command, text = ["bash", "-e"], RECORDERS + script  # as NixOS runs it
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+ACL = ",\n".join(f'  "{device}"' for device in usual().host.device_acl)
+READ = f'user = "root"\n\nnamespaces = []\ncgroup_device_acl = [\n{ACL}\n]\n\n'
+ALWAYS = ["systemd-tmpfiles optimux.conf", "networks"]
+RESTART = "systemctl try-restart libvirtd.service"
+
+
+@pytest.mark.parametrize(
+    ("conf", "hook", "restarted"),
+    [(READ, True, False), ("namespaces = []\n", True, True), (READ, False, True), ("", False, True)],
+    ids=["all is read", "an older qemu.conf", "no hook yet", "neither"],
+)
+def test_libvirtd_is_restarted_where_it_has_not_read_what_is_set(
+    conf: str, hook: bool, restarted: bool, tmp_path: Path
+) -> None:
+    assert settled(tmp_path, conf=conf, hook=hook) == [*([RESTART] if restarted else []), *ALWAYS]

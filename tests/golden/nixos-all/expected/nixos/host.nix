@@ -155,9 +155,13 @@ in
           # libvirtd reads qemu.conf and looks for hooks when it starts, and NixOS never restarts it. NixOS' second run
           # of systemd-tmpfiles leaves /dev out.
           script = ''
-            if ! [[ "$(< /var/lib/libvirt/qemu.conf)" == *"$(< ${pkgs.writeText "qemu.conf" libvirtd.qemu.verbatimConfig})"* ]] \
-              ${lib.optionalString plan.hook "|| ! [ ${hook} -ef /var/lib/libvirt/hooks/qemu.d/optimux ] "}
-            then
+            has_read() {
+              case "$(cat /var/lib/libvirt/qemu.conf)" in *"$(cat "$1")"*) ;; *) return 1 ;; esac
+            }
+            knows() {
+              [ "$1" -ef /var/lib/libvirt/hooks/qemu.d/optimux ]
+            }
+            if ! has_read ${pkgs.writeText "qemu.conf" libvirtd.qemu.verbatimConfig}${lib.optionalString plan.hook " || ! knows ${hook}"}; then
               systemctl try-restart libvirtd.service
             fi
             systemd-tmpfiles --create ${files}/lib/tmpfiles.d/optimux.conf
