@@ -14,6 +14,7 @@ python3Packages.buildPythonApplication {
   dependencies = [
     python3Packages.click
     python3Packages.lxml
+    python3Packages.pycdlib # the medium that sets a guest up
     python3Packages.qemu-qmp
   ];
   pythonImportsCheck = [ "optimux.cli" ];

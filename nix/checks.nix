@@ -33,6 +33,7 @@ let
     ps.lxml
     ps.lxml-stubs
     ps.mypy
+    ps.pycdlib
     ps.pytest
     ps.pytest-xdist
     ps.qemu-qmp

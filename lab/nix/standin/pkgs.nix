@@ -66,6 +66,7 @@ let
       "lxml"
       "lxml-stubs"
       "mypy"
+      "pycdlib"
       "pytest"
       "pytest-xdist"
       "qemu-qmp"
