@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 
 LONGEST_ID = 60
+# What takes minutes, by the groups of xdist, the longest first: begun last, one worker would do it while others wait.
+LONG_GROUPS = (
+    *("nixos-idle-power", "nixos-binds-vfio", "by_id", "flake", "nixos-battery-in-linux", "nix"),
+    *("by_address", "without_files", "libvirtd_trixie", "libvirtd_bookworm"),
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +41,18 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     data = val if isinstance(val, bytes) else val.encode("utf-8", "surrogatepass")
     words = re.sub(r"[^A-Za-z0-9]+", "-", data[:LONGEST_ID].decode("ascii", "ignore")).strip("-")
     return f"{words[:30] or type(val).__name__}-{sha256(data).hexdigest()[:8]}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, then those of the VM tests, the others as they stand."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    names = [name for mark in item.iter_markers("xdist_group") for name in (*mark.args, *mark.kwargs.values())]
+    turns = [LONG_GROUPS.index(name) for name in names if name in LONG_GROUPS]
+    return min(turns, default=len(LONG_GROUPS) + (item.path.parent.name != "vm-tests"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -65,5 +65,13 @@ def test_names_are_short(ran: subprocess.CompletedProcess[str]) -> None:
     assert names[-1].endswith("[short]")
 
 
+def test_the_long_ones_begin_first() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    run = subprocess.run([*command, "vm-tests", "tests/nix/test_cost.py"], cwd=CHECKOUT, capture_output=True, text=True)
+    files = list(dict.fromkeys(line.partition("::")[0] for line in run.stdout.splitlines() if "::" in line))
+    assert files[0] == "vm-tests/test_nixos.py"
+    assert files[-1] == "tests/nix/test_cost.py"
+
+
 def test_signals_are_the_tests_own(ran: subprocess.CompletedProcess[str]) -> None:
     assert "test_signals PASSED" in ran.stdout

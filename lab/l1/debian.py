@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _DROP_IN = "/etc/default/grub.d/optimux.cfg"
 _INITRAMFS_TOOLS = {
     # A third of the default image: what this machine's disk needs, and what hooks add.
-    "/etc/initramfs-tools/conf.d/small": "MODULES=list\n",
+    "/etc/initramfs-tools/conf.d/small": "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n",
     "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
     "/etc/initramfs-tools/hooks/rivals": f"""#!/bin/sh
 [ "$1" = prereqs ] && exit 0
