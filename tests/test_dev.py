@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,17 @@ def test_mistakes_are_the_commands_to_name(checkout: Path, arguments: list[str],
     assert ran.returncode == 2
     assert words in ran.stderr
     assert [path.name for path in checkout.parent.iterdir()] == ["checkout"]
+
+
+def _names(lines: Iterable[str]) -> set[str]:
+    """Of requirements: names as a package index compares them."""
+    return {re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]).lower() for line in lines}
+
+
+@pytest.mark.parametrize("kind", ["runtime", "dev"])
+def test_the_lock_has_every_dependency(kind: str) -> None:
+    """A dependency that is declared and not locked is missing in every environment that ``dev`` makes."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + (project["optional-dependencies"]["dev"] if kind == "dev" else [])
+    locked = (CHECKOUT / "lock" / f"{kind}.txt").read_text().splitlines()
+    assert _names(wanted) - _names(line for line in locked if "==" in line) == set()
