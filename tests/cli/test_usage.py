@@ -14,6 +14,7 @@ import click
 import pytest
 
 from optimux.cli import VERBS, group, run
+from optimux.cli.verb import Verb
 from tests import needs
 from tests.cli.command import EXAMPLE, MAIN, OTHER, command, environment, optimux_process
 
@@ -45,6 +46,11 @@ def test_every_parameter_is_explained(verb: str) -> None:
     assert loaded.help
     unexplained = [p.name for p in loaded.params if isinstance(p, click.Option) and not p.help]
     assert unexplained == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_refuses_empty_values(verb: str) -> None:
+    assert isinstance(group.get_command(click.Context(group), verb), Verb)
 
 
 def test_no_arguments_show_the_help(capsys: Capture) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from optimux.cli.verb import Verb
+
 EXAMPLES = """\b
 Examples:
   optimux detect
@@ -14,7 +16,7 @@ Examples:
 """
 
 
-@click.command("detect", epilog=EXAMPLES)
+@click.command("detect", cls=Verb, epilog=EXAMPLES)
 @click.option("--root", metavar="DIR", help="Read a recorded tree, a folder or a tar, and nothing of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print facts, verdicts and evidence as JSON.")
 def command(root: str | None, as_json: bool) -> int:
