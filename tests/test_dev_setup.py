@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -141,3 +142,24 @@ def _import_here(folder: str) -> object:
         return SimpleNamespace()
 
     return find
+
+
+def _unlocked(wanted: list[str], lock: str) -> list[str]:
+    """The requirements whose package the lock does not have, or too old."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    pins = [line.partition(" ")[0].partition("==") for line in lock.splitlines() if "==" in line]
+    locked = {canonicalize_name(name): version for name, _, version in pins}
+    parsed = [Requirement(text) for text in wanted]
+    return [str(one) for one in parsed if not one.specifier.contains(locked.get(canonicalize_name(one.name), "0"))]
+
+
+@pytest.mark.parametrize("kind", ["runtime", "dev"])
+def test_everything_declared_is_locked(kind: str) -> None:
+    """Where this fails, the lock is to be renewed: CONTRIBUTING.md has the commands."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(project["optional-dependencies"]["dev"] if kind == "dev" else ())]
+    lock = (CHECKOUT / "lock" / f"{kind}.txt").read_text(encoding="utf-8")
+    assert _unlocked(wanted, lock) == []
+    assert _unlocked(["no-such-package>=1", "click>=99"], lock) == ["no-such-package>=1", "click>=99"]
