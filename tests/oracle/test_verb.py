@@ -92,6 +92,24 @@ def test_libvirt_refuses_it(verb: Verb) -> None:
     assert "FAILED libvirt takes it: XML error: Attempted double use of PCI Address 0000:00:1f.0" in out
 
 
+def test_own_arguments_of_a_configuration(verb: Verb) -> None:
+    """Whoever adds arguments has the whole domain booted without asking."""
+    own = "extraXml.qemuArgs = ['-device', 'qemu-xhci,id=mine,bus=pcie.0,addr={}']\n"
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert text.count("[vms.Windows11]\n") == 1
+    said = []
+    for slot in ("0x1", "0x15"):
+        config = text.replace("[vms.Windows11]\n", "[vms.Windows11]\n" + own.format(slot))
+        verb.session.put("/tmp/own.toml", config)
+        script = "from optimux.cli import main; main()"
+        env = {"PYTHONPATH": "/opt/generator:/opt/site"}
+        done = verb.session.run(["python3", "-c", script, "verify", "/tmp/own.toml"], env=env, check=False, timeout=200)
+        said.append((done.returncode, done.stdout))
+    assert [code for code, _ in said] == [1, 0], said
+    assert "in use by qemu-xhci,id=mine" in said[0][1]
+    assert "Windows11: The whole domain, SeaBIOS" in said[1][1]
+
+
 def test_without_libvirt(verb: Verb) -> None:
     verb.session.run(["sh", "-c", "mkdir -p /tmp/bin && ln -sf /usr/bin/qemu-system-x86_64 /tmp/bin"])
     code, out, _ = verb(PATCHED, path="/tmp/bin")

@@ -116,7 +116,22 @@ def _check_usage(config: str, guest: bool, file: str | None) -> None:
 
 def _generated(plan: Plan, name: str | None, firmware: str, guest: bool) -> list[_Work]:
     levels = ("host", *_FIRMWARE[firmware], *(("guest",) if guest else ()))
-    return [_Work(domain, level, b"") for domain in _chosen(plan, name) for level in levels]
+    found = []
+    for domain in _chosen(plan, name):
+        found += [_Work(domain, level, b"") for level in levels]
+        found += _with_own_words(domain, firmware)
+    return found
+
+
+def _with_own_words(domain: DomainPlan, firmware: str) -> list[_Work]:
+    """The whole domain too where the user added to it and libvirt is here: what he added may be in the way."""
+    import shutil
+
+    own = domain.extra_xml
+    if not any(getattr(own, field) for field in own._fields) or shutil.which("virsh") is None:
+        return []
+    document = subject_of(domain).xml.encode()
+    return [_Work(domain, f"domain-{each}", document) for each in _FIRMWARE[firmware]]
 
 
 def _existing(plan: Plan, name: str | None, firmware: str, file: str) -> list[_Work]:
