@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from optimux.emit.windows import registry_file, windows_artifacts
-from optimux.options.looking_glass import Display
+from optimux.plan.picture import Display
 from tests.looking_glass.hive import merged
 from tests.looking_glass.plans import plan
 
@@ -149,7 +149,7 @@ def test_registry_file() -> None:
 
 @pytest.mark.parametrize("count", range(1, 17))
 def test_registry_file_breaks_its_lines_anywhere(count: int) -> None:
-    displays = [Display(width=640 + 100 * index, height=480 * (index + 1)) for index in range(count)]
+    displays = [Display(width=640 + 100 * index, height=480 * (index + 1), refresh_rate=60) for index in range(count)]
     _, values = registry(registry_file(displays)).values()
     assert values["Modes"][0] == "640x480@60*"
     assert values["Modes"][1:] == [f"{d.width}x{d.height}@60" for d in displays[1:]]

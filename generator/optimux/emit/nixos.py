@@ -17,7 +17,7 @@ from optimux.emit.libvirt_hook import has_hook, hook_script
 from optimux.emit.libvirt_start import FOLDER, libvirt_commands, libvirt_files
 from optimux.emit.looking_glass_client import client_entries, client_files_of_each_vm
 from optimux.emit.modprobe import kvmfr_options
-from optimux.emit.scream import receivers, scream_unit
+from optimux.emit.scream import scream_unit
 from optimux.emit.text import commented
 from optimux.emit.tmpfiles import tmpfiles_lines
 from optimux.emit.udev import udev_entries
@@ -89,7 +89,7 @@ def nixos_files(plan: Plan) -> list[Artifact]:
     """The files by their place in a package."""
     host_files = [*udev_entries(plan), *client_entries(plan), *client_files_of_each_vm(plan), *libvirt_files(plan)]
     placed = {_place(entry.path): entry.data for entry in host_files if isinstance(entry, HostFile)}
-    units = {f"lib/systemd/user/{name}": scream_unit(scream, f"{_PROGRAMS}/scream") for name, scream in receivers(plan)}
+    units = {f"lib/systemd/user/{scream.unit}": scream_unit(scream, f"{_PROGRAMS}/scream") for scream in plan.scream}
     texts = {
         "lib/tmpfiles.d/optimux.conf": _tmpfiles(plan),
         **units,
@@ -163,8 +163,8 @@ def _bridges(plan: Plan) -> list[str]:
 def _scream(plan: Plan) -> list[dict[str, Any]]:
     port = rules()["scream"]["port"]
     return [
-        {"name": name.removesuffix(".service"), "interface": scream.interface, "port": port}
-        for name, scream in receivers(plan)
+        {"name": scream.unit.removesuffix(".service"), "interface": scream.interface, "port": port}
+        for scream in plan.scream
     ]
 
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from optimux.emit.xml import Element
-    from optimux.options.looking_glass import Display, LookingGlass, Release
+    from optimux.options.looking_glass import Release
     from optimux.plan.model import DomainPlan, Plan
+    from optimux.plan.picture import Display, LookingGlass
 
 HOST_INI = "looking-glass-host.ini"
 VDD_SETTINGS = "vdd_settings.xml"
@@ -60,7 +61,7 @@ def settings_files(domain: DomainPlan, release: Release) -> dict[str, bytes]:
     files = {}
     if ini := host_ini(table):
         files[HOST_INI] = _text(ini)
-    display = table.windows.virtual_display or "vdd"
+    display = table.windows.virtual_display
     if display == "vdd":
         files[VDD_SETTINGS] = _text(vdd_settings(table.displays))
     elif display == "iddsample":

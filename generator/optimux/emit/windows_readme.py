@@ -39,7 +39,7 @@ def readme(domain: DomainPlan, files: Collection[str]) -> str:
     memory = domain.shared_memory
     release = memory.release if memory else domain.looking_glass.release
     steps = [*virtio_steps(domain), _GPU_DRIVER, *(_idd() if release == "idd" else (*_b7(domain, files), _AGENT))]
-    if domain.looking_glass.scream.enable:
+    if domain.looking_glass.has_scream:
         steps.append(_SCREAM)
     size = f", shared memory {memory.size} at {memory.path} on the host" if memory else ""
     head = f"Written by Optimux for the guest {domain.name}: Looking Glass {_RELEASES[release]}{size}.\n"
@@ -55,7 +55,7 @@ def _idd() -> list[str]:
 
 
 def _b7(domain: DomainPlan, files: Collection[str]) -> list[str]:
-    display = domain.looking_glass.windows.virtual_display or "vdd"
+    display = domain.looking_glass.windows.virtual_display
     install = "Install Looking Glass B7, host and client must be of one release:\n    looking-glass-host-setup.exe /S"
     if "looking-glass-host.ini" in files:
         install += f"\nCopy looking-glass-host.ini into {_HOST_FOLDER}."

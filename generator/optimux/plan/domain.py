@@ -35,6 +35,7 @@ from optimux.plan.guest_media import for_release, resolve_media
 from optimux.plan.hyperv import resolve_hyperv
 from optimux.plan.model import DomainPlan, SharedMemory
 from optimux.plan.pci_topology import pci_topology
+from optimux.plan.picture import planned_looking_glass
 from optimux.plan.planned import planned_devices, planned_disks
 from optimux.plan.platform import BY_LIBVIRT, BY_QEMU, Platform
 from optimux.plan.requested import Requested
@@ -121,7 +122,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         battery_in_acpi=_in_acpi(wanted),
         subsystem=_subsystem(wanted.gpu),
         extra_xml=settled(ExtraXml, vm.extra_xml),
-        looking_glass=wanted.looking_glass,
+        looking_glass=planned_looking_glass(wanted.looking_glass),
         card=planned_functions(wanted.gpu) if wanted.gpu else (),
         guest_media=resolve_media(wanted),
         autostart=vm.autostart,

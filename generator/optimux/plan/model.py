@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from optimux.errors import Problem
     from optimux.options.gpus import Bind
     from optimux.options.host import BootLoader, Initramfs
-    from optimux.options.looking_glass import LookingGlass, MemoryKind, Release
+    from optimux.options.looking_glass import MemoryKind, Release
     from optimux.pci import Address, Id
     from optimux.plan.battery import Battery
     from optimux.plan.devices import (
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         PowerManagement,
         Smbios,
     )
+    from optimux.plan.picture import LookingGlass, ScreamReceiver
     from optimux.plan.requested import Requested
     from optimux.sizes import Size
     from optimux.version import Version
@@ -201,7 +202,7 @@ class Plan(Record):
     host: HostPlan
     gpus: tuple[GpuPlan, ...]
     shared_memories: tuple[SharedMemory, ...]  # kvmfr devices in the order of their numbers, then files
-    looking_glass: LookingGlass
+    scream: tuple[ScreamReceiver, ...]  # one for each interface and output
     domains: tuple[DomainPlan, ...]
     networks: tuple[NetworkPlan, ...]  # to be defined
     used_networks: tuple[str, ...]  # to be started, now and at boot

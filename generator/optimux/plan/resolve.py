@@ -18,6 +18,7 @@ from optimux.plan.host import resolve_host
 from optimux.plan.libvirt_objects import resolve_images, resolve_networks, resolve_pools, used_networks
 from optimux.plan.looking_glass import looking_glass_of, resolve_memories
 from optimux.plan.model import Plan
+from optimux.plan.picture import scream_receivers
 from optimux.plan.platform import resolve_platform
 from optimux.plan.requested import Requested, requested
 
@@ -59,7 +60,7 @@ def _resolve(options: Options, facts: Facts, stated: Mapping[str, Requested], fi
         host=resolve_host(options, platform, facts, gpus, memories, domains, findings),
         gpus=gpus,
         shared_memories=memories,
-        looking_glass=options.looking_glass,
+        scream=scream_receivers(tables or {"": options.looking_glass}),
         domains=domains,
         networks=resolve_networks(options, findings),
         used_networks=used_networks(options),

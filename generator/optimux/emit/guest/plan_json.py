@@ -12,8 +12,8 @@ from optimux.emit.guest.steps import steps_for
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from optimux.options.looking_glass import Display, LookingGlass
     from optimux.plan.model import DomainPlan, PlannedFunction
+    from optimux.plan.picture import Display, LookingGlass
 
 FORMAT = 1
 REGISTRY_KEY = r"HKEY_LOCAL_MACHINE\SOFTWARE\LookingGlass\IDD"
@@ -61,7 +61,7 @@ def plan_json(domain: DomainPlan, settings: Mapping[str, bytes], payload: Mappin
 
 
 def _steps(domain: DomainPlan, table: LookingGlass, release: str) -> Any:
-    display = table.windows.virtual_display or "vdd"
+    display = table.windows.virtual_display
     return steps_for(release, display, emulated_display_off=domain.guest_media.emulated_display_off)
 
 
