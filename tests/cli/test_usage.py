@@ -74,7 +74,7 @@ def test_unknown_verb_with_a_near_one(verb: str, hint: str, capsys: Capture) -> 
 def test_unknown_verb(capsys: Capture) -> None:
     assert run(["zzz"]) == 2
     said = capsys.readouterr().err
-    assert "No verb 'zzz'. Verbs: detect, generate," in said
+    assert "No verb 'zzz'. Verbs: detect, init, generate," in said
     assert "Did you mean" not in said
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "detect": "Show what the machine is, and whether its GPU can be given away.",
+    "init": "Write a commented configuration from what this machine shows.",
     "generate": "Write the bundle: host files, domain XML, battery table, client and guest files.",
     "patch": "Edit a domain that exists, and keep every byte that need not change.",
     "define": "Define or update the VMs in libvirt, keeping what the configuration does not speak of.",

@@ -129,20 +129,20 @@ class Mux(Declared):
     )
 
 
-InputdeviceKind = Literal["keyboard", "mouse", "touchpad"]
+InputDeviceKind = Literal["keyboard", "mouse", "touchpad"]
 
 
 class InputDevice(Declared):
     path: str = option(
         "path", TEXT, doc="A path that stays with the device.", example="/dev/input/by-id/usb-x-event-kbd"
     )
-    kind: InputdeviceKind = option("kind", Choice(InputdeviceKind), doc="What it is.")
+    kind: InputDeviceKind = option("kind", Choice(InputDeviceKind), doc="What it is.")
     name: str | None = option("name", TEXT, default=None, doc="What it calls itself.")
     stable: bool = option("stable", Bool(), default=True, doc="Whether the path stays the same after a reboot.")
     usb_id: Id | None = option("usbId", PCI_ID, default=None, doc="Its vendor and product id on USB.")
 
 
-UsbdeviceKinds = Literal["audio", "network", "hid", "storage", "video", "bluetooth", "other"]
+UsbDeviceKind = Literal["audio", "network", "hid", "storage", "video", "bluetooth", "other"]
 
 
 class UsbDevice(Declared):
@@ -152,8 +152,8 @@ class UsbDevice(Declared):
     )
     name: str | None = option("name", TEXT, default=None, doc="What it calls itself.")
     controller: Address | None = option("controller", ADDRESS, default=None, doc="The PCI function that it hangs on.")
-    kinds: tuple[UsbdeviceKinds, ...] = option(
-        "kinds", ListOf(Choice(UsbdeviceKinds)), default=(), doc="What its interfaces are."
+    kinds: tuple[UsbDeviceKind, ...] = option(
+        "kinds", ListOf(Choice(UsbDeviceKind)), default=(), doc="What its interfaces are."
     )
     removable: bool | None = option("removable", Bool(), default=None, doc="Whether it can be unplugged.")
 

@@ -9,6 +9,15 @@ from optimux.declare import Declared, ListOf, Table, option
 from optimux.declare.values import DISTRIBUTION, SECURITY_MODULE, SIZE, TEXT, USER, VERSION
 from optimux.facts.devices import Connector, Disk, InputDevice, Mux, PciDevice, UsbDevice
 from optimux.facts.host import CpuFacts, HugepageFacts, IommuFacts, Machine, Unseen, UserFacts
+from optimux.facts.software import (
+    BootFacts,
+    FirmwareFacts,
+    KvmfrFacts,
+    Os,
+    SecurityFacts,
+    Seen,
+    SessionFacts,
+)
 from optimux.files.documents import read_json
 from optimux.findings import Findings
 
@@ -51,6 +60,19 @@ class Facts(Declared):
     disks: tuple[Disk, ...] = option("disks", ListOf(Table(Disk)), default=(), doc="Disks.")
     user: str | None = option("user", USER, default=None, doc="Who will run the client.")
     users: tuple[UserFacts, ...] = option("users", ListOf(Table(UserFacts)), default=(), doc="Who can log in.")
+    os: Os = option("os", Table(Os), default=Os(), doc="The distribution, in its own words.")
+    boot: BootFacts = option("boot", Table(BootFacts), default=BootFacts(), doc="Initramfs and boot loader.")
+    security: SecurityFacts = option(
+        "security", Table(SecurityFacts), default=SecurityFacts(), doc="What the kernel and the firmware enforce."
+    )
+    kvmfr: KvmfrFacts = option("kvmfr", Table(KvmfrFacts), default=KvmfrFacts(), doc="Looking Glass' kernel module.")
+    firmware: FirmwareFacts = option(
+        "firmware", Table(FirmwareFacts), default=FirmwareFacts(), doc="The host's firmware, and what guests can have."
+    )
+    session: SessionFacts = option("session", Table(SessionFacts), default=SessionFacts(), doc="The user's session.")
+    other_tools: tuple[Seen, ...] = option(
+        "otherTools", ListOf(Table(Seen)), default=(), doc="Other tools that write the same settings."
+    )
     unseen: tuple[Unseen, ...] = option("unseen", ListOf(Table(Unseen)), default=(), doc="What could not be read.")
 
     def device(self, address: Address) -> PciDevice | None:
