@@ -60,7 +60,7 @@ def data_for(case: Case) -> Any:
     data = case.data()
     for key in VERSIONS:
         data["host"].pop(key, None)
-    data["host"]["securityModule"] = case.plan().host.security_module
+    data["host"]["securityModule"] = case.plan().host.platform.security_module
     return data
 
 

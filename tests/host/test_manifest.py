@@ -180,7 +180,7 @@ def test_install_md_says_what_selinux_needs() -> None:
 
 @pytest.mark.parametrize("planned", PLANS)
 def test_both_say_what_they_were_planned_for(planned: Plan) -> None:
-    host = planned.host
+    host = planned.host.platform
     stated = json.loads(_bundle(planned)[MANIFEST])["plannedFor"]
     expected = {"libvirt": str(host.libvirt), "qemu": str(host.qemu), "kernel": str(host.kernel)}
     assert stated == {"distribution": host.distribution, **expected}

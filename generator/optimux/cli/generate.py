@@ -92,7 +92,7 @@ def _write(plan: Plan, artifacts: Sequence[Artifact], folder: Path, force: bool,
     if comparison.is_current:
         say(f"{folder} is up to date: {len(artifacts)} files")
     else:
-        host = plan.host
+        host = plan.host.platform
         say(f"planned for {host.distribution}, libvirt {host.libvirt}, QEMU {host.qemu}, Linux {host.kernel}")
         say(f"wrote {len(artifacts)} files to {folder}; {_next_step(artifacts)}")
 
@@ -107,14 +107,14 @@ def _check_against_schema(plan: Plan, artifacts: Sequence[Artifact]) -> None:
     """Let libvirt's schema judge the domains, where the machine has the planned version of it."""
     from optimux.libvirt.schema import is_oracle_for, violations
 
-    if not is_oracle_for(plan.host.libvirt):
+    if not is_oracle_for(plan.host.platform.libvirt):
         return
     for artifact in artifacts:
         if artifact.path.startswith("domains/") and (lines := violations(artifact.content.decode())):
             key = artifact.path.removeprefix("domains/").removesuffix(".xml")
             if any(domain.key == key and _has_extra_xml(domain.extra_xml) for domain in plan.domains):
                 remedy = "Correct the fragment: it is well-formed, but not where libvirt expects it."
-                allowed = f"what the schema of libvirt {plan.host.libvirt} allows"
+                allowed = f"what the schema of libvirt {plan.host.platform.libvirt} allows"
                 raise InvalidInput([Problem(f"vms.{key}.extraXml", lines[0], allowed, remedy)])
             raise OptimuxError(f"libvirt's schema refuses {artifact.path}: {'; '.join(lines)}")
 

@@ -94,12 +94,12 @@ def _judge(plan: Plan, before: bytes, after: bytes) -> None:
     """Let libvirt's schema compare both, where the machine has the planned version of it."""
     from optimux.libvirt.schema import is_oracle_for, violations
 
-    if before == after or not is_oracle_for(plan.host.libvirt):
+    if before == after or not is_oracle_for(plan.host.platform.libvirt):
         return
     lines = violations(after)
     if not lines:
         return
-    allowed = f"what the schema of libvirt {plan.host.libvirt} allows"
+    allowed = f"what the schema of libvirt {plan.host.platform.libvirt} allows"
     if old := violations(before):
         report_warnings((Problem("domain", old[0], allowed, "It was so before the patch; libvirt may refuse it."),))
         return

@@ -28,22 +28,22 @@ _SEED_CMDLINE = (
 def boot_loader_entries(plan: Plan) -> list[HostEntry]:
     """The plan's parameters, added to those that are there, and the command that takes them into use."""
     host = plan.host
-    if host.boot_loader is None or not host.kernel_params:
+    if host.platform.boot_loader is None or not host.kernel_params:
         return []
-    return {"grub": _grub, "systemd-boot": _systemd_boot, "grubby": _grubby}[host.boot_loader](host)
+    return {"grub": _grub, "systemd-boot": _systemd_boot, "grubby": _grubby}[host.platform.boot_loader](host)
 
 
 def _grub(host: HostPlan) -> list[HostEntry]:
     words = " ".join(map(_grub_word, host.kernel_params))
     line = f'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {_in_double_quotes(words)}"'
     entry: HostEntry
-    if host.distribution == "debian":  # the others' grub-mkconfig reads no grub.d
+    if host.platform.distribution == "debian":  # the others' grub-mkconfig reads no grub.d
         entry = HostFile(GRUB_DROP_IN, commented("kernel parameters.", [line]), _PURPOSE)
     else:
         # A shell script: a line at its end adds to what the user wrote above, and is found again by its comment.
         anchor = r"^GRUB_CMDLINE_LINUX_DEFAULT=.* # Optimux$"
         entry = HostLines(GRUB, (f"{line} # Optimux",), anchor, _PURPOSE, how=_GRUB_HOW)
-    command = rules()["hostCommands"]["grub"][host.distribution]
+    command = rules()["hostCommands"]["grub"][host.platform.distribution]
     return [entry, HostCommand(command, "writes GRUB's menu with the new kernel parameters")]
 
 
@@ -70,8 +70,8 @@ def _systemd_boot(host: HostPlan) -> list[HostEntry]:
 
 def _renew_entries(host: HostPlan) -> HostCommand:
     """Unified images are made with the initramfs; Debian's initramfs-tools renews the loader's entries."""
-    if host.initramfs in ("mkinitcpio", "initramfs-tools"):
-        return rebuild(host.initramfs)
+    if host.platform.initramfs in ("mkinitcpio", "initramfs-tools"):
+        return rebuild(host.platform.initramfs)
     return HostCommand("kernel-install add-all", "writes the boot entries with the new kernel parameters")
 
 

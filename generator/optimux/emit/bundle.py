@@ -29,7 +29,7 @@ def domain_artifacts(domain: DomainPlan) -> list[Artifact]:
 
 
 def _host(plan: Plan) -> list[Artifact]:
-    if plan.host.distribution == "nixos":
+    if plan.host.platform.distribution == "nixos":
         from optimux.emit.nixos import nixos_artifacts
 
         return nixos_artifacts(plan)

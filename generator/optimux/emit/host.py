@@ -43,7 +43,7 @@ _EMITTERS = (
 
 def host_entries(plan: Plan) -> list[HostEntry]:
     """What a host other than NixOS needs; NixOS takes all of it from its module."""
-    if plan.host.distribution == "nixos":
+    if plan.host.platform.distribution == "nixos":
         return []
     entries = [entry for emitter in _EMITTERS for entry in emitter(plan)]
     return _first_things_first(_each_command_once([*_battery_tables(plan), *entries]))

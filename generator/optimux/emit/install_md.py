@@ -36,8 +36,8 @@ def install_md(plan: Plan, entries: Sequence[HostEntry]) -> str:
 
 def _planned_for(plan: Plan) -> list[str]:
     host = plan.host
-    versions = f"libvirt {host.libvirt}, QEMU {host.qemu}, Linux {host.kernel}"
-    return [f"Planned for {host.distribution.capitalize()}: {versions}.", _OTHER_VERSIONS]
+    versions = f"libvirt {host.platform.libvirt}, QEMU {host.platform.qemu}, Linux {host.platform.kernel}"
+    return [f"Planned for {host.platform.distribution.capitalize()}: {versions}.", _OTHER_VERSIONS]
 
 
 def _code(lines: Iterable[str]) -> list[str]:
@@ -76,7 +76,7 @@ def _merge(entry: HostLines) -> Iterator[str]:
 
 def _checks(plan: Plan) -> list[str]:
     lines = ["Reboot, then:", "", *_code(_check_commands(plan))]
-    if plan.host.security_module == "selinux" and plan.kvmfr:
+    if plan.host.platform.security_module == "selinux" and plan.kvmfr:
         lines += ["", _SELINUX]
     return lines
 

@@ -46,7 +46,7 @@ def hook_entries(plan: Plan) -> list[HostEntry]:
     """The hook, where programs of the user's ask for one; libvirt looks for hooks when it starts."""
     if not any(domain.prepare or domain.release for domain in plan.domains):
         return []
-    services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.distribution])
+    services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
         HostFile(PATH, hook_script(plan), "your programs around the VMs", 0o755),
         HostCommand(f"systemctl try-restart {services}", "has libvirt read qemu.conf and look for its hook"),

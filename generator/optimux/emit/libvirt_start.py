@@ -21,7 +21,7 @@ FOLDER = "/etc/optimux/libvirt"
 
 def libvirt_start_entries(plan: Plan) -> list[HostEntry]:
     """After qemu.conf is in place; where libvirt runs already, nothing changes."""
-    command = rules()["hostCommands"]["libvirtStart"][plan.host.distribution]
+    command = rules()["hostCommands"]["libvirtStart"][plan.host.platform.distribution]
     start = HostCommand(command, "starts libvirt, now and at boot")
     return [*libvirt_files(plan), start, *libvirt_commands(plan, FOLDER)]
 

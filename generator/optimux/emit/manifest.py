@@ -39,9 +39,9 @@ def manifest_json(plan: Plan, entries: Sequence[HostEntry]) -> str:
 
 
 def _planned_for(plan: Plan) -> dict[str, str]:
-    host = plan.host
-    versions = {"libvirt": str(host.libvirt), "qemu": str(host.qemu), "kernel": str(host.kernel)}
-    return {"distribution": host.distribution, **versions}
+    platform = plan.host.platform
+    versions = {"libvirt": str(platform.libvirt), "qemu": str(platform.qemu), "kernel": str(platform.kernel)}
+    return {"distribution": platform.distribution, **versions}
 
 
 def _described(entry: HostEntry) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def nixos_plan(plan: Plan) -> dict[str, Any]:
         "deviceAcl": host.device_acl,
         "deviceGroups": tuple(dict.fromkeys(memory.group for memory in plan.shared_memories)),
         "userGroups": [{"user": user, "group": group} for user, group in host.user_groups],
-        "apparmor": host.security_module == "apparmor",
+        "apparmor": host.platform.security_module == "apparmor",
         "client": bool(client_entries(plan)),
         "tables": bool(_table_owners(plan)),
         "scream": _scream(plan),
@@ -124,7 +124,7 @@ def _lines(path: str, purpose: str, lines: tuple[str, ...]) -> dict[str, str]:
 def _apparmor(plan: Plan) -> tuple[str, ...]:
     """With AppArmor always a file, as the module includes one."""
     host = plan.host
-    return (apparmor_rules(host) or ("# Nothing.",)) if host.security_module == "apparmor" else ()
+    return (apparmor_rules(host) or ("# Nothing.",)) if host.platform.security_module == "apparmor" else ()
 
 
 def _tmpfiles(plan: Plan) -> str:

@@ -19,23 +19,23 @@ def package_entries(plan: Plan) -> list[HostEntry]:
     names = package_names(plan)
     if not names:
         return []
-    install = rules()["packages"][plan.host.distribution]["install"]
+    install = rules()["packages"][plan.host.platform.distribution]["install"]
     return [HostCommand(f"{install} {' '.join(names)}", "installs what the VMs need", first=True)]
 
 
 def package_names(plan: Plan) -> list[str]:
     """Packages of the distribution itself."""
-    table = rules()["packages"].get(plan.host.distribution, {})
+    table = rules()["packages"].get(plan.host.platform.distribution, {})
     since = table.get("sinceQemu", {})
     names = (name for feature in _features(plan) for name in table.get(feature, ()))
-    to_be_had = [name for name in names if name not in since or plan.host.qemu >= Version.parse(since[name])]
+    to_be_had = [name for name in names if name not in since or plan.host.platform.qemu >= Version.parse(since[name])]
     return list(dict.fromkeys(to_be_had))
 
 
 def elsewhere(plan: Plan) -> list[str]:
     """What the distribution does not have, each with where it is to be had."""
     table = rules()["packages"]
-    notes = table["elsewhere"] | table.get(plan.host.distribution, {}).get("elsewhere", {})
+    notes = table["elsewhere"] | table.get(plan.host.platform.distribution, {}).get("elsewhere", {})
     return [notes[feature] for feature in _features(plan) if feature in notes]
 
 

@@ -24,7 +24,7 @@ def qemu_conf_entries(plan: Plan) -> list[HostEntry]:
         return []
     devices = ",\n".join(f'    "{device}"' for device in plan.host.device_acl).split("\n")
     lines = ("cgroup_device_acl = [", *devices, "]")
-    services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.distribution])
+    services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
         HostLines(PATH, lines, ANCHOR, "lets guests open the kvmfr devices", mode=0o600, how=_HOW),
         HostCommand(f"systemctl try-restart {services}", "has libvirt read qemu.conf"),

@@ -33,14 +33,7 @@ def resolve_host(
         remedy = 'Use host.initramfs = "mkinitcpio" or "dracut", or bind by id.'
         findings.error("host.initramfs", "booster", "an initramfs with hooks, to bind by address", remedy, BY_INITRAMFS)
     return HostPlan(
-        distribution=platform.distribution,
-        initramfs=platform.initramfs,
-        boot_loader=platform.boot_loader,
-        cpu_vendor=platform.cpu_vendor,
-        libvirt=platform.libvirt,
-        qemu=platform.qemu,
-        kernel=platform.kernel,
-        security_module=platform.security_module,
+        platform=platform,
         kernel_params=_kernel_params(options, platform, facts),
         early_modules=_early_modules(platform) if early else (),
         vfio_options=_vfio_options(options),

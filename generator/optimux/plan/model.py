@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from optimux.record import Record
 
 if TYPE_CHECKING:
-    from optimux.declare.values import CpuVendor, Distribution, SecurityModule
     from optimux.errors import Problem
     from optimux.options.gpus import Bind
-    from optimux.options.host import BootLoader, Initramfs
     from optimux.options.looking_glass import MemoryKind, Release
     from optimux.pci import Address, Id
     from optimux.plan.battery import Battery
@@ -46,9 +44,9 @@ if TYPE_CHECKING:
         Smbios,
     )
     from optimux.plan.picture import LookingGlass, ScreamReceiver
+    from optimux.plan.platform import Platform
     from optimux.plan.requested import Requested
     from optimux.sizes import Size
-    from optimux.version import Version
 
 
 class PlannedFunction(Record):
@@ -93,14 +91,7 @@ class SharedMemory(Record):
 class HostPlan(Record):
     """The host's side. Module names use underscores, kernel parameters are single words."""
 
-    distribution: Distribution
-    initramfs: Initramfs | None  # None on NixOS
-    boot_loader: BootLoader | None  # None on NixOS
-    cpu_vendor: CpuVendor
-    libvirt: Version
-    qemu: Version
-    kernel: Version
-    security_module: SecurityModule
+    platform: Platform
     kernel_params: tuple[str, ...]
     early_modules: tuple[str, ...]  # for the initramfs, in load order; empty when nothing binds early
     vfio_options: tuple[str, ...]  # of vfio-pci, such as "ids=10de:249d,10de:228b"

@@ -17,7 +17,7 @@ _WRITERS = {
 
 def initramfs_entries(plan: Plan) -> list[HostEntry]:
     """The files of the plan's own tool and its rebuild, where anything binds early."""
-    tool = plan.host.initramfs
+    tool = plan.host.platform.initramfs
     if tool is None or not plan.host.early_modules:
         return []
     return [*_WRITERS[tool](plan), rebuild(tool)]
