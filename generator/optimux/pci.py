@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 from optimux.record import Record
 
 _ADDRESS = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", re.IGNORECASE)
+Key = TypeVar("Key", bound=Hashable)
 _ID = re.compile(r"([0-9a-f]{4}):([0-9a-f]{4})", re.IGNORECASE)
 
 
@@ -62,3 +65,25 @@ class Id(Record):
 
     def __str__(self) -> str:
         return f"{self.vendor:04x}:{self.device:04x}"
+
+
+def guest_buses(bridges: Mapping[Key, tuple[Key, int, int]], root: Key) -> dict[Key, int]:
+    """The bus numbers that a guest's firmware gives: depth first, each bus in the order of slots and functions.
+
+    ``bridges`` maps the bus behind each bridge to the bus that it sits on, its slot and its function. SeaBIOS, OVMF and
+    Linux count so (PCI-to-PCI Bridge Architecture Specification 1.2, chapter 12), whatever libvirt calls the buses.
+    What hangs on no bus gets no number.
+    """
+    below: dict[Key, list[tuple[int, int, Key]]] = {}
+    for bus, (parent, slot, function) in bridges.items():
+        below.setdefault(parent, []).append((slot, function, bus))
+    for children in below.values():
+        children.sort(key=lambda child: child[:2], reverse=True)
+    numbers: dict[Key, int] = {}
+    waiting = [root]
+    while waiting:
+        bus = waiting.pop()
+        if bus not in numbers:
+            numbers[bus] = len(numbers)
+            waiting += [child for _, _, child in below.get(bus, ())]
+    return numbers

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from lab.consumers.roots import Root
+from lab.documents import BY_HAND
 from optimux.emit.domain_xml import domain_xml
 from optimux.errors import InvalidInput
 from optimux.patch import CONCERNS, patch_domain
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import CASES
+from tests.patch.accounted import unaccounted
 from tests.patch.checker import problems
 from tests.patch.noise import noisy
 from tests.patch.spans import damage, quotes_kept
@@ -80,6 +82,24 @@ def test_everything(pair: tuple[bytes, DomainPlan]) -> None:
     patched = patch_domain(document, plan)
     assert problems(patched.document, plan, CONCERNS, [str(left) for left in patched.left]) == []
     assert patch_domain(patched.document, plan).document == patched.document
+
+
+@MANY
+@given(pairs, chosen)
+def test_every_change_is_in_the_summary(pair: tuple[bytes, DomainPlan], concerns: set[str]) -> None:
+    document, plan = pair
+    patched = patch_domain(document, plan, only=concerns)
+    assert unaccounted(document, patched.document, [str(change) for change in patched.changes]) == []
+
+
+@pytest.mark.parametrize("plan", [plans()[0], plans()[-1]], ids=["first", "last"])
+def test_no_line_of_the_summary_is_idle(plan: DomainPlan) -> None:
+    """Without any one line of it some change of a domain of a person's would not be spoken of."""
+    document = BY_HAND.encode()
+    patched = patch_domain(document, plan)
+    lines = [str(change) for change in patched.changes]
+    assert unaccounted(document, patched.document, lines) == []
+    assert unaccounted(document, patched.document, []) != []
 
 
 @FEW

@@ -63,13 +63,14 @@ def test_what_a_person_wrote_stays() -> None:
         "<title>Spiele &amp; so &#x2013; Gästerechner</title>",
         '<shmem name="scream-ivshmem"><model type="ivshmem-plain"/><size unit="M">2</size></shmem>',
         '<qemu:arg value="-acpitable"/> <qemu:arg value="file=/root/ssdt-ec.aml"/>',
-        '<qemu:arg value="host,-hypervisor"/>',
         '<qemu:env name="QEMU_AUDIO_DRV" value="none"/>',
         '<!-- <rom file="/root/old.rom"/> -->',
         BY_HAND[BY_HAND.index("\t\t<!--\n") : BY_HAND.index("\t\t-->\n")],
     ):
         assert line in after, line
     assert "ssdt1.dat" not in after
+    assert "host,-hypervisor" not in after  # it would win over all of <cpu>
+    assert '<feature policy="disable" name="hypervisor"/>' in after
     left = " ".join(str(change) for change in patch_domain(BY_HAND.encode(), PLAN).left)
     assert "/root/ssdt-ec.aml" in left
     assert "scream-ivshmem" in left

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.acpi_tables import read_table
 from optimux.cli.difference import write_difference
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import FAILED, report_warnings, say
@@ -41,13 +42,13 @@ def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, fa
     """
     from optimux.files.root import Root
     from optimux.libvirt.connection import Connection
-    from optimux.libvirt.define import carry_out, steps_for, tables_for
+    from optimux.libvirt.define import carry_out, steps_for, tables_for, unread
 
     plan = plan_of(config, facts)
     domains = _chosen(plan, vm)
     report_warnings(plan.warnings)
     with Connection(connect) as connection, Root() as root:
-        steps = steps_for(domains, connection)
+        steps = steps_for(domains, connection, read_table if connection.is_local else unread)
         tables = tables_for(domains, root) if connection.is_local else ()
         _show(steps, tables)
         if not connection.is_local:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.acpi_tables import read_table
 from optimux.cli.existing_domain import vm_of
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import FAILED, report_warnings, say
@@ -62,7 +63,7 @@ def command(
     _check_usage(config, domain, output, in_place)
     plan = plan_of(config, facts)
     document = read_bytes(domain, MAX_BYTES)
-    patched = patch_domain(document, vm_of(plan, vm, document), _words(only), _words(except_))
+    patched = patch_domain(document, vm_of(plan, vm, document), _words(only), _words(except_), read_table)
     _judge(plan, document, patched.document)
     report_warnings(plan.warnings)
     _summarise(patched)

@@ -80,7 +80,13 @@ def generate(variant: str, asl: bool, as_json: bool) -> bytes:
 
 def read_back(source: str, as_json: bool) -> bytes:
     """The report on a file's table. Raises ``InvalidInput`` for what is unreadable or no table."""
-    return describe(read_bytes(source, LIMIT), named(source), as_json)
+    from optimux.acpi.text_forms import from_text
+    from optimux.cli.report import say
+
+    found, name = from_text(read_bytes(source, LIMIT)), named(source)
+    if found.form:
+        say(f"{name} is {found.form}: the table of {len(found.table)} bytes is read out of it")
+    return describe(found.table, name, as_json)
 
 
 def describe(table: bytes, source: str, as_json: bool) -> bytes:

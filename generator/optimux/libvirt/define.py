@@ -11,7 +11,7 @@ from optimux.errors import OptimuxError
 from optimux.files.root import Root
 from optimux.files.state import Metadata, State
 from optimux.libvirt.connection import Connection, LibvirtError
-from optimux.patch import Patched, patch_domain
+from optimux.patch import Patched, TableReader, patch_domain
 from optimux.plan.model import DomainPlan
 from optimux.record import Record
 
@@ -49,16 +49,26 @@ class Table(Record):
         return self.before is None or (self.before.content, self.before.metadata.mode) != (self.after, _READABLE)
 
 
-def steps_for(domains: Sequence[DomainPlan], connection: Connection) -> tuple[Step, ...]:
-    """What to do, domain by domain. Raises ``InvalidInput`` for a domain that cannot be patched."""
-    return tuple(_step(domain, connection) for domain in domains)
+def unread(path: str) -> bytes | None:
+    """For a libvirt on another machine: the files that its domains name lie there."""
+    return None
 
 
-def _step(domain: DomainPlan, connection: Connection) -> Step:
+def steps_for(
+    domains: Sequence[DomainPlan], connection: Connection, read_table: TableReader = unread
+) -> tuple[Step, ...]:
+    """What to do, domain by domain; ``read_table`` reads the tables that they name.
+
+    Raises ``InvalidInput`` for a domain that cannot be patched.
+    """
+    return tuple(_step(domain, connection, read_table) for domain in domains)
+
+
+def _step(domain: DomainPlan, connection: Connection, read_table: TableReader) -> Step:
     found = connection.find(domain.name)
     if found is None:
         return Step(domain.key, domain.name, None, domain_xml(domain), False, None)
-    patched = patch_domain(found.xml.encode(), domain)
+    patched = patch_domain(found.xml.encode(), domain, read_table=read_table)
     return Step(domain.key, domain.name, found.xml, patched.document.decode(), found.running, patched)
 
 

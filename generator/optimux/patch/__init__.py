@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 
 from optimux.errors import InvalidInput, Problem
 from optimux.patch.concerns import CONCERNS
-from optimux.patch.draft import Change, Draft
+from optimux.patch.doubts import refuse_what_is_unclear
+from optimux.patch.draft import Change, Draft, TableReader
 from optimux.patch.edit import apply, edits
 from optimux.patch.node import Node
+from optimux.patch.overrides import follow_aliases
 from optimux.patch.source import Source, refused
 from optimux.patch.style import Style
 from optimux.plan.model import DomainPlan
 from optimux.record import Record
 
-__all__ = ["CONCERNS", "Change", "Patched", "check_domain", "domain_name", "patch_domain"]
+__all__ = ["CONCERNS", "Change", "Patched", "TableReader", "check_domain", "domain_name", "patch_domain"]
 
 _Q35 = re.compile(r"(pc-)?q35\b.*")
 _I440FX = re.compile(r"pc|pc-i440fx.*|pc-[01]\..*|")
@@ -30,25 +33,33 @@ class Patched(Record):
 
 
 def patch_domain(
-    document: bytes, domain: DomainPlan, only: Collection[str] = (), except_: Collection[str] = ()
+    document: bytes,
+    domain: DomainPlan,
+    only: Collection[str] = (),
+    except_: Collection[str] = (),
+    read_table: TableReader = lambda path: None,
 ) -> Patched:
     """Bring a libvirt domain to what the plan needs, concern by concern; patching the result changes nothing.
 
-    ``only`` and ``except_`` name keys of ``CONCERNS``. Raises ``InvalidInput`` for an unknown concern, and for a
+    ``only`` and ``except_`` name keys of ``CONCERNS``; ``read_table`` gives the bytes of an ACPI table's file, or
+    ``None`` where it cannot be read. Raises ``InvalidInput`` for an unknown concern, and for a
     document that is no well-formed domain of QEMU's q35 machine.
     """
     concerns = _chosen(only, except_)
     source = Source(document)
     _check(source.root)
-    draft = Draft(source.root, domain)
+    draft = Draft(source.root, domain, concerns, read_table)
+    refuse_what_is_unclear(draft)
     style = Style(source.text, source.root)
     for name in concerns:
         draft.concern = name
         CONCERNS[name](draft)
+    draft.concern = "gpu"
+    follow_aliases(draft)
     _prune(source.root)
     changes = edits(source.text, source.root, style)
     result = source.encode(apply(source.text, changes)) if changes else document
-    return Patched(result, tuple(draft.changes), tuple(draft.left))
+    return Patched(result, tuple(draft.changes), draft.left)
 
 
 def _prune(root: Node) -> None:
@@ -102,8 +113,8 @@ def _check(root: Node) -> None:
 def _check_controllers(root: Node) -> None:
     """What no libvirt would take, and what no place in it could be trusted."""
     devices = root.child("devices")
-    indices = [c.get("index") for c in devices.all("controller", type_="pci") if c.get("index")] if devices else []
-    if doubled := sorted({index for index in indices if indices.count(index) > 1}):
+    indices = Counter(c.get("index") for c in devices.all("controller", type_="pci")) if devices else Counter()
+    if doubled := sorted(index for index, count in indices.items() if index and count > 1):
         found = f"two PCI controllers with the index {doubled[0]}"
         raise refused(found, "each index once", "libvirt refuses it too: correct the domain.")
     if devices and devices.child("controller", type_="pci", model="pci-root"):

@@ -1,15 +1,20 @@
-"""A domain while it is patched: the tree, the plan, and what was said so far."""
+"""A domain while it is patched: the tree, the machine that it makes, the plan, and what was said so far."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from optimux.emit.xml import Element
 from optimux.notation.libvirt import QEMU
+from optimux.patch.machine.aliases import aliases
+from optimux.patch.machine.view import Machine
 from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
 from optimux.plan.model import DomainPlan
 from optimux.record import Record
+
+# What a table file holds, or ``None`` where it cannot be read here.
+TableReader = Callable[[str], bytes | None]
 
 
 class Change(Record):
@@ -26,12 +31,17 @@ class Change(Record):
 class Draft:
     """Concerns change the tree through this, and log each change."""
 
-    def __init__(self, root: Node, plan: DomainPlan) -> None:
+    def __init__(self, root: Node, plan: DomainPlan, concerns: Collection[str], read_table: TableReader) -> None:
         self.root = root
         self.plan = plan
+        self.concerns = concerns
+        self.read_table = read_table
         self.concern = ""
         self.changes: list[Change] = []
-        self.left: list[Change] = []
+        self.machine = Machine(root)
+        self._left: dict[Change, None] = {}
+        # Only an override, or a -set, names a device by what libvirt calls it.
+        self.aliases_before = aliases(root)
 
     def did(self, what: str, why: str) -> None:
         """Log a change."""
@@ -39,9 +49,16 @@ class Draft:
 
     def leave(self, what: str, why: str) -> None:
         """Log something of the user's that stays."""
-        change = Change(self.concern, what, why)
-        if change not in self.left:
-            self.left.append(change)
+        self._left[Change(self.concern, what, why)] = None
+
+    @property
+    def left(self) -> tuple[Change, ...]:
+        """What stays, each once."""
+        return tuple(self._left)
+
+    def states(self, key: str) -> bool:
+        """Whether the user wrote this key of the VM, or one inside it."""
+        return self.plan.requested.states(key)
 
     def ensure(self, parent: Node, name: str) -> Node:
         """The child of a name, made where it is missing. The caller logs what it puts in."""
@@ -49,14 +66,32 @@ class Draft:
 
     def insert(self, parent: Node, element: Element, why: str) -> Node:
         """Add what the emitter builds, in libvirt's order."""
-        node = place(parent, new_node(element))
+        node = self.add(parent, new_node(element))
         self.did(f"added {describe(node)}", why)
+        return node
+
+    def add(self, parent: Node, node: Node) -> Node:
+        """Put an element in, in libvirt's order. The caller logs it."""
+        place(parent, node)
+        self._seen(node)
         return node
 
     def remove(self, node: Node, why: str) -> None:
         """Take an element out."""
         self.did(f"removed {describe(node)}", why)
+        self.drop(node)
+
+    def drop(self, node: Node) -> None:
+        """Take an element out. The caller logs it."""
         node.remove()
+        self._seen(node)
+
+    def _seen(self, node: Node) -> None:
+        """Keep the machine in step, for a device and for what a device says of its place."""
+        if node.parent is not None and node.parent.local == "devices":
+            self.machine.refresh(node)
+        elif node.local in ("address", "source") and node.parent is not None:
+            self.machine.refresh(node.parent)
 
     def set(self, node: Node, name: str, value: object, why: str) -> None:
         """Give an attribute its value, logged where that changes something."""
@@ -104,7 +139,7 @@ class Draft:
 
 def describe(node: Node) -> str:
     """An element in a few words: its name and what tells it from its like."""
-    telling = ("type", "model", "name", "index", "mode", "value")
+    telling = ("type", "model", "name", "index", "mode", "value", "alias")
     words = [node.name, *(f"{key}='{node.attributes[key]}'" for key in telling if key in node.attributes)]
     model = node.child("model")
     if model is not None and "type" in model.attributes:

@@ -69,12 +69,13 @@ class _Differ:
         if node.children or not node.was_children or node.text.strip():
             return False
         assert node.span is not None
-        position, rest = node.span.tag_end, b""
+        position, between = node.span.tag_end, []
         for child in node.was_children:
             assert child.span is not None
-            rest += self._text[position : child.span.start]
+            between.append(self._text[position : child.span.start])
             position = child.span.end
-        return not (rest + self._text[position : node.span.close]).strip()
+        between.append(self._text[position : node.span.close])
+        return not any(map(bytes.strip, between))
 
     def _attributes(self, node: Node) -> Iterator[Edit]:
         assert node.span is not None

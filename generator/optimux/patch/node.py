@@ -27,13 +27,15 @@ class Node:
     ``span`` is ``None`` for an element that no document has yet.
     """
 
-    __slots__ = ("attributes", "children", "local", "name", "parent", "span", "text", "uri", "was_attributes",
-                 "was_children", "was_text")  # fmt: skip
+    __slots__ = ("_children", "_has_gaps", "attributes", "gone", "local", "name", "parent", "span", "text", "uri",
+                 "was_attributes", "was_children", "was_text")  # fmt: skip
 
     def __init__(self, name: str, local: str, uri: str, attributes: dict[str, str]) -> None:
         self.name, self.local, self.uri = name, local, uri
         self.attributes = attributes
-        self.children: list[Node] = []
+        self._children: list[Node] = []
+        self._has_gaps = False
+        self.gone = False
         self.text = ""
         self.parent: Node | None = None
         self.span: Span | None = None
@@ -43,9 +45,17 @@ class Node:
 
     def remember(self) -> None:
         """Take the present state as what the document says."""
-        self.was_attributes = dict(self.attributes)
-        self.was_children = tuple(self.children)
+        self.was_attributes = self.attributes
+        self.was_children = tuple(self._children)
         self.was_text = self.text
+
+    @property
+    def children(self) -> list[Node]:
+        """The elements inside. Removed ones go all at once, so that many removals cost no more than one."""
+        if self._has_gaps:
+            self._children = [child for child in self._children if not child.gone]
+            self._has_gaps = False
+        return self._children
 
     @property
     def words(self) -> str:
@@ -71,12 +81,18 @@ class Node:
         """Give an attribute a value; whether that changed something."""
         if self.attributes.get(name) == str(value):
             return False
-        self.attributes[name] = str(value)
+        self._own_attributes()[name] = str(value)
         return True
 
     def unset(self, name: str) -> bool:
         """Remove an attribute; whether it was there."""
-        return self.attributes.pop(name, None) is not None
+        return name in self.attributes and self._own_attributes().pop(name, None) is not None
+
+    def _own_attributes(self) -> dict[str, str]:
+        """Apart from what the document says, from the first change on."""
+        if self.attributes is self.was_attributes:
+            self.attributes = dict(self.attributes)
+        return self.attributes
 
     def set_text(self, text: str) -> bool:
         """Give a childless element its text; whether that changed something."""
@@ -88,11 +104,14 @@ class Node:
     def remove(self) -> None:
         """Take the element out of its parent."""
         assert self.parent is not None
-        self.parent.children.remove(self)
+        self.gone = True
+        self.parent._has_gaps = True
 
     def add(self, child: Node, index: int | None = None) -> Node:
         """Put an element among the children: by number, or last."""
-        child.parent = self
+        if child.gone and child.parent is not None:
+            _ = child.parent.children  # it leaves its old place before it gets a new one
+        child.parent, child.gone = self, False
         self.children.insert(len(self.children) if index is None else index, child)
         return child
 

@@ -15,6 +15,9 @@ from optimux.patch.node import Node, Span
 
 MAX_BYTES = 8 << 20
 MAX_DEPTH = 256
+# A domain with every device that a machine can have stays below a hundredth of these.
+MAX_ELEMENTS = 50_000
+MAX_ATTRIBUTES = 1000
 
 _TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=/>]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*(/?)>")
 _DECLARED = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
@@ -92,7 +95,11 @@ class _Reader:
     def __init__(self, text: bytes) -> None:
         self._text = text
         self._open: list[Node] = []
-        self._scopes: list[dict[str, str]] = [{"xml": "http://www.w3.org/XML/1998/namespace"}]
+        self._count = 0
+        self._texts: list[list[str]] = []
+        # Each prefix with the namespaces that it has had on the way down, and what each element declares.
+        self._scope: dict[str, list[str]] = {"xml": ["http://www.w3.org/XML/1998/namespace"]}
+        self._declared: list[list[str]] = []
         self._root: Node | None = None
         self._parser: Any = expat.ParserCreate("utf-8")
         self._parser.buffer_text = True
@@ -123,31 +130,38 @@ class _Reader:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise self._malformed(f"elements nested more than {MAX_DEPTH} deep")
-        scope = self._scope(attributes)
+        self._count += 1
+        if self._count > MAX_ELEMENTS or len(attributes) > MAX_ATTRIBUTES:
+            raise self._malformed(f"more than {MAX_ELEMENTS} elements, or {MAX_ATTRIBUTES} attributes of one")
+        self._declare(attributes)
         prefix, _, local = name.rpartition(":")
-        if prefix and prefix not in scope:
+        if prefix and not self._scope.get(prefix):
             raise self._malformed(f"the prefix {prefix} without a namespace")
         start = self._parser.CurrentByteIndex
         tag = _TAG.match(self._text, start)
         assert tag is not None, "expat has taken the tag"
-        node = Node(name, local, scope.get(prefix, "") if prefix else "", attributes)
+        node = Node(name, local, self._scope[prefix][-1] if prefix else "", attributes)
         closed = tag.end() if tag[1] else -1
         node.span = Span(start, tag.end(), closed, closed)
         if self._open:
             node.parent = self._open[-1]
-            node.parent.children.append(node)
+            node.parent.add(node)
         else:
             self._root = node
         self._open.append(node)
-        self._scopes.append(scope)
+        self._texts.append([])
 
-    def _scope(self, attributes: dict[str, str]) -> dict[str, str]:
-        declared = {key[6:]: value for key, value in attributes.items() if key.startswith("xmlns:")}
-        return self._scopes[-1] | declared if declared else self._scopes[-1]
+    def _declare(self, attributes: dict[str, str]) -> None:
+        declared = [key[6:] for key in attributes if key.startswith("xmlns:")]
+        for prefix in declared:
+            self._scope.setdefault(prefix, []).append(attributes[f"xmlns:{prefix}"])
+        self._declared.append(declared)
 
     def _end(self, name: str) -> None:
         node = self._open.pop()
-        self._scopes.pop()
+        node.text = "".join(self._texts.pop())
+        for prefix in self._declared.pop():
+            self._scope[prefix].pop()
         assert node.span is not None
         if node.span.close < 0:
             close = self._parser.CurrentByteIndex
@@ -155,4 +169,4 @@ class _Reader:
         node.remember()
 
     def _characters(self, data: str) -> None:
-        self._open[-1].text += data
+        self._texts[-1].append(data)

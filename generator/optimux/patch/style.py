@@ -14,6 +14,7 @@ class Style:
 
     def __init__(self, text: bytes, root: Node) -> None:
         self._text = text
+        self._inside: dict[Node, bytes | None] = {}
         first = _LINE_END.search(text)
         self.line_end = first[0] if first else b"\n"
         self.quote = b'"' if text.count(b'="') > text.count(b"='") else b"'"
@@ -31,20 +32,27 @@ class Style:
     def indent(self, node: Node) -> bytes | None:
         """The white space before an element that is the first of its line, else ``None``."""
         assert node.span is not None
-        start = node.span.start
-        line = max(self._text.rfind(b"\n", 0, start), self._text.rfind(b"\r", 0, start)) + 1
-        before = self._text[line:start]
-        return before if not before.strip(b" \t") else None
+        start = end = node.span.start
+        while start and self._text[start - 1] in b" \t":
+            start -= 1
+        return self._text[start:end] if not start or self._text[start - 1] in b"\r\n" else None
 
     def indent_inside(self, parent: Node, anchor: Node | None) -> bytes | None:
         """The indentation of a new child behind ``anchor``; ``None`` where children share a line."""
-        siblings = [anchor, *parent.was_children] if anchor is not None else list(parent.was_children)
-        for sibling in siblings:
-            indent = self.indent(sibling)
-            if indent is not None:
-                return indent
+        if anchor is not None and (indent := self.indent(anchor)) is not None:
+            return indent
+        if parent not in self._inside:
+            found = (self.indent(sibling) for sibling in parent.was_children)
+            self._inside[parent] = next((indent for indent in found if indent is not None), None)
+        if (indent := self._inside[parent]) is not None:
+            return indent
         outer = self.indent(parent)
-        if siblings or outer is None or (parent.parent is None and not _LINE_END.search(self._text)):
+        if (
+            anchor is not None
+            or parent.was_children
+            or outer is None
+            or (parent.parent is None and not _LINE_END.search(self._text))
+        ):
             return None
         return outer + self.unit
 

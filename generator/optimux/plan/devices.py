@@ -98,6 +98,7 @@ class HostDevice(Record):
     rom: Rom | None
     alias: str | None  # user alias, where qemu:override needs one
     iommufd: bool
+    stated: bool  # whether the configuration names its place
 
     @property
     def guest(self) -> Address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from optimux import pci
 from optimux.declare.kind import joined
 from optimux.findings import Findings
 from optimux.options.gpus import Function
@@ -192,6 +193,7 @@ def _host_device(wanted: Wanted, function: Function, guest: Address, layout: Lay
         rom=settled(Rom, gpu.rom) if gpu and first and (gpu.rom.bar or gpu.rom.file) else None,
         alias="ua-gpu" if gpu and first and gpu.subsystem_ids else None,
         iommufd=wanted.vm.iommufd,
+        stated=function.guest_address is not None,
     )
 
 
@@ -231,22 +233,7 @@ def guest_buses(bridges: Mapping[int, Address]) -> dict[int, int]:
     """The bus numbers that a guest's firmware gives to what is behind each bridge, by libvirt's controller index.
 
     ``bridges`` has the place of every port and bridge, whose bus is the index of the controller that it sits on.
-    SeaBIOS, OVMF and Linux count depth first, in the order of slots and functions (PCI-to-PCI Bridge Architecture
-    Specification 1.2, chapter 12), whatever libvirt calls them. Bridges on a controller that is not there get none.
+    Bridges on a controller that is not there get none.
     """
-    behind: dict[int, list[tuple[Address, int]]] = {}
-    for index, address in bridges.items():
-        behind.setdefault(address.bus, []).append((address, index))
-    numbers: dict[int, int] = {}
-    open_ = _from_last(behind.get(0, ()))
-    while open_:
-        index = open_.pop()
-        if index not in numbers:
-            numbers[index] = len(numbers) + 1
-            open_ += _from_last(behind.get(index, ()))
-    return numbers
-
-
-def _from_last(bridges: Iterable[tuple[Address, int]]) -> list[int]:
-    places = sorted((address.slot, address.function, index) for address, index in bridges)
-    return [index for *_, index in reversed(places)]
+    found = pci.guest_buses({index: (at.bus, at.slot, at.function) for index, at in bridges.items()}, 0)
+    return {index: number for index, number in found.items() if number}

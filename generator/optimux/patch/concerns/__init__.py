@@ -19,9 +19,9 @@ from optimux.patch.draft import Draft
 
 CONCERNS: dict[str, Callable[[Draft], None]] = {
     "hyperv": hyperv,
+    "memory": memory,
     "gpu": gpu,
     "pci": pci,
-    "memory": memory,
     "battery": battery,
     "memballoon": memballoon,
     "video": video,

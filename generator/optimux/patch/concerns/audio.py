@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from optimux.emit.domain_xml.devices import sound
 from optimux.patch.concerns.input import ensure_spice
 from optimux.patch.draft import Draft, describe
+from optimux.patch.machine.arguments import Argument
 from optimux.patch.node import Node, new_node
-from optimux.patch.order import place
 from optimux.patch.placing import place_new
 
+_CARD = re.compile(r"(ich9-)?intel-hda|AC97|ES1370|usb-audio|virtio-sound|sb16|adlib|cs4231a|gus", re.IGNORECASE)
 _WHY = "Looking Glass plays the guest's sound from there"
 
 
@@ -16,6 +19,10 @@ def audio(draft: Draft) -> None:
     """A sound card is there and plays to the planned backend; a card that is there stays."""
     options = draft.plan.sound
     *card, backend = sound(options)
+    if others := _argument_cards(draft):
+        for argument in others:
+            draft.leave(f"the argument {argument}", "it is a sound card already; its sound plays where it says")
+        return
     backend_node = _backend(draft)
     if backend_node is None:
         backend_node = draft.insert(draft.devices, backend, _WHY)
@@ -30,13 +37,20 @@ def audio(draft: Draft) -> None:
         link = node.child("audio")
         if link is not None:
             link.set("id", backend_node.get("id", "1"))
-        place(draft.devices, node)
-        place_new(draft, node, options.address)
+        draft.add(draft.devices, node)
+        place_new(draft, node, options.address, conventional=True)
         draft.did(f"added {describe(node)}", "the guest needs a sound card")
     for node in present:
         draft.leave(describe(node), "any sound card will do")
     if options.backend == "spice":
         ensure_spice(draft)
+
+
+def _argument_cards(draft: Draft) -> list[Argument]:
+    """Sound cards among the arguments, where the domain has none of its own."""
+    if draft.devices.child("sound") is not None:
+        return []
+    return [argument for argument in draft.machine.of_option("device") if _CARD.match(argument.get("driver"))]
 
 
 def _backend(draft: Draft) -> Node | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from optimux.emit.domain_xml.commandline import battery_arguments
 from optimux.emit.xml import element
-from optimux.patch.arguments import Argument, append, arguments, remove, update
+from optimux.patch.arguments import append, remove, update
 from optimux.patch.draft import Draft
+from optimux.patch.machine.arguments import Argument
 from optimux.patch.node import Node
+from optimux.patch.tables import judge
 
 _WHY = "NVIDIA's laptop driver looks for a battery"
-# The fake battery that guides hand around under this name: a second device BAT0 would clash with ours.
-_KNOWN = ("ssdt1.dat", "ssdt1.aml")
 
 
 def battery(draft: Draft) -> None:
@@ -21,7 +21,10 @@ def battery(draft: Draft) -> None:
     features = draft.ensure(draft.root, "features")
     if features.child("acpi") is None:
         draft.insert(features, element("acpi"), "the battery is an ACPI device")
-    if plan.battery_in_acpi:
+    kept = _kept(draft)
+    if kept:
+        draft.leave(f"the ACPI table {kept}", "it holds a battery and more; a second one of the name would clash")
+    elif plan.battery_in_acpi:
         _remove_arguments(draft)
         _table(draft)
     else:
@@ -30,8 +33,14 @@ def battery(draft: Draft) -> None:
     _leave_others(draft)
 
 
-def _is_ours(draft: Draft, path: str) -> bool:
-    return path == draft.plan.battery_path or path.rpartition("/")[2].lower() in _KNOWN
+def _kept(draft: Draft) -> str:
+    """A table that gives the guest a battery beside other devices: it cannot go."""
+    paths = [table.words for table in _tables(draft)] + [p for a in _arguments(draft) for p in _paths(a)]
+    return next((path for path in paths if judge(draft, path).kind == "more"), "")
+
+
+def _is_battery(draft: Draft, path: str) -> bool:
+    return judge(draft, path).kind == "battery"
 
 
 def _tables(draft: Draft) -> list[Node]:
@@ -41,19 +50,45 @@ def _tables(draft: Draft) -> list[Node]:
 
 
 def _arguments(draft: Draft) -> list[Argument]:
-    """The ``-acpitable`` arguments that give the guest a battery of ours."""
-    found = [argument for argument in arguments(draft) if argument.option == "acpitable"]
-    return [argument for argument in found if _is_ours(draft, argument.get("file") or argument.get("data"))]
+    return [argument for argument in draft.machine.of_option("acpitable") if _paths(argument)]
+
+
+def _paths(argument: Argument) -> list[str]:
+    """The files of an argument: QEMU takes several, between colons."""
+    return (argument.get("file") or argument.get("data")).split(":") if argument.values is not None else []
+
+
+def _mine(draft: Draft) -> list[Argument]:
+    """The ``-acpitable`` arguments of a battery alone."""
+    return [a for a in _arguments(draft) if all(_is_battery(draft, path) for path in _paths(a))]
 
 
 def _remove_arguments(draft: Draft) -> None:
+    _split_off(draft)
+    why = "libvirt's own element replaces it, and two batteries clash"
+    remove(draft, _mine(draft), lambda argument: _reason(draft, argument, why))
+
+
+def _reason(draft: Draft, argument: Argument, why: str) -> str:
+    if not argument.get("file"):
+        path = argument.get("data")
+        return f"file= is missing: QEMU takes {path} for a table without a header, and the guest has no battery"
+    how = judge(draft, _paths(argument)[0]).how
+    return f"{why}; {how}" if "cannot be read" in how else why
+
+
+def _split_off(draft: Draft) -> None:
+    """A battery among the several files of one argument leaves the others."""
     for argument in _arguments(draft):
-        remove(draft, argument, "libvirt's own element replaces it, and two batteries clash")
+        paths = _paths(argument)
+        rest = [path for path in paths if not _is_battery(draft, path)]
+        if rest and len(rest) < len(paths) and argument.get("file"):
+            update(draft, argument, "two batteries clash", file=":".join(rest))
 
 
 def _remove_tables(draft: Draft) -> None:
     for table in _tables(draft):
-        if _is_ours(draft, table.words):
+        if _is_battery(draft, table.words):
             draft.remove(table, "an argument replaces it, and two batteries clash")
     os = draft.root.child("os")
     block = os.child("acpi") if os is not None else None
@@ -64,7 +99,7 @@ def _remove_tables(draft: Draft) -> None:
 def _table(draft: Draft) -> None:
     os = draft.ensure(draft.root, "os")
     block = draft.ensure(os, "acpi")
-    mine = [table for table in _tables(draft) if _is_ours(draft, table.words)]
+    mine = [table for table in _tables(draft) if _is_battery(draft, table.words)]
     if not mine:
         draft.insert(block, element("table", text=draft.plan.battery_path, type_="raw"), _WHY)
         return
@@ -73,27 +108,31 @@ def _table(draft: Draft) -> None:
         if other is not first:
             draft.remove(other, "two batteries clash")
     draft.set(first, "type", "raw", "slic overwrites the table's signature")
-    draft.set_text(first, draft.plan.battery_path, "the planned table, where QEMU may read it")
+    how = judge(draft, first.words).how
+    draft.set_text(first, draft.plan.battery_path, f"the planned table, where QEMU may read it; the old one: {how}")
 
 
 def _argument(draft: Draft) -> None:
-    mine = _arguments(draft)
+    _split_off(draft)
+    mine = _mine(draft)
     if not mine:
         append(draft, battery_arguments(draft.plan), _WHY)
         return
-    first, *more = mine
-    for other in more:
-        remove(draft, other, "two batteries clash")
-    if set(first.values) != {"file"}:
-        # data= and further keys make QEMU build a header of its own around the table.
-        first.values.clear()
-    update(draft, first, _WHY, file=draft.plan.battery_path)
+    first = next((argument for argument in mine if argument.get("file") == draft.plan.battery_path), mine[0])
+    remove(draft, [other for other in mine if other is not first], "two batteries clash")
+    assert first.values is not None
+    if set(first.values.values) == {"file"}:
+        update(draft, first, _WHY, file=draft.plan.battery_path)
+        return
+    before = str(first)
+    why = _reason(draft, first, "with other keys QEMU builds a header of its own around the table")
+    first.rewrite(battery_arguments(draft.plan)[1])
+    draft.did(f"changed the argument {before} to {first}", why)
 
 
 def _leave_others(draft: Draft) -> None:
-    for table in _tables(draft):
-        if not _is_ours(draft, table.words):
-            draft.leave(f"the ACPI table {table.words}", "it is not the battery's")
-    for argument in arguments(draft):
-        if argument.option == "acpitable" and not _is_ours(draft, argument.get("file") or argument.get("data")):
-            draft.leave(f"the ACPI table {argument.get('file') or argument.get('data')}", "it is not the battery's")
+    paths = [table.words for table in _tables(draft)] + [p for a in _arguments(draft) for p in _paths(a)]
+    for path in paths:
+        verdict = judge(draft, path)
+        if verdict.kind in ("other", "unknown"):
+            draft.leave(f"the ACPI table {path}", verdict.how)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optimux.emit.domain_xml.compute import cpu as built
 from optimux.emit.xml import element
+from optimux.patch.cpu_argument import say_or_take_over
 from optimux.patch.draft import Draft
 from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
@@ -14,6 +15,7 @@ _KVM_MODES = ("host-passthrough", "host-model")
 
 def cpu(draft: Draft) -> None:
     """Mode, topology, address width and features of the plan."""
+    say_or_take_over(draft)
     options = draft.plan.cpu
     if options.mode in _KVM_MODES and draft.root.get("type") == "qemu":
         draft.set(draft.root, "type", "kvm", f"{options.mode} needs KVM")

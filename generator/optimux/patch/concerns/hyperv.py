@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optimux.emit.domain_xml.platform import enlightenment
 from optimux.emit.xml import element
+from optimux.patch.cpu_argument import say_or_take_over
 from optimux.patch.draft import Draft
 from optimux.patch.node import Node
 from optimux.plan.guest import Enlightenment
@@ -14,6 +15,7 @@ _HIDDEN = "drivers that refuse to run in a VM look for it"
 
 def hyperv(draft: Draft) -> None:
     """``<hyperv>``, ``<kvm><hidden>``, ``<vmport>`` and the timer that the synthetic timers need."""
+    say_or_take_over(draft)
     if draft.plan.hyperv:
         _enlightenments(draft)
     options = draft.plan.features

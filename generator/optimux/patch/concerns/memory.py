@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
-
 from optimux.emit.domain_xml.commandline import kvmfr_arguments
 from optimux.emit.domain_xml.devices import shmem
 from optimux.emit.xml import element
-from optimux.patch.addresses import Bus, argument_address
-from optimux.patch.arguments import Argument, append, arguments, remove, update
+from optimux.notation.libvirt import bus_id, size
+from optimux.notation.qemu.json_text import read_json, write_json
+from optimux.notation.qemu.numbers import write_place
+from optimux.patch.arguments import append, remove, update
 from optimux.patch.draft import Draft, describe
+from optimux.patch.machine.aliases import aliases
+from optimux.patch.machine.arguments import Argument
 from optimux.patch.node import Node
 from optimux.patch.placing import free_ivshmem_address, place_shmem
+from optimux.patch.ports import drop_empty_bridges, used_buses
 from optimux.pci import Address
 from optimux.plan.model import SharedMemory
 
 _NAME = "looking-glass"
 _OTHER = "the memory is {} now; both together confuse the guest"
+_BACKENDS = ("memory-backend-file", "memory-backend-shm", "memory-backend-memfd", "memory-backend-ram")
 
 
 def memory(draft: Draft) -> None:
@@ -24,12 +28,14 @@ def memory(draft: Draft) -> None:
     planned = draft.plan.shared_memory
     if planned is None:
         return
+    used = used_buses(draft)
     if planned.kind == "shm":
-        _remove_arguments(draft, planned)
+        _remove_pairs(draft, _backends(draft, planned), _OTHER.format("a file in /dev/shm"))
         _shmem(draft, planned)
     else:
         _remove_shmem(draft, planned)
         _kvmfr(draft, planned)
+    drop_empty_bridges(draft, used)
     _leave_others(draft, planned)
 
 
@@ -40,9 +46,9 @@ def place_memory(draft: Draft) -> None:
         return
     for node in _shmems(draft, planned):
         place_shmem(draft, node)
-    for backend in _backends(draft, planned):
-        device = _device(draft, backend)
-        if device is not None:
+    devices = _devices(draft)
+    for backend in _backends(draft, planned)[:1]:
+        for device in devices.get(backend.get("id"), ())[:1]:
             _place_argument(draft, device)
 
 
@@ -56,7 +62,7 @@ def _shmems(draft: Draft, planned: SharedMemory) -> list[Node]:
 
 def _backends(draft: Draft, planned: SharedMemory) -> list[Argument]:
     """The ``-object`` arguments that are Looking Glass's, by path; the planned path first."""
-    objects = [a for a in arguments(draft) if a.option == "object" and a.get("qom-type") == "memory-backend-file"]
+    objects = [a for a in draft.machine.of_option("object") if a.get("qom-type") in _BACKENDS]
     mine = [a for a in objects if _is_ours(a.get("mem-path"), planned)]
     return sorted(mine, key=lambda argument: argument.get("mem-path") != planned.path)
 
@@ -65,22 +71,19 @@ def _is_ours(path: str, planned: SharedMemory) -> bool:
     return path == planned.path or path.startswith(("/dev/kvmfr", f"/dev/shm/{_NAME}"))
 
 
-def _device(draft: Draft, backend: Argument) -> Argument | None:
-    """The ``-device`` of a backend."""
-    devices = (a for a in arguments(draft) if a.option == "device" and a.get("driver").startswith("ivshmem"))
-    return next((a for a in devices if a.get("memdev") == backend.get("id")), None)
+def _devices(draft: Draft) -> dict[str, list[Argument]]:
+    """The plain ``-device ivshmem…`` by the memory that each names."""
+    found: dict[str, list[Argument]] = {}
+    for argument in draft.machine.of_option("device"):
+        if argument.get("driver").startswith("ivshmem"):
+            found.setdefault(argument.get("memdev"), []).append(argument)
+    return found
 
 
-def _remove_arguments(draft: Draft, planned: SharedMemory) -> None:
-    for backend in _backends(draft, planned):
-        _remove_pair(draft, backend, _OTHER.format("a file in /dev/shm"))
-
-
-def _remove_pair(draft: Draft, backend: Argument, why: str) -> None:
-    device = _device(draft, backend)
-    if device is not None:
-        remove(draft, device, why)
-    remove(draft, backend, why)
+def _remove_pairs(draft: Draft, backends: list[Argument], why: str) -> None:
+    devices = _devices(draft)
+    gone = [argument for backend in backends for argument in (*devices.get(backend.get("id"), ()), backend)]
+    remove(draft, gone, why)
 
 
 def _remove_shmem(draft: Draft, planned: SharedMemory) -> None:
@@ -93,7 +96,7 @@ def _shmem(draft: Draft, planned: SharedMemory) -> None:
     if not present:
         node = draft.insert(draft.devices, shmem(draft.plan, planned), "Looking Glass shows the picture through it")
         if (place := node.child("address")) is not None:
-            place.remove()
+            draft.drop(place)
         place_shmem(draft, node)
         return
     node, *more = present
@@ -116,66 +119,98 @@ def _plain_model(draft: Draft, node: Node) -> None:
             draft.remove(child, why)
 
 
-_UNITS = {"": 1, "b": 1, "bytes": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9} | {
-    word: 1 << shift for shift, words in ((10, "K k KiB"), (20, "M MiB"), (30, "G GiB")) for word in words.split()
-}
-
-
 def _size(draft: Draft, node: Node, planned: SharedMemory) -> None:
-    size = node.child("size")
-    why = "the planned displays need it"
-    if size is None:
-        draft.insert(node, element("size", text=str(planned.size.mib), unit="M"), why)
+    written = node.child("size")
+    if written is None:
+        draft.insert(node, element("size", text=str(planned.size.mib), unit="M"), "the planned displays need it")
         return
-    unit = _UNITS.get(size.get("unit"))
-    if unit is not None and size.words.isdecimal() and int(size.words) * unit == planned.size.bytes:
+    present = size(written.words, written.get("unit"))
+    if present == planned.size.bytes:
         return
-    draft.set(size, "unit", "M", why)
-    draft.set_text(size, str(planned.size.mib), why)
+    stated = draft.states("lookingGlass.size")
+    is_larger = present is not None and present > planned.size.bytes and not present & (present - 1)
+    if is_larger and not stated:
+        draft.leave(f"<size unit='{written.get('unit')}'>{written.words}", f"the displays need {planned.size} of it")
+        return
+    why = "the configuration states it" if stated else "the planned displays need it"
+    draft.set(written, "unit", "M", why)
+    draft.set_text(written, str(planned.size.mib), why)
 
 
 def _kvmfr(draft: Draft, planned: SharedMemory) -> None:
     backends = _backends(draft, planned)
     if not backends:
-        append(draft, _planned_words(draft, planned.name), "Looking Glass shows the picture through it")
+        _add_pair(draft, planned)
         return
     backend, *more = backends
-    for other in more:
-        if other.get("mem-path") == backend.get("mem-path") or other.get("id") == backend.get("id"):
-            _remove_pair(draft, other, "it is there twice")
-    why = "the planned memory"
-    update(draft, backend, why, mem_path=planned.path, share=True)
+    _remove_pairs(draft, [other for other in more if other.get("id") != backend.get("id")], "one device is enough")
+    update(draft, backend, "Looking Glass opens the kvmfr module's device", mem_path=planned.path, share=True)
+    if backend.get("qom-type") != "memory-backend-file":
+        update(draft, backend, "only a file's memory has a path", qom_type="memory-backend-file")
     if backend.size("size") != planned.size.bytes:
-        update(draft, backend, why, size=planned.size.bytes)
-    device = _device(draft, backend)
-    if device is None:
+        update(draft, backend, f"the module is loaded with {planned.size}, and QEMU must ask for as much",
+               size=planned.size.bytes)  # fmt: skip
+    _device(draft, backend)
+
+
+def _device(draft: Draft, backend: Argument) -> None:
+    """One plain device of the memory, at a place of its own."""
+    devices = _devices(draft).get(backend.get("id"), [])
+    if not devices:
         append(draft, _planned_words(draft, backend.get("id"))[:2], "the memory has no device yet")
-    elif draft.plan.ivshmem is not None:
+        return
+    device, *more = devices
+    remove(draft, more, "one device is enough")
+    update(draft, device, "Looking Glass takes plain shared memory", driver="ivshmem-plain")
+    if draft.plan.ivshmem is not None:
         _place_argument(draft, device)
+
+
+def _add_pair(draft: Draft, planned: SharedMemory) -> None:
+    """Both arguments; only the memory where a device waits for one of its name already."""
+    why = "Looking Glass shows the picture through it"
+    words = _planned_words(draft, planned.name)
+    if _devices(draft).get(planned.name):
+        append(draft, words[2:], why)
+        if draft.plan.ivshmem is not None:
+            _place_argument(draft, _devices(draft)[planned.name][0])
+        return
+    used = {argument.get("id") for argument in draft.machine.of_option("object")}
+    if planned.name in used:
+        words = _planned_words(draft, _free_name(planned.name, used))
+    append(draft, words, why)
+
+
+def _free_name(name: str, used: set[str]) -> str:
+    return next(free for free in (name, *(f"{name}-{n}" for n in range(2, len(used) + 3))) if free not in used)
 
 
 def _planned_words(draft: Draft, backend: str) -> list[str]:
     """The emitter's arguments, with a free id and place for the device."""
-    option, device, *rest = kvmfr_arguments(draft.plan)
-    values = json.loads(device) | {"memdev": backend}
-    used = {a.get("id") for a in arguments(draft)}
-    values["id"] = next(name for name in (values["id"], *(f"shmem{n}" for n in range(1, 99))) if name not in used)
+    option, device, other, memory_ = kvmfr_arguments(draft.plan)
+    values = read_json(device) | {"memdev": backend}
+    # libvirt's own ids are as good as taken: its <shmem> is shmem0 too.
+    used = {argument.get("id") for argument in draft.machine.of_option("device")} | set(aliases(draft.root).values())
+    names = (values["id"], *(f"shmem{n}" for n in range(1, len(used) + 2)))
+    values["id"] = next(name for name in names if name not in used)
     place = free_ivshmem_address(draft)
     if place is not None:
         values |= _bus_and_place(place)
-    return [option, json.dumps(values, separators=(",", ":")), *rest]
+    return [option, write_json(values), other, write_json(read_json(memory_) | {"id": backend})]
 
 
 def _bus_and_place(place: Address) -> dict[str, str]:
-    return {"bus": "pcie.0" if place.bus == 0 else f"pci.{place.bus}", "addr": f"0x{place.slot:x}"}
+    return {"bus": bus_id(place.bus), "addr": write_place(place)}
 
 
 def _place_argument(draft: Draft, device: Argument) -> None:
-    """An address for a device that has none, or one that an element of the domain has too."""
-    present = argument_address(device.get("bus"), device.get("addr"))
-    if present is not None and all(node is None for node in Bus(draft).at((present.bus, present.slot))):
-        return
-    if present is None and device.get("addr") and device.get("bus"):
+    """An address for a device that has none, or one that something else of the domain has too."""
+    found = next((d for d in draft.machine.devices if d.argument is device), None)
+    if found is not None and found.place is not None:
+        slot, _ = found.place
+        if all(other is found for other in draft.machine.at(slot)):
+            return
+    elif device.get("addr") and device.get("bus"):
         return
     place = free_ivshmem_address(draft)
     if place is not None:
@@ -183,7 +218,11 @@ def _place_argument(draft: Draft, device: Argument) -> None:
 
 
 def _leave_others(draft: Draft, planned: SharedMemory) -> None:
-    mine = _shmems(draft, planned)
+    mine = {id(node) for node in _shmems(draft, planned)}
     for node in draft.all_devices():
-        if node.local == "shmem" and node not in mine:
+        if node.local == "shmem" and id(node) not in mine:
             draft.leave(describe(node), "it is not Looking Glass's; its client takes the first device by default")
+    ours = {backend.get("id") for backend in _backends(draft, planned)}
+    for name, devices in _devices(draft).items():
+        for device in devices if name not in ours else ():
+            draft.leave(f"the argument {device}", "its memory is not Looking Glass's")

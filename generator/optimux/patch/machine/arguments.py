@@ -1,0 +1,85 @@
+"""``<qemu:commandline>``: each option as QEMU reads it, or as what cannot be understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from optimux.notation.libvirt import QEMU
+from optimux.notation.qemu.command_line import options
+from optimux.notation.qemu.errors import UnreadableError
+from optimux.notation.qemu.properties import Properties
+from optimux.notation.qemu.short import Assignment, Cpu, read_cpu, read_global, read_set
+from optimux.patch.node import Node
+
+# QEMU's own limit is the kernel's; nobody's domain comes near this one.
+MOST_WORDS = 4096
+_LONGEST = 128 << 10  # MAX_ARG_STRLEN
+_QUOTED = 300
+_PROPERTIES = ("acpitable", "device", "drive", "object")
+READ = (*_PROPERTIES, "cpu", "global", "set")
+
+
+class Argument:
+    """An option with its value. ``problem`` says why QEMU would not read it; then nothing else is known of it."""
+
+    def __init__(self, option: str, nodes: tuple[Node, ...], value: str | None) -> None:
+        self.option, self.nodes, self.text = option, nodes, value or ""
+        self.problem = ""
+        self.values: Properties | None = None
+        self.assignment: Assignment | None = None
+        self.cpu: Cpu | None = None
+        try:
+            self._read(value)
+        except UnreadableError as error:
+            self.problem = str(error)
+
+    def _read(self, value: str | None) -> None:
+        if self.option not in READ:
+            return
+        if value is None:
+            raise UnreadableError("no value")
+        if len(value) >= _LONGEST:
+            raise UnreadableError("longer than Linux passes to a program")
+        if self.option in _PROPERTIES:
+            self.values = Properties(self.option, value)
+        elif self.option == "cpu":
+            self.cpu = read_cpu(value)
+        else:
+            self.assignment = (read_set if self.option == "set" else read_global)(value)
+
+    def get(self, key: str) -> str:
+        """A value as text; empty where there is none."""
+        return self.values.get(key) if self.values is not None else ""
+
+    def size(self, key: str) -> int | None:
+        """A size in bytes, ``None`` where it is missing or unreadable."""
+        return self.values.size(key) if self.values is not None else None
+
+    def set(self, key: str, value: object) -> bool:
+        """Give a key its value in the argument's own form; whether that changed something."""
+        assert self.values is not None
+        if not self.values.set(key, value):
+            return False
+        self.rewrite(self.values.written())
+        return True
+
+    def rewrite(self, value: str) -> None:
+        """Give the option another value."""
+        self.text = value
+        self.nodes[-1].set("value", value)
+        self._read(value)
+
+    def __str__(self) -> str:
+        """As a person types it."""
+        words = [node.get("value") for node in self.nodes]
+        text = " ".join(words)
+        return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
+
+
+def read_arguments(root: Node) -> Iterator[Argument]:
+    """Every option of the domain's own command line, in order."""
+    line = root.child("commandline", QEMU)
+    nodes = list(islice(line.all("arg", QEMU), MOST_WORDS)) if line is not None else []
+    for option in options([node.get("value") for node in nodes]):
+        yield Argument(option.name, tuple(nodes[option.first : option.first + option.count]), option.value)

@@ -1,0 +1,163 @@
+"""Root ports: the ones that are there, and new ones that leave every other bus its number."""
+
+from __future__ import annotations
+
+from optimux.emit.domain_xml.controllers import root_port
+from optimux.patch.draft import Draft
+from optimux.patch.machine.device import Device, Slot
+from optimux.patch.node import Node, new_node
+from optimux.patch.order import place
+from optimux.patch.source import refused
+from optimux.pci import Address
+from optimux.plan.devices import Placement, RootPort
+
+# Slots of bus 0 that q35 or libvirt fills itself: host bridge, ICH9's USB and sound where they are asked for, LPC.
+OWN_SLOTS = frozenset({0x00, 0x1A, 0x1B, 0x1D, 0x1F})
+_HIGH = 0x10
+_MOST_PORTS = 0xFF
+
+
+def planned_slots(draft: Draft) -> set[Slot]:
+    """The slots that the plan speaks of, by libvirt's buses; a guest's bus that is not there yet by its number."""
+    plan, buses = draft.plan, draft.machine.guest_buses
+    by_number = {number: bus for bus, number in buses.items()}
+    places = [device.guest for device in plan.host_devices]
+    places += [item.address for item in (plan.video, plan.sound, *plan.inputs) if item.address]
+    places += [port.address for port in plan.root_ports]
+    places += [plan.ivshmem.address] if plan.ivshmem else []
+    return {(by_number.get(place.bus, place.bus), place.slot) for place in places}
+
+
+def free_slot(draft: Draft) -> Address:
+    """The lowest slot of bus 0 that nobody has or will have. Raises ``InvalidInput``."""
+    found = _free_slots(draft)
+    if not found:
+        raise refused("no free slot on PCI bus 00", "room for what is added", "Remove devices that you do not need.")
+    return found[0]
+
+
+def free_slot_of_argument(draft: Draft) -> Address:
+    """A slot for an argument's device, far from those that libvirt, which does not see it, fills from below."""
+    found = _free_slots(draft)
+    high = [place for place in found if place.slot >= _HIGH]
+    return high[0] if high else found[-1] if found else free_slot(draft)
+
+
+def _free_slots(draft: Draft) -> list[Address]:
+    planned = planned_slots(draft)
+    free = (s for s in range(1, 0x20) if s not in OWN_SLOTS and (0, s) not in planned and not draft.machine.at((0, s)))
+    return [Address(0, 0, slot, 0) for slot in free]
+
+
+def ensure_bus(draft: Draft, number: int, why: str) -> None:
+    """Root ports until the guest gives this number to a bus, the planned ones first."""
+    planned = {port.index: port for port in draft.plan.root_ports}
+    while draft.machine.bus_of(number) is None:
+        following = max(draft.machine.guest_buses.values(), default=0) + 1
+        add_port(draft, planned.get(following), following, why)
+
+
+def spare_port(draft: Draft, why: str) -> int:
+    """A root port that nobody uses, added where there is none: its index."""
+    machine = draft.machine
+    wanted = {bus for bus, _ in planned_slots(draft)}
+    free = (bus for bus in sorted(machine.ports) if bus not in wanted and machine.is_empty(bus))
+    found = next(free, None)
+    if found is not None:
+        return found
+    numbers = (port.index for port in draft.plan.root_ports)
+    return add_port(draft, None, max((0, *machine.indices, *numbers)) + 1, why)
+
+
+def add_port(draft: Draft, planned: RootPort | None, wanted: int, why: str) -> int:
+    """A root port, by the index ``wanted`` where it is free, and where the plan has it if that place is free."""
+    used = draft.machine.indices
+    index: int | None = next((number for number in (wanted, *range(1, _MOST_PORTS + 1)) if number not in used), None)
+    if index is None:
+        raise refused(f"{len(used)} PCI controllers", "room for one more", "Remove those that you do not need.")
+    where = _port_place(draft, planned)
+    node = new_node(root_port(index, Placement(where, where.function == 0)))
+    target = node.child("target")
+    assert target is not None
+    target.set("chassis", _free_chassis(draft, index))
+    _place_controller(draft, node, index)
+    draft.machine.refresh(node)
+    draft.did(f"added root port {index} at {where}", why)
+    return index
+
+
+def _port_place(draft: Draft, planned: RootPort | None) -> Address:
+    """The planned one, a free function beside other ports, or a free slot; best one behind all the others.
+
+    A port before another takes its number in the guest: what sits behind that one would move.
+    """
+    places = [*_planned_place(draft, planned), *_beside_ports(draft), *_free_slots(draft)]
+    if not places:
+        free_slot(draft)
+    taken = [bridge.place for bridge in draft.machine.bridges if bridge.bus == 0]
+    last = max(((slot, function) for (_, slot), function in filter(None, taken)), default=(0, 0))
+    return next((place for place in places if (place.slot, place.function) > last), places[0])
+
+
+def _planned_place(draft: Draft, planned: RootPort | None) -> list[Address]:
+    if planned is None:
+        return []
+    here = draft.machine.at((0, planned.address.slot))
+    spare = _spare_function(here, planned.address.slot) if here else 0
+    return [planned.address] if planned.address.function == spare else []
+
+
+def _beside_ports(draft: Draft) -> list[Address]:
+    slots = sorted({port.slot for port in draft.machine.bridges if port.bus == 0})
+    found = ((slot, _spare_function(draft.machine.at((0, slot)), slot)) for slot in slots)
+    return [Address(0, 0, slot, function) for slot, function in found if function is not None]
+
+
+def _spare_function(here: list[Device], slot: int) -> int | None:
+    """A free function of a slot of root ports, the first of which says that there are more."""
+    first = next((device.node for device in here if device.function == 0), None)
+    said = first.child("address") if first is not None else None
+    if said is None or said.get("multifunction") != "on" or slot in OWN_SLOTS:
+        return None
+    if any(device.node is None or device.driver != "pcie-root-port" for device in here):
+        return None
+    used = {device.function for device in here}
+    return next((function for function in range(8) if function not in used), None)
+
+
+def _free_chassis(draft: Draft, index: int) -> int:
+    targets = (node.child("target") for node in draft.machine.ports.values())
+    used = {target.get("chassis") for target in targets if target is not None}
+    return next((chassis for chassis in (index, *range(1, 256)) if str(chassis) not in used), index)
+
+
+def _place_controller(draft: Draft, node: Node, index: int) -> None:
+    """Behind the PCI controller with the next lower index, so that they read in order."""
+    before, best = None, -1
+    for number, child in enumerate(draft.devices.children):
+        if child.local == "controller" and child.get("type") == "pci" and best <= (own := _index(child)) < index:
+            before, best = number, own
+    if before is None:
+        place(draft.devices, node)
+    else:
+        draft.devices.add(node, before + 1)
+
+
+def _index(controller: Node) -> int:
+    """A controller's number; one that says none comes after all."""
+    text = controller.get("index")
+    return int(text) if text.isdecimal() and len(text) < 10 else 1 << 30
+
+
+def drop_empty_bridges(draft: Draft, were_used: set[int]) -> None:
+    """A bridge to conventional PCI that lost its last device goes: it was there for that one."""
+    for bridge in draft.machine.bridges:
+        bus, node = bridge.behind, bridge.node
+        was_used = bridge.driver == "pcie-to-pci-bridge" and isinstance(bus, int) and bus in were_used
+        if was_used and node is not None and bus is not None and draft.machine.is_empty(bus):
+            draft.remove(node, "nothing is behind it any more, and it takes a root port")
+
+
+def used_buses(draft: Draft) -> set[int]:
+    """The buses of libvirt's that have devices."""
+    return {device.bus for device in draft.machine.devices if isinstance(device.bus, int)}
