@@ -16,6 +16,7 @@ python3Packages.buildPythonApplication {
     python3Packages.lxml
     python3Packages.pycdlib # the medium that sets a guest up
     python3Packages.qemu-qmp
+    python3Packages.rich
   ];
   pythonImportsCheck = [ "optimux.cli" ];
   # The repository's flake runs the tests, as a check of its own.

@@ -38,6 +38,7 @@ def command(root: str | None, as_json: bool) -> int:
         data: dict[str, Any] = {"facts": Table(Facts).written(facts), "gpus": [verdict.as_data() for verdict in judged]}
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return 0
-    for verdict in judged:
-        click.echo(f"{verdict.device.address}  {verdict.device.name or verdict.device.id}: {verdict.passthrough}")
+    from optimux.cli.detect_picture import draw
+
+    draw(facts, judged)
     return 0
