@@ -1,5 +1,5 @@
 {
-  description = "Gives a laptop's discrete GPU to a Windows VM on NixOS, with Looking Glass: modules, domains, battery table";
+  description = "Gives a laptop's discrete GPU to a Windows VM, with Looking Glass: NixOS modules and a generator";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
 

@@ -1,5 +1,5 @@
-# What stops the evaluation, all of it at once: values of a wrong form, and what only the configuration knows. Every other
-# rule is the generator's, in the same words, when the domains are built.
+# What stops the evaluation, all of it at once: values of a wrong form, and what only the configuration knows. Every
+# other rule is the generator's, in the same words, when the domains are built.
 {
   config,
   lib,
@@ -57,48 +57,46 @@ let
       )
     ) plan.deviceGroups;
 
-  perVm =
-    key: vm:
-    optional (vm.gpu != null && !(cfg.gpus ? ${vm.gpu})) (
-      problem "vms.${key}.gpu" (shown vm.gpu)
-        "a name of gpus: ${lib.concatStringsSep ", " (lib.attrNames cfg.gpus)}"
-        "Declare the GPU, or correct the name."
-    );
-  # Evaluation reads the first one's, so it must not go on with others in silence.
-  memories = lib.concatLists (
-    lib.mapAttrsToList (
-      gpu: keys:
-      let
-        memoryOf =
-          key: if cfg.vms.${key}.lookingGlass.memory == null then cfg.lookingGlass.memory else cfg.vms.${key}.lookingGlass.memory;
-      in
-      concatMap (
-        key:
-        optional (memoryOf key != memoryOf (lib.head keys)) (
-          problem "vms.${key}.lookingGlass.memory" (shown (memoryOf key)) (shown (memoryOf (lib.head keys)))
-            "VMs that take turns with gpus.${gpu} share its memory; agree with vms.${lib.head keys}."
-        )
-      ) keys
-    ) (lib.groupBy (key: cfg.vms.${key}.gpu) (lib.filter shows (lib.attrNames cfg.vms)))
-  );
-  shows =
+  unknown = concatMap (
     key:
     let
-      inherit (cfg.vms.${key}) gpu lookingGlass;
+      inherit (cfg.vms.${key}) gpu;
     in
-    gpu != null && (if lookingGlass.enable == null then cfg.lookingGlass.enable else lookingGlass.enable);
+    optional (gpu != null && !(cfg.gpus ? ${gpu})) (
+      problem "vms.${key}.gpu" (shown gpu)
+        "a name of gpus: ${lib.concatStringsSep ", " (lib.attrNames cfg.gpus)}"
+        "Declare the GPU, or correct the name."
+    )
+  ) keys;
+
+  # Evaluation reads the first VM's of a card, so it must not go on with others in silence.
+  keys = lib.attrNames cfg.vms;
+  pictureOf = key: cfg.lookingGlass // lib.filterAttrs (_: value: value != null) cfg.vms.${key}.lookingGlass;
+  pictured = lib.filter (key: cfg.vms.${key}.gpu != null && (pictureOf key).enable) keys;
+  memories = concatMap (
+    key:
+    let
+      first = lib.findFirst (other: cfg.vms.${other}.gpu == cfg.vms.${key}.gpu) key pictured;
+      theirs = (pictureOf first).memory;
+    in
+    optional ((pictureOf key).memory != theirs) (
+      problem "vms.${key}.lookingGlass.memory" (shown (pictureOf key).memory) (shown theirs)
+        "VMs that take turns with one GPU share its memory; agree with vms.${first}."
+    )
+  ) pictured;
+  usesIdd = lib.any (key: (pictureOf key).release == "idd") pictured;
 
   problems =
     forms
     ++ cpuVendor
     ++ kvmfr
-    ++ lib.optionals (forms == [ ]) (people ++ lib.concatLists (lib.mapAttrsToList perVm cfg.vms) ++ memories);
+    ++ lib.optionals (forms == [ ]) (people ++ unknown ++ memories);
   surprises =
     optional plan.apparmor (
       problem "host.securityModule" "apparmor" "none"
         "The libvirt of nixpkgs installs no AppArmor profiles: guests are not confined, and the rules have no effect."
     )
-    ++ optional (lib.any (table: table.release == "idd") ([ cfg.lookingGlass ] ++ lib.catAttrs "lookingGlass" (lib.attrValues cfg.vms))) (
+    ++ optional usesIdd (
       problem "lookingGlass.release" "idd" "b7, which is what nixpkgs has"
         "Overlay looking-glass-client and linuxPackages.kvmfr with ones of the master branch; versions must not mix."
     );

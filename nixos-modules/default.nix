@@ -63,7 +63,7 @@ in
       type = types.package;
       default = pkgs.buildPackages.callPackage ../package.nix { };
       defaultText = lib.literalMD "the generator of the same source as this module";
-      description = "The generator that writes the domains and the battery tables, as it runs where the system is built.";
+      description = "The generator that writes domains, tables and files, as it runs where the system is built.";
     };
 
     specialisation = mkOption {

@@ -41,19 +41,21 @@ in
     assertions = [
       {
         assertion = known;
-        message = "programs.optimux.vm: found ${builtins.toJSON cfg.vm}; allowed: a VM of virtualisation.optimux.vms of the system that this home belongs to (${lib.concatStringsSep ", " vms}).";
+        message =
+          "programs.optimux.vm: found ${builtins.toJSON cfg.vm}; allowed: a VM of virtualisation.optimux.vms, of the "
+          + "system that this home belongs to (${lib.concatStringsSep ", " vms}).";
       }
     ];
     xdg.configFile = lib.mkIf known {
       "looking-glass/client.ini".source =
-      pkgs.runCommand "looking-glass-client.ini"
-        {
-          inherit (cfg) extraConfig;
-          passAsFile = [ "extraConfig" ];
-        }
-        ''
-          cat ${system.domains}/etc/optimux/clients/${cfg.vm}.ini "$extraConfigPath" > "$out"
-        '';
+        pkgs.runCommand "looking-glass-client.ini"
+          {
+            inherit (cfg) extraConfig;
+            passAsFile = [ "extraConfig" ];
+          }
+          ''
+            cat ${system.domains}/etc/optimux/clients/${cfg.vm}.ini "$extraConfigPath" > "$out"
+          '';
     };
   };
 }

@@ -37,7 +37,7 @@ in
         "amd"
       else
         null;
-    defaultText = lib.literalMD "what `hardware.facter` saw, or what the module kvm-intel or kvm-amd in `boot.kernelModules` says";
+    defaultText = lib.literalMD "what `hardware.facter` saw, or which of kvm-intel and kvm-amd `boot.kernelModules` has";
   };
   securityModule = {
     default = if config.security.apparmor.enable then "apparmor" else "none";

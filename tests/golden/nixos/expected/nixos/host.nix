@@ -20,6 +20,7 @@ let
   hasKvmfr = plan.kvmfr > 0;
   override = "${files}/libexec/optimux-driver-override";
   hook = "${guests}/libexec/optimux-hook";
+  qemuConf = pkgs.writeText "qemu.conf" libvirtd.qemu.verbatimConfig;
   modprobe =
     optional (plan.vfioOptions != [ ]) "options vfio-pci ${toString plan.vfioOptions}"
     ++ map (driver: "softdep ${driver} pre: vfio-pci") plan.softdeps;
@@ -161,7 +162,7 @@ in
             knows() {
               [ "$1" -ef /var/lib/libvirt/hooks/qemu.d/optimux ]
             }
-            if ! has_read ${pkgs.writeText "qemu.conf" libvirtd.qemu.verbatimConfig}${lib.optionalString plan.hook " || ! knows ${hook}"}; then
+            if ! has_read ${qemuConf}${lib.optionalString plan.hook " || ! knows ${hook}"}; then
               systemctl try-restart libvirtd.service
             fi
             systemd-tmpfiles --create ${files}/lib/tmpfiles.d/optimux.conf
