@@ -43,7 +43,11 @@ let
   # Intel's virtual functions, which do not exist yet when anything binds early.
   isVirtual =
     function:
-    builtins.match "0000:00:02\\.[1-7]" function.address != null && lib.hasPrefix "8086:" (toLower function.id);
+    let
+      # Of what is missing the assertions tell.
+      named = builtins.tryEval "${function.address} ${toLower function.id}";
+    in
+    named.success && builtins.match "0000:00:02\\.[1-7] 8086:.*" named.value != null;
   bindable = gpu: if any isVirtual (functionsOf gpu) then gpu // { bind = "libvirt"; } else gpu;
   gpus = map bindable (attrValues cfg.gpus);
   functionsOf = gpu: gpu.functions ++ gpu.otherDevices;

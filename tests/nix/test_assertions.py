@@ -42,10 +42,6 @@ def _wrong_address(data: Any) -> None:
     data["gpus"]["dgpu"]["functions"][1]["address"] = "01:00.1"
 
 
-def _no_display_function(data: Any) -> None:
-    del data["gpus"]["dgpu"]["functions"][0]
-
-
 def _no_functions(data: Any) -> None:
     del data["gpus"]["dgpu"]["functions"]
 
@@ -133,7 +129,6 @@ BAD: dict[str, tuple[Any, str]] = {
 }
 # By the generator, from the options that the build hands to it.
 REFUSED_LATER: dict[str, tuple[Any, str]] = {
-    "no function 0": (_no_display_function, "vms.win.pci.gpu"),
     "refused path": (_refused_path, "vms.win.battery.path"),
     "no firmware": (_no_firmware, "vms.win.firmware.loader"),
     "template alone": (_template_alone, "vms.win.firmware.nvramTemplate"),
