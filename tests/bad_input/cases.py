@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bad_input.case import Case, case
+from tests.bad_input.devices import DEVICES
 from tests.bad_input.doubles import DOUBLES
 from tests.bad_input.edits import GONE, GPU, VM, Edits
 from tests.bad_input.shapes import SHAPES
@@ -336,7 +337,10 @@ XML = (
     _xml_case("leaves the wrapper", "</x><x>", "junk after document element", "<rng/>"),
     _xml_case("undeclared prefix", "<q:a/>", "unbound prefix", "<q:a xmlns:q='urn:q'/>"),
     _xml_case("text", "rng", "text outside of an element (line 1)", "<rng/>"),
+    _xml_case("unclosed comment", "<rng/><!-- a", "unclosed token", "<rng/><!-- a -->"),
+    _xml_case("unclosed CDATA", "<rng><![CDATA[ a", "unclosed CDATA section", "<rng><![CDATA[ a ]]></rng>"),
+    _xml_case("unclosed processing instruction", "<rng/><?a b", "unclosed token", "<rng/><?a b?>"),
     _xml_case("nested too deeply", "<a>" * 300 + "</a>" * 300, "elements nested", "<a>" * 99 + "</a>" * 99),
 )
 
-CASES = (*SHAPES, *DOUBLES, *PCI, *LOOKING_GLASS, *VMS, *XML)
+CASES = (*SHAPES, *DOUBLES, *DEVICES, *PCI, *LOOKING_GLASS, *VMS, *XML)
