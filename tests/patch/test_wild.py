@@ -148,6 +148,15 @@ def test_refusals(document: str, words: str) -> None:
         patch_domain(document.encode(), PLAN)
 
 
+def test_bytes_that_an_encoding_spells_in_two_ways() -> None:
+    """Written back they would not be the same bytes."""
+    head, text = b"<?xml version='1.0' encoding='big5'?><domain><title>", b"\xa2\xcc</title></domain>"
+    with pytest.raises(InvalidInput, match="spells in two ways"):
+        patch_domain(head + text, PLAN)
+    with pytest.raises(InvalidInput, match="type=''"):
+        patch_domain(head + text.replace(b"\xa2\xcc", b"\xa4\x40"), PLAN)
+
+
 def test_bytes_of_no_encoding() -> None:
     with pytest.raises(InvalidInput, match="byte 9 is none of utf-8"):
         patch_domain(b"<domain>\xff</domain>"[:8] + b"\n\xff</domain>", PLAN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from optimux.emit.domain_xml.address import pci_address
@@ -13,6 +14,15 @@ from optimux.patch.ports import OWN_SLOTS, ensure_bus, free_slot, free_slot_of_a
 from optimux.pci import Address
 from optimux.plan.devices import HostDevice
 
+# Elements whose device is one of conventional PCI, by their model; libvirt puts those behind a bridge of their own.
+_CONVENTIONAL = {
+    "shmem": re.compile(r".*"),
+    "pstore": re.compile(r".*"),
+    "watchdog": re.compile(r"i6300esb"),
+    "sound": re.compile(r"ac97|es1370|ich6"),
+    "video": re.compile(r"vga|qxl|cirrus|bochs|vmvga"),
+    "interface": re.compile(r"e1000|rtl8139|pcnet|ne2k_pci"),
+}
 Group = list[tuple[HostDevice, Node]]
 
 
@@ -58,6 +68,8 @@ def place_functions(draft: Draft, device: tuple[int, int, int]) -> None:
         return
     _clear_port_slots(draft)
     _settle_switches(draft)
+    if device[1] > 1:
+        _settle_conventional(draft)
     slot, why = _slot(draft, device, group)
     kin = _unplanned_functions(draft, group, slot)
     _clear(draft, slot, [*(node for _, node in group), *kin], f"it was in the place of the host's {group[0][0].source}")
@@ -119,6 +131,20 @@ def _settle_switches(draft: Draft) -> None:
         if free and set_address(draft, switch.node, Address(0, free[0], 0, 0)):
             why = "libvirt would put it behind a port of a higher index, which comes too late for QEMU"
             draft.did(f"put {describe(switch.node)} at {Address(0, free[0], 0, 0)}", why)
+
+
+def _settle_conventional(draft: Draft) -> None:
+    """Devices of conventional PCI without an address get one on bus 0: libvirt's bridge for them would take a bus."""
+    first = primary_video(draft)
+    for node in draft.all_devices():
+        kind = _CONVENTIONAL.get(node.local)
+        model = node.child("model")
+        said = node.get("model") or (model.get("type") if model is not None else "")
+        if kind is None or node is first or not kind.fullmatch(said) or node.child("address") is not None:
+            continue
+        place = free_slot(draft)
+        set_address(draft, node, place)
+        draft.did(f"put {describe(node)} at {place}", "libvirt would add a bridge, which takes a bus before the GPU's")
 
 
 def _unplanned_functions(draft: Draft, group: Group, slot: Slot) -> list[Node]:
