@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bench import generate, imports, nix, patch, scale, schema
+from bench import detect, generate, imports, nix, patch, scale, schema
 
 PARTS = {
+    "detect": detect.report,
     "generate": generate.report,
     "imports": imports.report,
     "nix": nix.report,

@@ -46,6 +46,19 @@ def test_facts_are_taken_as_they_are_printed(name: str, tmp_path: Path) -> None:
 
 # What each machine must come to, whatever else its golden file says.
 GPUS = {
+    "card-alone": {"0000:01:00.0": ("discrete", "yes", "unknown", "no")},
+    "mux-on-the-card": {
+        "0000:01:00.0": ("discrete", "yes", "attached", "no"),
+        "0000:65:00.0": ("integrated", "yes", "switchable", "no"),
+    },
+    "sleeping-3d-card": {
+        "0000:00:02.0": ("integrated", "no", "attached", "no"),
+        "0000:01:00.0": ("discrete", "unknown", "unknown", "after-changes"),
+    },
+    "split-groups-0380": {
+        "0000:03:00.0": ("discrete", "yes", "switchable", "after-changes"),
+        "0000:08:00.0": ("integrated", "no", "attached", "no"),
+    },
     "desktop-2x-rx580": {
         "0000:26:00.0": ("discrete", "yes", "none", "after-changes"),
         "0000:27:00.0": ("discrete", "yes", "none", "after-changes"),

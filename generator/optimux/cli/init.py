@@ -26,6 +26,8 @@ Examples:
   optimux init --gpu 0000:01:00.0 --vm-from windows.xml
   optimux init --nix -o optimux.nix --yes
 """
+# What the configuration itself brings about.
+DONE = ("gpu.driver", "iommu.given")
 RANK = {"ready": 0, "after-changes": 1, "no": 2}
 
 
@@ -163,7 +165,7 @@ def _text(
     head += [f"CANNOT WORK YET: found {found}; wanted {wanted}. {remedy}" for found, wanted, remedy in reasons]
     if verdict:
         changes = [f for f in verdict.reasons if (f.found, f.wanted, f.remedy) not in reasons]
-        head += [f"Before the first start: found {f.found}. {f.remedy}" for f in changes if f.key != "gpu.driver"]
+        head += [f"Before the first start: found {f.found}. {f.remedy}" for f in changes if f.key not in DONE]
     entries = proposed(facts, verdict, answers)
     return init_text.nix(entries, head) if nix else init_text.toml(entries, head)
 

@@ -31,8 +31,11 @@ class Names:
         if found is None:
             return None
         name, devices = found
-        match = re.search(rf"^\t{id_.device:04x}  (.+)$", devices, re.MULTILINE)
-        return f"{name} {match[1]}" if match else name
+        start = devices.find(f"\n\t{id_.device:04x}  ")
+        if start < 0:
+            return name
+        own = devices[start + 8 : devices.find("\n", start + 8)]
+        return f"{name} {own}"
 
     def _vendor(self, number: int) -> tuple[str, str] | None:
         """The vendor's name and the lines of its devices, up to the next vendor."""
@@ -44,7 +47,7 @@ class Names:
         line_end = self._list.find("\n", start + 1)
         following = re.compile(r"^[^\t\n#]", re.MULTILINE).search(self._list, line_end + 1)
         end = following.start() if following else len(self._list)
-        return self._list[start + 7 : line_end], self._list[line_end:end]
+        return self._list[start + 7 : line_end], self._list[line_end:end] + "\n"
 
     def _read(self) -> str:
         data = next((data for path in PLACES if (data := self._root.data(path, MOST))), b"")

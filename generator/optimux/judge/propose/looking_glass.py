@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING
 from optimux.judge.outputs import NO
 from optimux.judge.propose.entry import Entry
 from optimux.judge.roles import is_integrated
+from optimux.options.looking_glass import Display
+from optimux.plan.memory_size import frame_memory, needed_mib
+from optimux.rules import rules
+from optimux.sizes import Size
 
 if TYPE_CHECKING:
     from optimux.facts import Facts
     from optimux.facts.devices import Connector
     from optimux.judge.gpus import Verdict
+    from optimux.options.looking_glass import Release
 
 TABLE = "lookingGlass"
 
 
 def looking_glass_entries(facts: Facts, verdict: Verdict) -> Iterator[Entry]:
     """What differs from the defaults."""
-    if verdict.device.pci_class == "0302" or verdict.outputs.own.value == NO:
+    idd = verdict.device.pci_class == "0302" or verdict.outputs.own.value == NO
+    if idd:
         why = (
             "The card has no outputs: no plug can stand in for a monitor, and this release brings its own display. It "
             "is known to run without outputs; that NVIDIA's driver starts on every such laptop is not."
@@ -36,6 +42,15 @@ def looking_glass_entries(facts: Facts, verdict: Verdict) -> Iterator[Entry]:
         if mode.refresh_rate and mode.refresh_rate != 60:
             display["refreshRate"] = mode.refresh_rate
         yield Entry(TABLE, "displays", [display], f"The mode of {screen.monitor or screen.name}.")
+        yield from _size(Display(width=mode.width, height=mode.height), "idd" if idd else "b7")
+
+
+def _size(display: Display, release: Release) -> Iterator[Entry]:
+    """Twice the memory where the mode only just fits: rounding in a later release would no longer."""
+    need, have = needed_mib(display, release), frame_memory(display, release)
+    if have.mib - need < have.mib * rules()["lookingGlass"]["spareShare"]:
+        why = f"The mode needs {need:.2f} of {have}; this leaves room."
+        yield Entry(TABLE, "size", str(Size(have.bytes * 2)), why)
 
 
 def _why_shm(facts: Facts) -> str:
