@@ -68,7 +68,7 @@ def place_functions(draft: Draft, device: tuple[int, int, int]) -> None:
         return
     _clear_port_slots(draft)
     _settle_switches(draft)
-    if device[1] > 1:
+    if device[1] > 1 and any(address_of(node) != planned.guest for planned, node in group):
         _settle_conventional(draft)
     slot, why = _slot(draft, device, group)
     kin = _unplanned_functions(draft, group, slot)

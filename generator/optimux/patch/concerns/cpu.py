@@ -5,7 +5,7 @@ from __future__ import annotations
 from optimux.emit.domain_xml.compute import cpu as built
 from optimux.emit.xml import element
 from optimux.patch.cpu_argument import say_or_take_over
-from optimux.patch.draft import Draft
+from optimux.patch.draft import Draft, describe
 from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
 
@@ -107,7 +107,7 @@ def _width(draft: Draft, node: Node, wanted: Node | None) -> None:
     why = "devices map no more than the IOMMU can address"
     if present is None:
         place(node, wanted)
-        draft.did("added <maxphysaddr>", why)
+        draft.did(f"added {describe(wanted)}", why)
         return
     for name, value in wanted.attributes.items():
         draft.set(present, name, value, why)
