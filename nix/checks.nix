@@ -37,6 +37,7 @@ let
     ps.pytest
     ps.pytest-xdist
     ps.qemu-qmp
+    ps.rich
     ps.types-jsonschema
   ]);
   # A command in a copy of the source that it may write to.

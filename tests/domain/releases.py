@@ -50,9 +50,11 @@ class Domain(Record):
     xml: str
 
 
-def facts_of(release: str) -> Facts:
-    """The facts of ``bookworm`` or ``trixie``."""
-    return load_facts(str(FACTS / f"{release}.json"))
+def facts_of(release: str, data: Any = None) -> Facts:
+    """The facts of ``bookworm`` or ``trixie``, on a CPU of the vendor that a configuration states."""
+    facts = load_facts(str(FACTS / f"{release}.json"))
+    vendor = data["host"].get("cpuVendor") if data is not None else None
+    return facts.replace(cpu=facts.cpu.replace(vendor=vendor)) if vendor else facts
 
 
 def data_for(case: Case) -> Any:
@@ -66,7 +68,8 @@ def data_for(case: Case) -> Any:
 
 def domains(case: Case, release: str, data: Any = None) -> list[Domain]:
     """The case's domains for a release. Raises ``InvalidInput``."""
-    plan = plan_from(data_for(case) if data is None else data, facts_of(release))
+    stated = data_for(case) if data is None else data
+    plan = plan_from(stated, facts_of(release, stated))
     return [Domain(domain.name, _with_debians_paths(domain_xml(domain))) for domain in plan.domains]
 
 

@@ -119,10 +119,10 @@ def test_the_idd_release_brings_its_own_input_and_sound() -> None:
     b7, idd = domain(), domain("idd")
     assert ([item.bus for item in b7.inputs], b7.usb.redirection_ports) == (["virtio", "virtio"], ())
     assert (idd.inputs, idd.usb.redirection_ports) == ((), (None,))
-    stated = CONFIG["vms"]["w"] | {"inputs": [{"type": "mouse", "bus": "virtio"}], "usb": {"redirectionPorts": []}}
+    stated = CONFIG["vms"]["w"] | {"inputs": [{"type": "mouse", "bus": "virtio"}], "usb": {"redirectionPorts": [3]}}
     table = CONFIG["lookingGlass"] | {"release": "idd"}
     kept = plan_from(CONFIG | {"lookingGlass": table, "vms": {"w": stated}}).domains[0]
-    assert (len(kept.inputs), kept.usb.redirection_ports) == (1, ())
+    assert (len(kept.inputs), kept.usb.redirection_ports) == (1, (3,))
 
 
 def test_the_verb_writes_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import DONE, FAILED, report_warnings, say
+from optimux.cli.verb import Verb, VerbGroup
 from optimux.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ Examples:
 MOST_PAYLOAD = 4 << 30  # bytes; a driver's installer has about one GiB
 
 
-@click.group("guest", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("guest", cls=VerbGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """The Windows side: the medium that sets the guest up, and its setup through the guest agent."""
 
 
-@command.command("media")
+@command.command("media", cls=Verb)
 @click.argument("config")
 @click.option("--vm", metavar="NAME", help="The VM; not needed where there is one.")
 @click.option("--payload", metavar="DIR", help="Programs for the setup; their checksums go into its plan.")
@@ -97,7 +98,7 @@ _WAIT = click.option(
 )
 
 
-@command.command("status")
+@command.command("status", cls=Verb)
 @click.argument("vm")
 @_CONNECT
 @_JSON
@@ -112,7 +113,7 @@ def status(vm: str, connect: str | None, as_json: bool, wait: int) -> int:
     return _show(report, as_json)
 
 
-@command.command("setup")
+@command.command("setup", cls=Verb)
 @click.argument("vm")
 @_CONNECT
 @_JSON

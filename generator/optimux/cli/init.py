@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from optimux.cli.report import FAILED, say
+from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, OptimuxError, Problem
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ DONE = ("gpu.driver", "iommu.given")
 RANK = {"ready": 0, "after-changes": 1, "no": 2}
 
 
-@click.command("init", epilog=EXAMPLES)
+@click.command("init", cls=Verb, epilog=EXAMPLES)
 @click.option(
     "-o", "--output", metavar="FILE", help="The file to write, - for standard output; optimux.toml by default."
 )

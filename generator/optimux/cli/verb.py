@@ -24,5 +24,9 @@ class Verb(click.Command):
         return super().invoke(ctx)
 
 
+class VerbGroup(Verb, click.Group):
+    """A verb that has verbs of its own."""
+
+
 def _values(value: object) -> tuple[object, ...]:
     return value if isinstance(value, tuple) else (value,)

@@ -64,7 +64,7 @@ def resolve_domains(
         requested = stated.get(key, Requested())
         wanted = Wanted(
             key=key,
-            vm=for_release(vm, key, memory.release if memory else None, requested),
+            vm=for_release(vm, key, memory.release if memory else None),
             gpu=gpu,
             shared_memory=memory,
             looking_glass=looking_glass[key],

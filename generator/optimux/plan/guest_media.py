@@ -5,25 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimux.options.vm.devices import Disk
+from optimux.options.vm.machine import DEFAULT_INPUTS
 from optimux.plan.devices import settled
 from optimux.plan.guest import GuestFile, GuestMedia
 
 if TYPE_CHECKING:
     from optimux.options.looking_glass import Release
     from optimux.options.vm import Vm
-    from optimux.plan.requested import Requested
     from optimux.plan.wanted import Wanted
 
 
-def for_release(vm: Vm, key: str, release: Release | None, requested: Requested) -> Vm:
+def for_release(vm: Vm, key: str, release: Release | None) -> Vm:
     """The options with the defaults of a release (``None``: no Looking Glass), and the medium among the disks.
 
-    The idd release brings its own input driver, and plays sound over a USB device that SPICE redirects.
+    The idd release brings its own input driver, and plays sound over a USB device that SPICE redirects. What stands
+    there by default is told by its value: NixOS hands every option over, stated or not.
     """
-    if release == "idd" and not requested.states("inputs"):
+    if release == "idd" and vm.inputs == DEFAULT_INPUTS:
         vm = vm.replace(inputs=())
     wants_sound = vm.usb.model != "none" and vm.spice.enable
-    if release == "idd" and wants_sound and not requested.states("usb.redirectionPorts"):
+    if release == "idd" and wants_sound and not vm.usb.redirection_ports:
         vm = vm.replace(usb=vm.usb.replace(redirection_ports=(0,)))
     media = vm.guest_media
     if media.enable and media.attach:

@@ -9,6 +9,7 @@ from optimux.findings import Findings
 from optimux.options.gpus import Gpu
 from optimux.options.host import Hugepages
 from optimux.options.model import Options
+from optimux.pci import Id
 from optimux.plan.gpus import functions_of
 from optimux.plan.model import DomainPlan, GpuPlan, HostPlan, SharedMemory
 from optimux.plan.platform import BY_INITRAMFS, Platform
@@ -107,7 +108,9 @@ def _softdeps(gpu: Gpu, facts: Facts) -> tuple[str, ...]:
 def _vendors_in_use(options: Options, facts: Facts) -> set[int]:
     """PCI vendors whose drivers the host may need: for a card of its own, or for one that it may take back."""
     given = {f.address for gpu in options.gpus.values() for _, f in functions_of(gpu)}
-    kept = {d.id.vendor for d in facts.devices if d.pci_class[:2] == "03" and d.address not in given}
+    # Of facts that could not be read whole, a device may lack its class or its id.
+    read = (d for d in facts.devices if isinstance(d.pci_class, str) and isinstance(d.id, Id))
+    kept = {d.id.vendor for d in read if d.pci_class[:2] == "03" and d.address not in given}
     return kept | {gpu.functions[0].id.vendor for gpu in options.gpus.values() if gpu.bind != "id"}
 
 

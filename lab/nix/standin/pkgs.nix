@@ -70,6 +70,7 @@ let
       "pytest"
       "pytest-xdist"
       "qemu-qmp"
+      "rich"
       "setuptools"
       "types-jsonschema"
     ] (name: nothing "python3-${name}" "0")
