@@ -27,6 +27,7 @@ LAYERS = (
         "client_settings",
         "nix_text",
         "notation",
+        "patch_keys",
     ),
     ("options", "facts"),
     ("plan",),

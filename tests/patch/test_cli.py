@@ -62,8 +62,16 @@ def test_check(domain: Path) -> None:
     done = optimux_process("patch", EXAMPLE, str(domain), "--check")
     assert (done.returncode, done.stdout) == (1, b"")
     assert domain.read_text() == VIRT_MANAGER
-    done = optimux_process("patch", EXAMPLE, "--check", given=RESULT)
+    own = (CHECKOUT / "tests/golden/omen-17/expected/domains/Windows11.xml").read_bytes()
+    done = optimux_process("patch", EXAMPLE, "--check", given=own)
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_check_counts_what_is_stated_and_not_applied() -> None:
+    done = optimux_process("patch", EXAMPLE, "--check", given=RESULT)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"nothing to change" in done.stderr
+    assert b"not patched: keys: uuid" in done.stderr
 
 
 @pytest.mark.parametrize("text", [VIRT_MANAGER, STORED.replace("\n", "\r\n"), BY_HAND, BY_HAND.rstrip("\n")])

@@ -10,11 +10,12 @@ from lxml import etree
 
 from lab.consumers.roots import Root
 from optimux.errors import InvalidInput
-from optimux.patch import CONCERNS, patch_domain
+from optimux.patch.concerns import PASSTHROUGH as CONCERNS
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import case
 from tests.patch.checker import problems
 from tests.patch.corpus import Input, libvirt_inputs
+from tests.patch.passthrough import patch_domain
 from tests.patch.spans import damage
 
 PLANS = ("omen-17", "idd-shm", "every-device", "omen-17-2023")

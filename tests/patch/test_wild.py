@@ -10,10 +10,11 @@ from lxml import etree
 from lab.consumers.roots import Root
 from lab.documents import BY_HAND, I440FX, KEY_VALUE, ONE_LINE, STORED, VIRT_MANAGER, WILD
 from optimux.errors import InvalidInput
-from optimux.patch import CONCERNS, patch_domain
+from optimux.patch.concerns import PASSTHROUGH as CONCERNS
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import case
 from tests.patch.checker import problems
+from tests.patch.passthrough import patch_domain
 from tests.patch.spans import damage
 
 PLAN = case("omen-17").plan().domains[0]
@@ -36,7 +37,7 @@ def test_formats(name: str, plan: DomainPlan, trixie: Root) -> None:
     schema = etree.RelaxNG(file=str(trixie.path / "usr/share/libvirt/schemas/domain.rng"))
     document = WILD[name]
     result = patch_domain(document, plan)
-    assert problems(result.document, plan, CONCERNS, [str(left) for left in result.left]) == []
+    assert problems(result.document, plan, CONCERNS, [str(left) for left in (*result.left, *result.unpatched)]) == []
     assert damage(text_of(document), text_of(result.document)) == []
     assert patch_domain(result.document, plan).document == result.document
     assert schema.validate(etree.fromstring(document)), schema.error_log
@@ -117,7 +118,7 @@ def test_the_network_card_gives_way_to_the_gpu() -> None:
 def test_the_articles_own_domain() -> None:
     old = case("omen-17-2023").expected / "domains" / "Windows11.xml"
     result = patch_domain(old.read_bytes(), PLAN)
-    assert problems(result.document, PLAN, CONCERNS, [str(left) for left in result.left]) == []
+    assert problems(result.document, PLAN, CONCERNS, [str(left) for left in (*result.left, *result.unpatched)]) == []
     after = result.document.decode()
     assert "-acpitable" not in after
     assert damage(old.read_text(), after) == []

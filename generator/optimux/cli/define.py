@@ -82,6 +82,8 @@ def _show(steps: Sequence[Step], tables: Sequence[Table]) -> None:
             say(f"  {step.name}: {change}")
         for left in step.patched.left if step.patched else ():
             say(f"  {step.name}: left as it is: {left}")
+        for key in step.patched.unpatched if step.patched else ():
+            say(f"  {step.name}: not patched: {key}")
     for table in tables:
         say(f"  {table.path}: {'new' if table.before is None else 'another'} battery table, {len(table.after)} bytes")
 

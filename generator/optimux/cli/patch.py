@@ -43,7 +43,7 @@ Concerns: """
 @click.option("--only", multiple=True, metavar="CONCERN,..", help="Only these concerns.")
 @click.option("--except", "except_", multiple=True, metavar="CONCERN,..", help="All concerns but these.")
 @click.option("--diff", is_flag=True, help="Print the difference, which patch(1) can apply, not the domain.")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 when something would change.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when a stated key is not followed.")
 @click.option("-o", "--output", metavar="OUT", help="Write there, not to standard output.")
 @click.option("--in-place", is_flag=True, help="Write to DOMAIN.xml itself, with a backup beside it.")
 @click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
@@ -73,7 +73,7 @@ def command(
         write_difference(document, patched.document, "domain.xml" if domain == "-" else domain)
     changed = patched.document != document
     if check:
-        return FAILED if changed else 0
+        return FAILED if changed or patched.unpatched else 0
     _write(domain, document, patched.document, output, in_place, diff)
     return 0
 
@@ -113,6 +113,8 @@ def _summarise(patched: Patched) -> None:
         say(f"  {change}")
     for left in patched.left:
         say(f"  left as it is: {left}")
+    for key in patched.unpatched:
+        say(f"  not patched: {key}")
     count = len(patched.changes)
     say(f"{count} change{'s' if count != 1 else ''}" if count else "nothing to change")
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from optimux.declare import Declared, Kind, ListOf, MapOf, Option, Overrides, Table
+from optimux.patch_keys import fate_of
 
 Row = tuple[str, Option]
+_VM = "vms.<name>."
 
 
 def markdown(table: type[Declared]) -> str:
@@ -47,7 +49,17 @@ def _entry(path: str, declared: Option) -> list[str]:
         lines.append(f"- Default: {_default(declared)}")
     if declared.example is not None:
         lines.append(f"- Example: `{_plain(declared.example)}`")
+    if path.startswith(_VM):
+        lines.append(f"- `patch`: {_patched(path.removeprefix(_VM))}")
     return [*lines, ""]
+
+
+def _patched(path: str) -> str:
+    """What becomes of the key where the domain exists already."""
+    fate = fate_of(path)
+    if fate.kind == "concern":
+        return f"by `{fate.word}`"
+    return f"not applied, {fate.word}" if fate.kind == "left" else "no part of a domain's XML"
 
 
 def _allowed(declared: Option) -> str:

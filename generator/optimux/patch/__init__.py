@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from optimux.errors import InvalidInput, Problem
 from optimux.patch.concerns import CONCERNS
+from optimux.patch.concerns.left import say_what_is_left
 from optimux.patch.doubts import refuse_what_is_unclear
 from optimux.patch.draft import Change, Draft, TableReader
 from optimux.patch.edit import apply, edits
@@ -25,11 +26,15 @@ _I440FX = re.compile(r"pc|pc-i440fx.*|pc-[01]\..*|")
 
 
 class Patched(Record):
-    """The document after the patch, what was changed, and what of the user's was left."""
+    """The document after the patch, what was changed, and what of the user's was left.
+
+    ``unpatched`` are keys that the configuration states and that the domain does not follow, each with the reason.
+    """
 
     document: bytes
     changes: tuple[Change, ...]
     left: tuple[Change, ...]
+    unpatched: tuple[Change, ...]
 
 
 def patch_domain(
@@ -56,10 +61,13 @@ def patch_domain(
         CONCERNS[name](draft)
     draft.concern = "gpu"
     follow_aliases(draft)
+    if not only:
+        draft.concern = "keys"
+        say_what_is_left(draft)
     _prune(source.root)
     changes = edits(source.text, source.root, style)
     result = source.encode(apply(source.text, changes)) if changes else document
-    return Patched(result, tuple(draft.changes), draft.left)
+    return Patched(result, tuple(draft.changes), draft.left, draft.not_applied)
 
 
 def _prune(root: Node) -> None:

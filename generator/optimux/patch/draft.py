@@ -40,6 +40,7 @@ class Draft:
         self.changes: list[Change] = []
         self.machine = Machine(root)
         self._left: dict[Change, None] = {}
+        self._unpatched: dict[Change, None] = {}
         # Only an override, or a -set, names a device by what libvirt calls it.
         self.aliases_before = aliases(root)
 
@@ -50,6 +51,15 @@ class Draft:
     def leave(self, what: str, why: str) -> None:
         """Log something of the user's that stays."""
         self._left[Change(self.concern, what, why)] = None
+
+    def unpatched(self, key: str, why: str) -> None:
+        """Log a key that the user stated and that is not applied."""
+        self._unpatched[Change(self.concern, key, why)] = None
+
+    @property
+    def not_applied(self) -> tuple[Change, ...]:
+        """Stated keys that are not applied, each once."""
+        return tuple(self._unpatched)
 
     @property
     def left(self) -> tuple[Change, ...]:
@@ -139,7 +149,7 @@ class Draft:
 
 def describe(node: Node) -> str:
     """An element in a few words: its name and what tells it from its like."""
-    telling = ("type", "model", "name", "index", "mode", "value", "alias")
+    telling = ("type", "model", "name", "index", "mode", "value", "alias", "bar", "file")
     words = [node.name, *(f"{key}='{node.attributes[key]}'" for key in telling if key in node.attributes)]
     model = node.child("model")
     if model is not None and "type" in model.attributes:

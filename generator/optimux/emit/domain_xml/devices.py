@@ -36,10 +36,10 @@ def devices(domain: DomainPlan) -> Element:
 def _devices(domain: DomainPlan) -> Iterator[Element]:
     if domain.emulator:
         yield element("emulator", text=domain.emulator)
-    yield from map(_disk, domain.disks)
+    yield from map(disk, domain.disks)
     yield from controllers(domain)
-    yield from map(_network, domain.networks)
-    yield from map(_serial, domain.serials)
+    yield from map(network, domain.networks)
+    yield from map(serial, domain.serials)
     yield from (_console(serial) for serial in domain.serials if serial.console)
     yield from map(channel, domain.channels)
     yield from map(input_, domain.inputs)
@@ -49,48 +49,50 @@ def _devices(domain: DomainPlan) -> Iterator[Element]:
     yield from sound(domain.sound)
     yield video(domain)
     yield from map(hostdev, domain.host_devices)
-    yield from map(_usb_hostdev, domain.usb.host_devices)
-    yield from _redirections(domain.usb)
-    yield from _watchdog(domain.watchdog)
+    yield from map(usb_hostdev, domain.usb.host_devices)
+    yield from redirections(domain.usb)
+    yield from watchdog(domain.watchdog)
     yield element("memballoon", model="virtio" if domain.memballoon else "none")
     if domain.shared_memory and domain.shared_memory.kind == "shm":
         yield shmem(domain, domain.shared_memory)
 
 
-def _disk(disk: Disk) -> Element:
-    discard = disk.discard if disk.discard != "default" else None
-    address = placed(disk.placement) or (drive_address(disk.drive_address) if disk.drive_address else None)
+def disk(item: Disk) -> Element:
+    """``<disk>``."""
+    discard = item.discard if item.discard != "default" else None
+    address = placed(item.placement) or (drive_address(item.drive_address) if item.drive_address else None)
     return element(
         "disk",
         element(
             "driver",
             name="qemu",
-            type_=disk.format,
-            cache=disk.cache,
-            io=disk.io,
+            type_=item.format,
+            cache=item.cache,
+            io=item.io,
             discard=discard,
-            iothread=disk.iothread,
+            iothread=item.iothread,
         ),
-        element("source", **{DISK_SOURCES[disk.type]: disk.source}) if disk.source else None,
-        element("target", dev=disk.target, bus=disk.bus),
-        element("readonly") if disk.readonly else None,
-        element("serial", text=disk.serial) if disk.serial else None,
-        element("boot", order=disk.boot_order) if disk.boot_order else None,
+        element("source", **{DISK_SOURCES[item.type]: item.source}) if item.source else None,
+        element("target", dev=item.target, bus=item.bus),
+        element("readonly") if item.readonly else None,
+        element("serial", text=item.serial) if item.serial else None,
+        element("boot", order=item.boot_order) if item.boot_order else None,
         address,
-        type_=disk.type,
-        device=disk.device,
+        type_=item.type,
+        device=item.device,
     )
 
 
-def _network(network: Network) -> Element:
+def network(item: Network) -> Element:
+    """``<interface>``."""
     return element(
         "interface",
-        element("mac", address=network.mac) if network.mac else None,
-        element("source", **{NETWORK_SOURCES[network.type]: network.source}) if network.source else None,
-        element("model", type_=network.model),
-        element("boot", order=network.boot_order) if network.boot_order else None,
-        placed(network.placement),
-        type_=network.type,
+        element("mac", address=item.mac) if item.mac else None,
+        element("source", **{NETWORK_SOURCES[item.type]: item.source}) if item.source else None,
+        element("model", type_=item.model),
+        element("boot", order=item.boot_order) if item.boot_order else None,
+        placed(item.placement),
+        type_=item.type,
     )
 
 
@@ -99,9 +101,10 @@ def _serial_source(serial: Serial) -> Element | None:
     return element("source", mode=mode, path=serial.path) if serial.path else None
 
 
-def _serial(serial: Serial) -> Element:
-    target = element("target", element("model", name="isa-serial"), type_="isa-serial", port=serial.port)
-    return element("serial", _serial_source(serial), target, type_=serial.type)
+def serial(item: Serial) -> Element:
+    """``<serial>``."""
+    target = element("target", element("model", name="isa-serial"), type_="isa-serial", port=item.port)
+    return element("serial", _serial_source(item), target, type_=item.type)
 
 
 def _console(serial: Serial) -> Element:
@@ -206,7 +209,8 @@ def hostdev(device: HostDevice) -> Element:
     )
 
 
-def _usb_hostdev(device: HostUsbDevice) -> Element:
+def usb_hostdev(device: HostUsbDevice) -> Element:
+    """``<hostdev>`` of a USB device."""
     source = element(
         "source",
         element("vendor", id=f"0x{device.id.vendor:04x}"),
@@ -216,15 +220,17 @@ def _usb_hostdev(device: HostUsbDevice) -> Element:
     return element("hostdev", source, address, mode="subsystem", type_="usb", managed="yes")
 
 
-def _redirections(usb: Usb) -> Iterator[Element]:
+def redirections(usb: Usb) -> Iterator[Element]:
+    """``<redirdev>``, one a redirected port."""
     for port in usb.redirection_ports:
         address = element("address", type_="usb", bus="0", port=port) if port else None
         yield element("redirdev", address, bus="usb", type_="spicevmc")
 
 
-def _watchdog(watchdog: Watchdog | None) -> Iterator[Element]:
-    if watchdog:
-        yield element("watchdog", model=watchdog.model, action=watchdog.action)
+def watchdog(item: Watchdog | None) -> Iterator[Element]:
+    """``<watchdog>``, where there is one."""
+    if item:
+        yield element("watchdog", model=item.model, action=item.action)
 
 
 def shmem(domain: DomainPlan, memory: SharedMemory) -> Element:

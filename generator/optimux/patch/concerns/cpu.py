@@ -28,7 +28,10 @@ def cpu(draft: Draft) -> None:
         draft.did(f"added <cpu mode='{options.mode}'>", _WHY)
     elif node.get("mode", "custom") != options.mode:
         _switch(draft, node, wanted)
-    _topology(draft, node, wanted.child("topology") if draft.plan.requested.states("cpu.topology") else None)
+    for name in ("check", "migratable"):
+        if draft.states(f"cpu.{name}") and name in wanted.attributes:
+            draft.set(node, name, wanted.get(name), "the configuration says so")
+    _topology(draft, node, wanted.child("topology") if _counts(draft, node) else None)
     _cache(draft, node, wanted.child("cache"))
     _width(draft, node, wanted.child("maxphysaddr"))
     for feature in wanted.all("feature"):
@@ -46,6 +49,11 @@ def _switch(draft: Draft, node: Node, wanted: Node) -> None:
     for name in ("model", "vendor"):
         if (child := node.child(name)) is not None:
             draft.remove(child, "it names another CPU")
+
+
+def _counts(draft: Draft, node: Node) -> bool:
+    """Whether the number of CPUs is stated. Without a topology of its own the domain needs none."""
+    return draft.states("cpu.topology") or draft.states("vcpus")
 
 
 def _topology(draft: Draft, node: Node, wanted: Node | None) -> None:
@@ -96,6 +104,10 @@ def _cache(draft: Draft, node: Node, wanted: Node | None) -> None:
     if present is None:
         place(node, wanted)
         draft.did(f"added <cache mode='{wanted.get('mode')}'>", "the guest sees the host's caches")
+    elif present.get("mode") != wanted.get("mode") and draft.states("cpu.cache"):
+        draft.unset(present, "level", "the mode goes for all levels")
+        for name, value in wanted.attributes.items():
+            draft.set(present, name, value, "the configuration says so")
     elif present.get("mode") != wanted.get("mode"):
         draft.leave(f"<cache mode='{present.get('mode')}'>", "it was set on purpose, and works")
 

@@ -21,10 +21,23 @@ def hyperv(draft: Draft) -> None:
     options = draft.plan.features
     if options.kvm_hidden:
         _state(draft, draft.ensure(draft.ensure(draft.root, "features"), "kvm"), "hidden", "on", _HIDDEN)
+    elif draft.states("features.kvmHidden"):
+        _off(draft, "kvm", "hidden")
+    if options.vmport and draft.states("features.vmport"):
+        _state(draft, draft.ensure(draft.root, "features"), "vmport", "on", "the configuration says so")
     if not options.vmport:
         _state(draft, draft.ensure(draft.root, "features"), "vmport", "off", _HIDDEN)
     if draft.plan.hyperv and draft.plan.clock.timers.hypervclock:
         _timer(draft)
+
+
+def _off(draft: Draft, block: str, name: str) -> None:
+    """What is on only where somebody switched it on."""
+    features = draft.root.child("features")
+    parent = features.child(block) if features is not None else None
+    present = parent.child(name) if parent is not None else None
+    if present is not None:
+        draft.set(present, "state", "off", "the configuration says so")
 
 
 def _enlightenments(draft: Draft) -> None:
@@ -37,8 +50,20 @@ def _enlightenments(draft: Draft) -> None:
         _enlightenment(draft, block, planned)
     names = {planned.name for planned in draft.plan.hyperv}
     for child in block.children:
-        if child.local not in names and child.get("state") == "on":
+        if (
+            child.local not in names
+            and child.get("state") == "on"
+            and draft.states(f"hyperv.{_option_of(child.local)}")
+        ):
+            draft.set(child, "state", "off", "the configuration says so")
+        elif child.local not in names and child.get("state") == "on":
             draft.leave(f"Hyper-V's {child.local}", "the configuration does not ask for it, nor is it in the way")
+
+
+def _option_of(name: str) -> str:
+    """The option of an enlightenment: libvirt's name of it in camel case."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def _enlightenment(draft: Draft, block: Node, planned: Enlightenment) -> None:

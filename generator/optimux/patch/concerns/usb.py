@@ -1,0 +1,180 @@
+"""USB, SPICE, serial ports, channels, watchdog: only what is stated, nothing removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from optimux.emit.domain_xml.devices import channel, graphics, redirections, serial, usb_hostdev, watchdog
+from optimux.emit.xml import element
+from optimux.notation import libvirt
+from optimux.patch.concerns.stated import WHY, covers, merge, node_of, run
+from optimux.patch.draft import Draft, describe
+from optimux.patch.node import Node
+
+
+def usb(draft: Draft) -> None:
+    """The controller, host devices by vendor and product, redirections by their number."""
+    run(
+        draft,
+        {"usb.model": _model, "usb.ports": _ports, "usb.hostDevices": _host, "usb.redirectionPorts": _redirections},
+    )
+
+
+def _controller(draft: Draft) -> Node | None:
+    every = list(draft.devices.all("controller", type_="usb"))
+    return next((node for node in every if node.get("index", "0") == "0"), every[0] if every else None)
+
+
+def _model(draft: Draft) -> None:
+    planned, node = draft.plan.usb, _controller(draft)
+    if planned.model == "none":
+        if node is None or node.get("model") != "none":
+            draft.unpatched("usb.model", "a controller is not taken away from devices that may be plugged into it")
+    elif node is None:
+        wanted = element("controller", type_="usb", index="0", model=planned.model, ports=planned.ports)
+        draft.insert(draft.devices, wanted, WHY)
+    elif node.get("model") != planned.model:
+        companions = [c for c in draft.devices.all("controller", type_="usb") if c.child("master") is not None]
+        if companions:
+            draft.unpatched("usb.model", f"{node.get('model')} has companion controllers: edit them together")
+        else:
+            draft.set(node, "model", planned.model, WHY)
+
+
+def _ports(draft: Draft) -> None:
+    node = _controller(draft)
+    if node is not None and node.get("model") == draft.plan.usb.model and draft.plan.usb.ports is not None:
+        draft.set(node, "ports", draft.plan.usb.ports, WHY)
+    elif node is None or node.get("model") != draft.plan.usb.model:
+        draft.unpatched("usb.ports", "the controller is of another model")
+
+
+def _is_disabled(draft: Draft, key: str) -> bool:
+    node = _controller(draft)
+    if node is None or node.get("model") != "none":
+        return False
+    draft.unpatched(key, "USB is switched off in the domain (controller model none)")
+    return True
+
+
+def _host(draft: Draft) -> None:
+    if _is_disabled(draft, "usb.hostDevices"):
+        return
+    for planned in draft.plan.usb.host_devices:
+        wanted = (planned.id.vendor, planned.id.device)
+        if not any(_ids(node) == wanted for node in draft.devices.all("hostdev", type_="usb")):
+            draft.insert(draft.devices, usb_hostdev(planned), WHY)
+
+
+def _ids(node: Node) -> tuple[int | None, int | None] | None:
+    source = node.child("source")
+    if source is None:
+        return None
+    vendor, product = source.child("vendor"), source.child("product")
+    return (libvirt.number(vendor.get("id")), libvirt.number(product.get("id"))) if vendor and product else None
+
+
+def _redirections(draft: Draft) -> None:
+    if _is_disabled(draft, "usb.redirectionPorts"):
+        return
+    wanted = list(redirections(draft.plan.usb))
+    present = len(list(draft.devices.all("redirdev", bus="usb")))
+    for item in wanted[present:]:
+        draft.insert(draft.devices, item, WHY)
+
+
+def spice(draft: Draft) -> None:
+    """The server that is there gets the stated settings."""
+    if not draft.states("spice"):
+        return
+    present = draft.devices.child("graphics", type_="spice")
+    planned = draft.plan.spice
+    if not planned.enable:
+        if present is not None:
+            draft.unpatched("spice.enable", "a display is not taken away: remove it where nothing else needs it")
+        return
+    if present is None:
+        for server in graphics(planned):
+            draft.insert(draft.devices, server, WHY)
+        return
+    wanted = node_of(next(graphics(planned)))
+    if draft.states("spice.port"):
+        for name in ("port", "autoport"):
+            draft.set(present, name, wanted.get(name), WHY)
+    if draft.states("spice.listen") or draft.states("spice.address"):
+        _listen(draft, present, wanted)
+    image = wanted.child("image")
+    if draft.states("spice.imageCompression") and image is not None:
+        inner = present.child("image")
+        if inner is None:
+            draft.insert(present, element("image", compression=image.get("compression")), WHY)
+        else:
+            merge(draft, inner, image)
+
+
+def _listen(draft: Draft, present: Node, wanted: Node) -> None:
+    listen = wanted.child("listen")
+    assert listen is not None
+    if any(covers(node, listen) for node in present.all("listen")):
+        return
+    draft.unset(present, "listen", "the element below says where")
+    for node in list(present.all("listen")):
+        draft.remove(node, "the configuration states where SPICE listens")
+    draft.insert(present, element("listen", **{f"{k}_": v for k, v in listen.attributes.items()}), WHY)
+
+
+def ports(draft: Draft) -> None:
+    """Serial ports by number, channels by name, a watchdog, the emulator."""
+    run(draft, {"serials": _serials, "channels": _channels, "watchdog": _watchdog, "emulator": _emulator})
+
+
+def _serials(draft: Draft) -> None:
+    for planned in draft.plan.serials:
+        wanted = node_of(serial(planned))
+        _present_or_added(draft, "serial", wanted, f"serials of port {planned.port}", _port_of)
+
+
+def _port_of(node: Node) -> str:
+    target = node.child("target")
+    return (target.get("port") if target is not None else "") or "0"
+
+
+def _channels(draft: Draft) -> None:
+    for planned in draft.plan.channels:
+        _present_or_added(draft, "channel", node_of(channel(planned)), f"channels of {planned.name}", _name_of)
+
+
+def _name_of(node: Node) -> str:
+    target = node.child("target")
+    return target.get("name") if target is not None else ""
+
+
+def _watchdog(draft: Draft) -> None:
+    for item in watchdog(draft.plan.watchdog):
+        wanted = node_of(item)
+        present = draft.devices.child("watchdog", model=wanted.get("model"))
+        if present is not None:
+            draft.set(present, "action", wanted.get("action"), WHY)
+        else:
+            draft.insert(draft.devices, item, WHY)
+
+
+def _emulator(draft: Draft) -> None:
+    path = draft.plan.emulator
+    present = draft.devices.child("emulator")
+    if path is None:
+        return
+    if present is None:
+        draft.insert(draft.devices, element("emulator", text=path), WHY)
+    else:
+        draft.set_text(present, path, WHY)
+
+
+def _present_or_added(draft: Draft, kind: str, wanted: Node, key: str, identity: Callable[[Node], str]) -> None:
+    """One that has the same identity stays, and is said where it differs; else it is added."""
+    same = next((node for node in draft.devices.all(kind) if identity(node) == identity(wanted)), None)
+    if same is None:
+        draft.add(draft.devices, wanted)
+        draft.did(f"added {describe(wanted)}", WHY)
+    elif not covers(same, wanted):
+        draft.unpatched(key, f"{describe(same)} is there already, and something may speak to it")
