@@ -113,9 +113,11 @@ def test_a_present_domain_keeps_what_the_plan_does_not_speak_of(machine: Machine
         "/var/lib/libvirt/qemu/nvram/mine_VARS.fd",
         "<title>Games</title>",
         "/srv/mine.qcow2",
-        "<memory unit='KiB'>8388608</memory>",
     ):
         assert kept in after
+    # The configuration states its memory and a disk of its own: both arrive, beside the disk that was there.
+    assert "<memory unit='KiB'>16777216</memory>" in after
+    assert "Windows11.qcow2" in after
     assert "/dev/kvmfr0" in after
     assert f"<table type='raw'>{TABLE}</table>" in after
     assert len(re.findall("<hostdev ", after)) == 2
