@@ -222,3 +222,13 @@ WILD = {
     "UTF-16": BY_HAND.replace("utf-8", "utf-16").encode("utf-16"),
     "Latin-1": BY_HAND.replace("utf-8", "iso-8859-1").encode("latin-1"),
 }
+
+# What runs without network and disks, and for long.
+SMALL = """
+<domain type='qemu'>
+  <name>{name}</name>
+  <memory unit='MiB'>32</memory>
+  <os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type></os>
+  <devices><controller type='usb' model='none'/><memballoon model='none'/></devices>
+</domain>
+"""

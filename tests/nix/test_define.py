@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.consumers.libvirtd import Libvirtd
+from lab.documents import SMALL
 from lab.errors import Refused
 from optimux.emit.domain_xml import domain_xml
 from optimux.plan.resolve import plan_from
@@ -40,15 +41,6 @@ OWN = f"""
   <devices>
     <interface type='network'><mac address='52:54:00:aa:bb:cc'/><source network='default'/></interface>
   </devices>
-</domain>
-"""
-# What runs without network and disks, and for long.
-SMALL = """
-<domain type='qemu'>
-  <name>{name}</name>
-  <memory unit='MiB'>32</memory>
-  <os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type></os>
-  <devices><controller type='usb' model='none'/><memballoon model='none'/></devices>
 </domain>
 """
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.consumers.libvirtd import Libvirtd
+from lab.documents import SMALL
 from lab.errors import Refused
 from optimux.emit.domain_xml import domain_xml
 from optimux.emit.libvirt_hook import hook_script
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("define")
 CARD = [{"address": "0000:01:00.0", "id": "10de:249d"}, {"address": "0000:01:00.1", "id": "10de:228b"}]
 HOST = {"distribution": "nixos", "cpuVendor": "intel"}
-SMALL = """
-<domain type='qemu'>
-  <name>small</name>
-  <memory unit='MiB'>32</memory>
-  <os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type></os>
-  <devices><controller type='usb' model='none'/><memballoon model='none'/></devices>
-</domain>
-"""
 
 
 class Host:
@@ -74,7 +67,9 @@ def test_the_network_that_vms_are_on_is_started(host: Host) -> None:
     """Without the script it is as NixOS leaves it: "network 'default' is not active"."""
     needs.root("a bridge and dnsmasq")
     host.libvirtd.define(
-        SMALL.replace("</devices>", "<interface type='network'><source network='default'/></interface></devices>")
+        SMALL.format(name="small").replace(
+            "</devices>", "<interface type='network'><source network='default'/></interface></devices>"
+        )
     )
     assert "network 'default' is not active" in host.virsh("start", "small")
     host.put(vms={"small": {"memory": "1GiB"}})
@@ -188,8 +183,8 @@ def test_programs_around_a_vm(trixie: Root) -> None:
         session.put("/etc/libvirt/hooks/qemu.d/optimux", script, 0o755)
         with Libvirtd(session) as libvirtd:
             host = Host(session, libvirtd)
-            libvirtd.define(SMALL)
-            libvirtd.define(SMALL.replace("small", "hot"))
+            libvirtd.define(SMALL.format(name="small"))
+            libvirtd.define(SMALL.format(name="small").replace("small", "hot"))
             assert host.virsh("start", "small") == ""
             host.virsh("destroy", "small")
             refused = host.virsh("start", "hot")
@@ -215,7 +210,7 @@ def autostart(host: Host, memory: str) -> CompletedProcess[str]:
 
 def test_a_vm_starts_once_what_it_needs_is_there(host: Host) -> None:
     needs.root("libvirt's labels on a running VM's files")
-    host.libvirtd.define(SMALL)
+    host.libvirtd.define(SMALL.format(name="small"))
     missing = autostart(host, "shm")
     assert missing.returncode == 1
     assert "small: not started, as there is no /sys-made/devices/0000:01:00.0" in missing.stderr
@@ -229,7 +224,7 @@ def test_a_vm_starts_once_what_it_needs_is_there(host: Host) -> None:
 
 
 def test_a_file_in_the_place_of_kvmfr_is_no_device(host: Host) -> None:
-    host.libvirtd.define(SMALL)
+    host.libvirtd.define(SMALL.format(name="small"))
     host.run("mkdir", "-p", "/sys-made/devices/0000:01:00.0", "/sys-made/devices/0000:01:00.1", check=True)
     host.session.put("/dev/kvmfr0", "QEMU's own mistake")
     assert "no /dev/kvmfr0" in autostart(host, "kvmfr").stderr

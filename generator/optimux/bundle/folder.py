@@ -133,20 +133,8 @@ def _is_working_folder(tree: Tree) -> bool:
 def _locked(parent: Directory) -> Iterator[None]:
     """One writer at a time below ``parent``; file systems without locks, and unreadable parents, go without."""
     deadline = time.monotonic() + LOCK_SECONDS
-    while not _lock(parent.descriptor):
+    while leftovers.try_lock(parent.descriptor) is False:
         if time.monotonic() > deadline:
             raise OptimuxError(f"another program has {parent.path} locked for {LOCK_SECONDS} s. Try again.")
         time.sleep(0.02)
     yield
-
-
-def _lock(descriptor: int) -> bool:
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -9,6 +9,7 @@ import click
 
 from optimux.cli.acpi_tables import read_table
 from optimux.cli.difference import write_difference
+from optimux.cli.existing_domain import UNKNOWN, names_of
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import FAILED, report_warnings, say
 from optimux.cli.verb import Verb
@@ -67,10 +68,8 @@ def _chosen(plan: Plan, names: Sequence[str]) -> tuple[DomainPlan, ...]:
     """The named VMs, or all."""
     known = {domain.key: domain for domain in plan.domains} | {domain.name: domain for domain in plan.domains}
     unknown = [name for name in names if name not in known]
-    allowed = ", ".join(f'"{domain.key}"' for domain in plan.domains) or "none: the configuration has no VM"
     if unknown:
-        problems = [Problem("--vm", f'"{name}"', allowed, "Name a VM of the configuration.") for name in unknown]
-        raise InvalidInput(problems)
+        raise InvalidInput([Problem("--vm", f'"{name}"', names_of(plan), UNKNOWN) for name in unknown])
     return tuple({known[name].key: known[name] for name in names}.values()) if names else plan.domains
 
 

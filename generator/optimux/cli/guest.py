@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.existing_domain import UNKNOWN, chosen_vm, names_of
 from optimux.cli.inputs import plan_of
 from optimux.cli.report import DONE, FAILED, report_warnings, say
 from optimux.cli.verb import Verb, VerbGroup
 from optimux.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
-    from optimux.guest.setup import Report, Row, Setup
-    from optimux.plan.model import DomainPlan
+    from optimux.guest.setup import Report, Row
 
 EPILOG = """\b
 Examples:
@@ -46,7 +47,9 @@ def media(config: str, vm: str | None, payload: str | None, output: str, facts: 
 
     plan = plan_of(config, facts)
     report_warnings(plan.warnings)
-    domain = _chosen(plan.domains, vm)
+    domain = chosen_vm(plan, vm)
+    if domain is None:
+        raise InvalidInput([Problem("--vm", "none named", names_of(plan), UNKNOWN)])
     memory = domain.shared_memory
     if memory is None:
         problem = Problem(
@@ -55,28 +58,13 @@ def media(config: str, vm: str | None, payload: str | None, output: str, facts: 
         raise InvalidInput([problem])
     programs = _payload(payload) if payload else {}
     image = iso_image(medium_files(domain, settings_files(domain, memory.release), programs))
-    from pathlib import Path
-
     replace_file(Path(output), image)
     say(f"wrote {output}: {len(image) >> 10} KiB")
     return DONE
 
 
-def _chosen(domains: tuple[DomainPlan, ...], name: str | None) -> DomainPlan:
-    if name is None and len(domains) == 1:
-        return domains[0]
-    for domain in domains:
-        if name in (domain.key, domain.name):
-            return domain
-    allowed = ", ".join(f'"{domain.key}"' for domain in domains) or "none: the configuration has no VM"
-    found = f'"{name}"' if name is not None else "none named"
-    raise InvalidInput([Problem("--vm", found, allowed, "Name a VM of the configuration.")])
-
-
 def _payload(folder: str) -> dict[str, bytes]:
     """The files of a folder by their names; a folder gpu-driver inside it whole."""
-    from pathlib import Path
-
     root = Path(folder)
     if not root.is_dir():
         raise InvalidInput([Problem("--payload", f'"{folder}"', "a folder", "Name the folder with the programs.")])
@@ -105,11 +93,12 @@ _WAIT = click.option(
 @_WAIT
 def status(vm: str, connect: str | None, as_json: bool, wait: int) -> int:
     """What the setup finds in the guest VM (libvirt's name); nothing is changed."""
+    from optimux.guest.setup import Setup
     from optimux.libvirt.agent import guest
 
     with guest(vm, connect) as (agent, restart):
         agent.wait(wait)
-        report = _setup(agent, restart).status()
+        report = Setup(agent, restart).status()
     return _show(report, as_json)
 
 
@@ -121,26 +110,18 @@ def status(vm: str, connect: str | None, as_json: bool, wait: int) -> int:
 @click.option("--report", "save", metavar="FILE", help="Save the report as JSON.")
 def setup(vm: str, connect: str | None, as_json: bool, wait: int, save: str | None) -> int:
     """Run the setup on the medium of the guest VM (libvirt's name), and restart the guest where it asks."""
-    from optimux.guest.setup import Progress
+    from optimux.guest.setup import Progress, Setup
     from optimux.libvirt.agent import guest
 
     with guest(vm, connect) as (agent, restart):
         agent.wait(wait)
-        report = _setup(agent, restart).run(Progress(_tell, say))
+        report = Setup(agent, restart).run(Progress(_tell, say))
     if save:
-        from pathlib import Path
-
         from optimux.files.replace import replace_file
 
         replace_file(Path(save), _as_json(report).encode())
         say(f"wrote {save}")
     return _show(report, as_json, said=True)
-
-
-def _setup(agent: object, restart: object) -> Setup:
-    from optimux.guest.setup import Setup
-
-    return Setup(agent, restart)  # type: ignore[arg-type] # as the context manager gives them
 
 
 def _tell(row: Row) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import Artifact
+from optimux.emit.display_modes import REGISTRY_KEY, REGISTRY_PARENT, driver_modes
 from optimux.emit.windows_readme import readme
 from optimux.emit.xml import element, render
 
@@ -23,8 +24,6 @@ REGISTRY_FILE = "looking-glass-idd.reg"
 MEDIUM = "optimux-guest.iso"
 
 # The parent has a line of its own: regedit would make it unasked, the tools that merge into an offline hive do not.
-_REGISTRY_PARENT = r"HKEY_LOCAL_MACHINE\SOFTWARE\LookingGlass"
-_REGISTRY_KEY = rf"{_REGISTRY_PARENT}\IDD"
 _REGISTRY_COLUMNS = 80  # regedit breaks its own exports there
 
 
@@ -130,15 +129,14 @@ def registry_file(displays: Sequence[Display]) -> bytes:
     The only format of regedit that holds Unicode: version 5.00, UTF-16, little endian, with a byte order mark.
     Source: idd/LGIdd/config/CSettings.cpp of 2026-08.
     """
-    modes = [f"{display.width}x{display.height}@{display.refresh_rate}" for display in displays]
-    modes[0] += "*"
+    modes = driver_modes(displays)
     lines = (
         "Windows Registry Editor Version 5.00",
         "",
         "; Written by Optimux for the display driver of Looking Glass: " + " ".join(modes),
-        f"[{_REGISTRY_PARENT}]",
+        f"[{REGISTRY_PARENT}]",
         "",
-        f"[{_REGISTRY_KEY}]",
+        f"[{REGISTRY_KEY}]",
         _multi_string("Modes", modes),
         f'"DefaultRefresh"="{displays[0].refresh_rate}"',
         "",

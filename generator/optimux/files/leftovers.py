@@ -26,10 +26,10 @@ def new_name(prefix: str = PREFIX) -> str:
 
 def claimed(descriptor: int) -> bool:
     """Whether a new file or folder is ours to work on; false where somebody's clearing met it first."""
-    return _lock(descriptor) is not False and os.fstat(descriptor).st_nlink > 0
+    return try_lock(descriptor) is not False and os.fstat(descriptor).st_nlink > 0
 
 
-def _lock(descriptor: int) -> bool | None:
+def try_lock(descriptor: int) -> bool | None:
     """Whether nobody else holds it, and we do now; ``None`` where the file system has no locks."""
     import fcntl
 
@@ -63,12 +63,12 @@ def _clear(folder: Directory, name: str) -> None:
         return
     if stat.S_ISDIR(entry.st_mode):
         with folder.folder(name) as left:
-            if _lock(left.descriptor) and left.status().st_uid == os.geteuid():
+            if try_lock(left.descriptor) and left.status().st_uid == os.geteuid():
                 remove_marked(folder, name, left)
     elif stat.S_ISREG(entry.st_mode):
         descriptor = folder.open_file(name)
         try:
-            if _lock(descriptor):
+            if try_lock(descriptor):
                 folder.unlink(name)
         finally:
             os.close(descriptor)

@@ -7,6 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from optimux.emit.display_modes import mode
+from optimux.emit.guest.plan_json import RELEASES
+
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan
 
@@ -17,7 +20,6 @@ _STYLE = (
     "h1{font-size:1.4em}li{margin:.5em 0}code{background:#eee;padding:.1em .3em}td{padding:.2em 1em .2em 0}"
 )
 _STEPS = ("media", "run", "again", "payload")
-_RELEASES = {"b7": "B7", "idd": "IDD"}
 
 
 @cache
@@ -31,13 +33,13 @@ def checklist(domain: DomainPlan, language: Language) -> bytes:
     """The page, UTF-8."""
     words = _words()[language]
     release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
-    modes = ", ".join(f"{d.width}x{d.height}@{d.refresh_rate}" for d in domain.looking_glass.displays)
+    modes = ", ".join(map(mode, domain.looking_glass.displays))
     title = words["title"].format(vm=escape(domain.name))
     steps = "".join(f"<li>{words[name]}</li>\n" for name in (*_STEPS, release, "done"))
     text = (
         f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{_STYLE}</style></head><body>\n<h1>{title}</h1>\n"
-        f"<p>{words['facts'].format(release=_RELEASES[release], modes=modes)}</p>\n<ol>\n{steps}</ol>\n"
+        f"<p>{words['facts'].format(release=RELEASES[release], modes=modes)}</p>\n<ol>\n{steps}</ol>\n"
         f"<p>{words['log']}</p>\n<p>{words['not-run']}</p>\n</body></html>\n"
     )
     return text.encode()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 GUEST_LABEL = "OPTIMUX"
-ANSWER_LABEL = "OPTIMUXUA"
 # ECMA-119 §9.1.5: years since 1900, month, day, hour, minute, second, quarters of an hour from UTC.
 _RECORD_DATE = bytes((126, 1, 1, 0, 0, 0, 0))
 # ECMA-119 §8.4.26.1: sixteen digits and the same offset.

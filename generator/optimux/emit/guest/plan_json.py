@@ -6,6 +6,7 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from optimux.emit.display_modes import REGISTRY_KEY, driver_modes, mode
 from optimux.emit.guest import problems
 from optimux.emit.guest.steps import steps_for
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from optimux.plan.picture import Display, LookingGlass
 
 FORMAT = 1
-REGISTRY_KEY = r"HKEY_LOCAL_MACHINE\SOFTWARE\LookingGlass\IDD"
 RELEASES = {"b7": "B7", "idd": "IDD"}
 # Where each settings file lies in the guest, before the driver that reads it is installed.
 TARGETS = {
@@ -78,19 +78,9 @@ def _function(function: PlannedFunction) -> dict[str, object]:
     return {"vendor": vendor, "device": device, "display": function.address.function == 0}
 
 
-def mode(display: Display) -> str:
-    """A mode as the display driver of Looking Glass reads it."""
-    return f"{display.width}x{display.height}@{display.refresh_rate}"
-
-
 def registry_values(displays: Sequence[Display]) -> list[dict[str, object]]:
-    """The values below ``REGISTRY_KEY``: the modes, the first preferred, and the rate of modes that a client asks for.
-
-    Source: idd/LGIdd/config/CSettings.cpp of 2026-08.
-    """
-    modes = [mode(display) for display in displays]
-    modes[0] += "*"
+    """The values below ``REGISTRY_KEY``: the modes, and the rate of modes that a client asks for."""
     return [
-        {"key": REGISTRY_KEY, "name": "Modes", "type": "MultiString", "data": modes},
+        {"key": REGISTRY_KEY, "name": "Modes", "type": "MultiString", "data": driver_modes(displays)},
         {"key": REGISTRY_KEY, "name": "DefaultRefresh", "type": "String", "data": [str(displays[0].refresh_rate)]},
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optimux.emit.domain_xml.platform import clock as built
 from optimux.emit.xml import element
-from optimux.patch.concerns.stated import WHY, Handler, child_of, merge, node_of, run
+from optimux.patch.concerns.stated import WHY, Handler, put, run
 from optimux.patch.draft import Draft
 from optimux.patch.node import Node
 
@@ -40,16 +40,12 @@ def _offset(draft: Draft) -> None:
 
 def _timer(name: str) -> Handler:
     def handler(draft: Draft) -> None:
-        wanted = node_of(built(draft.plan)).child("timer", name=name)
-        node = _clock(draft)
-        present = node.child("timer", name=name)
+        timers = (item for item in built(draft.plan).children if item.attributes.get("name") == name)
+        node, wanted = _clock(draft), next(timers, None)
         if wanted is None:
-            _without(draft, present)
-        elif present is None:
-            draft.add(node, child_of(wanted))
-            draft.did(f"added <timer name='{name}'>", WHY)
+            _without(draft, node.child("timer", name=name))
         else:
-            merge(draft, present, wanted)
+            put(draft, node, wanted, by=("name",))
 
     return handler
 

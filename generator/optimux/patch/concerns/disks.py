@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from optimux.emit.domain_xml.devices import disk as disk_element
 from optimux.emit.domain_xml.devices import network as network_element
-from optimux.patch.concerns.stated import WHY, child_of, node_of
+from optimux.patch.concerns.stated import WHY, child_of
 from optimux.patch.draft import Draft, describe
-from optimux.patch.node import Node
+from optimux.patch.node import Node, new_node
 from optimux.patch.placing import place_new
 from optimux.plan.devices import Disk, Network
 
@@ -45,7 +45,7 @@ def _sources(node: Node) -> set[str]:
 
 
 def _add(draft: Draft, planned: Disk) -> None:
-    node = node_of(disk_element(planned))
+    node = new_node(disk_element(planned))
     target = node.child("target")
     assert target is not None
     taken = {other.get("dev") for disk in draft.devices.all("disk") for other in disk.all("target")}
@@ -99,7 +99,7 @@ def _serial(draft: Draft, node: Node, planned: Disk) -> None:
         return
     present = node.child("serial")
     if present is None:
-        wanted = node_of(disk_element(planned)).child("serial")
+        wanted = new_node(disk_element(planned)).child("serial")
         assert wanted is not None
         draft.add(node, child_of(wanted))
         draft.did(f"added <serial> {planned.serial}", WHY)
@@ -139,7 +139,7 @@ def networks(draft: Draft) -> None:
     for index, planned in enumerate(draft.plan.networks):
         present = _card(unused, planned)
         if present is None:
-            node = node_of(network_element(planned))
+            node = new_node(network_element(planned))
             draft.add(draft.devices, node)
             place_new(draft, node, planned.address, conventional=False)
             draft.did(f"added {describe(node)} on {planned.source or planned.type}", WHY)
@@ -159,7 +159,7 @@ def _card(unused: list[Node], planned: Network) -> Node | None:
 
 
 def _is_plugged(node: Node, planned: Network) -> bool:
-    wanted = node_of(network_element(planned)).child("source")
+    wanted = new_node(network_element(planned)).child("source")
     source = node.child("source")
     if node.get("type") != planned.type:
         return False
@@ -167,13 +167,13 @@ def _is_plugged(node: Node, planned: Network) -> bool:
 
 
 def _plug(draft: Draft, node: Node, planned: Network, index: int) -> None:
-    wanted = node_of(network_element(planned))
+    wanted = new_node(network_element(planned))
     if not _is_plugged(node, planned):
         draft.set(node, "type", planned.type, WHY)
         if (source := node.child("source")) is not None:
             draft.remove(source, "the card is plugged in elsewhere now")
-        for name in ("target", "virtualport", "portForwards", "backend"):
-            if (child := node.child(name)) is not None and name != "backend":
+        for name in ("target", "virtualport", "portForwards"):
+            if (child := node.child(name)) is not None:
                 draft.remove(child, "it belongs to where the card was plugged in")
         if (source := wanted.child("source")) is not None:
             draft.add(node, child_of(source))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optimux.emit.domain_xml.platform import lifecycle, power_management
 from optimux.emit.xml import element, on_off
-from optimux.patch.concerns.stated import WHY, Handler, merge, node_of, run
+from optimux.patch.concerns.stated import WHY, Handler, put, run
 from optimux.patch.draft import Draft
 
 
@@ -25,20 +25,12 @@ def _ioapic(draft: Draft) -> None:
     if driver == "default":
         if present is not None:
             draft.remove(present, WHY)
-    elif present is None:
-        draft.insert(parent, element("ioapic", driver=driver), WHY)
     else:
-        draft.set(present, "driver", driver, WHY)
+        put(draft, parent, element("ioapic", driver=driver))
 
 
 def _pmu(draft: Draft) -> None:
-    state = on_off(draft.plan.features.pmu)
-    parent = draft.ensure(draft.root, "features")
-    present = parent.child("pmu")
-    if present is None:
-        draft.insert(parent, element("pmu", state=state), WHY)
-    else:
-        draft.set(present, "state", state, WHY)
+    put(draft, draft.ensure(draft.root, "features"), element("pmu", state=on_off(draft.plan.features.pmu)))
 
 
 _EVENTS = {"onPoweroff": "on_poweroff", "onReboot": "on_reboot", "onCrash": "on_crash"}
@@ -46,26 +38,15 @@ _EVENTS = {"onPoweroff": "on_poweroff", "onReboot": "on_reboot", "onCrash": "on_
 
 def _event(tag: str) -> Handler:
     def handler(draft: Draft) -> None:
-        wanted = next(item for item in lifecycle(draft.plan.lifecycle) if item.name == tag)
-        present = draft.root.child(tag)
-        if present is None:
-            draft.insert(draft.root, wanted, WHY)
-        else:
-            draft.set_text(present, wanted.text or "", WHY)
+        put(draft, draft.root, next(item for item in lifecycle(draft.plan.lifecycle) if item.name == tag))
 
     return handler
 
 
 def _sleep(tag: str) -> Handler:
     def handler(draft: Draft) -> None:
-        wanted = node_of(power_management(draft.plan.power_management)).child(tag)
-        assert wanted is not None
-        parent = draft.ensure(draft.root, "pm")
-        present = parent.child(tag)
-        if present is None:
-            draft.insert(parent, element(tag, enabled=wanted.get("enabled")), WHY)
-        else:
-            merge(draft, present, wanted)
+        states = power_management(draft.plan.power_management).children
+        put(draft, draft.ensure(draft.root, "pm"), next(item for item in states if item.name == tag))
 
     return handler
 

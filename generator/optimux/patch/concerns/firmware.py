@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from optimux.emit.domain_xml.platform import sysinfo
 from optimux.emit.xml import element, yes_no
-from optimux.patch.concerns.stated import WHY, Handler, child_of, node_of, run
+from optimux.patch.concerns.stated import WHY, Handler, child_of, put, run
 from optimux.patch.draft import Draft
-from optimux.patch.node import Node
+from optimux.patch.node import Node, new_node
 
 _RENEW = f"{WHY}; the variables that are there stay: virsh start --reset-nvram renews them"
 _BIOS = "the domain starts by BIOS, and a system that was installed so does not start by UEFI"
@@ -30,38 +30,23 @@ def _secure_boot(draft: Draft) -> None:
         else:
             draft.unpatched("firmware.secureBoot", _BIOS)
         return
-    block = draft.ensure(os, "firmware")
+    block, before = draft.ensure(os, "firmware"), len(draft.changes)
     for name in ("enrolled-keys", "secure-boot"):
-        present = block.child("feature", name=name)
-        if present is None:
-            draft.insert(block, element("feature", enabled=yes_no(wanted), name=name), _RENEW)
-        else:
-            draft.set(present, "enabled", yes_no(wanted), _RENEW)
-    _let_libvirt_choose(draft, os)
+        put(draft, block, element("feature", enabled=yes_no(wanted), name=name), _RENEW, by=("name",))
+    if len(draft.changes) > before:
+        _let_libvirt_choose(draft, os)
     if wanted:
-        _smm(draft)
+        why = "Secure Boot's firmware needs it"
+        put(draft, draft.ensure(draft.root, "features"), element("smm", state="on"), why)
 
 
 def _let_libvirt_choose(draft: Draft, os: Node) -> None:
     """libvirt writes the image that it chose beside the wish; the old choice would contradict the new wish."""
-    if not draft.changes or draft.changes[-1].concern != draft.concern:
-        return
-    for name in ("loader", "nvram"):
-        present = os.child(name)
-        if present is not None and name == "loader":
-            draft.remove(present, "it is the image of the earlier wish; libvirt chooses anew")
-        elif present is not None:
-            draft.unset(present, "template", "it is the template of the earlier image")
-            draft.unset(present, "templateFormat", "it is the template of the earlier image")
-
-
-def _smm(draft: Draft) -> None:
-    parent = draft.ensure(draft.root, "features")
-    present = parent.child("smm")
-    if present is None:
-        draft.insert(parent, element("smm", state="on"), "Secure Boot's firmware needs it")
-    else:
-        draft.set(present, "state", "on", "Secure Boot's firmware needs it")
+    if (loader := os.child("loader")) is not None:
+        draft.remove(loader, "it is the image of the earlier wish; libvirt chooses anew")
+    if (nvram := os.child("nvram")) is not None:
+        for name in ("template", "templateFormat"):
+            draft.unset(nvram, name, "it is the template of the earlier image")
 
 
 def _path(key: str, tag: str, attribute: str | None) -> Handler:
@@ -97,15 +82,10 @@ def smbios(draft: Draft) -> None:
     planned = draft.plan.smbios
     if planned is None or not draft.states("smbios"):
         return
-    os = _os(draft)
-    mode = os.child("smbios")
-    if mode is None:
-        draft.insert(os, element("smbios", mode=planned.mode), WHY)
-    else:
-        draft.set(mode, "mode", planned.mode, WHY)
+    put(draft, _os(draft), element("smbios", mode=planned.mode))
     built = sysinfo(planned)
     if built is not None:
-        _strings(draft, node_of(built))
+        _strings(draft, new_node(built))
 
 
 def _is_domains(draft: Draft, uuid: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optimux.emit.domain_xml.platform import enlightenment
 from optimux.emit.xml import element
+from optimux.patch.concerns.stated import put
 from optimux.patch.cpu_argument import say_or_take_over
 from optimux.patch.draft import Draft
 from optimux.patch.node import Node
@@ -79,11 +80,7 @@ def _enlightenment(draft: Draft, block: Node, planned: Enlightenment) -> None:
 
 
 def _state(draft: Draft, parent: Node, name: str, state: str, why: str) -> None:
-    node = parent.child(name)
-    if node is None:
-        draft.insert(parent, element(name, state=state), why)
-    else:
-        draft.set(node, "state", state, why)
+    put(draft, parent, element(name, state=state), why)
 
 
 def _timer(draft: Draft) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from optimux.emit.domain_xml.devices import sound, tpm
 from optimux.errors import InvalidInput
-from optimux.patch.concerns.stated import covers, node_of
+from optimux.patch.concerns.stated import covers
 from optimux.patch.draft import Draft
-from optimux.patch.node import Node
+from optimux.patch.node import Node, new_node
 from optimux.patch.source import Source
 from optimux.patch_keys import fate_of
 
@@ -33,10 +33,10 @@ def _kept(draft: Draft) -> dict[str, tuple[str, Node]]:
     """Devices that concerns add where there is none, and never exchange."""
     found: dict[str, tuple[str, Node]] = {}
     for item in tpm(draft.plan.tpm):
-        found["tpm"] = ("tpm", node_of(item))
+        found["tpm"] = ("tpm", new_node(item))
     for item in sound(draft.plan.sound):
         if item.name == "sound":
-            found["sound"] = ("sound", node_of(item))
+            found["sound"] = ("sound", new_node(item))
     return found
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from optimux.emit.domain_xml.compute import blockio, cpu_tune
 from optimux.emit.xml import element
 from optimux.notation import libvirt
-from optimux.patch.concerns.stated import WHY, Handler, node_of, run, switch
+from optimux.patch.concerns.stated import WHY, Handler, put, run, switch
 from optimux.patch.draft import Draft
-from optimux.patch.node import Node
+from optimux.patch.node import Node, new_node
 from optimux.sizes import Size
 
 _KIB = 1024
@@ -79,12 +79,7 @@ def _page(draft: Draft) -> None:
 def _word(name: str, attribute: str) -> Handler:
     def handler(draft: Draft) -> None:
         value = getattr(draft.plan.memory_backing, name)
-        parent = draft.ensure(draft.root, "memoryBacking")
-        present = parent.child(name)
-        if present is None:
-            draft.insert(parent, element(name, **{f"{attribute}_": value}), WHY)
-        else:
-            draft.set(present, attribute, value, WHY)
+        put(draft, draft.ensure(draft.root, "memoryBacking"), element(name, **{f"{attribute}_": value}))
 
     return handler
 
@@ -94,7 +89,7 @@ def _pins(draft: Draft) -> None:
     if built is None:
         return
     tune = draft.ensure(draft.root, "cputune")
-    for wanted in node_of(built).children:
+    for wanted in new_node(built).children:
         key = "vcpu" if wanted.local == "vcpupin" else "iothread"
         told = {key: wanted.get(key)} if key in wanted.attributes else {}
         present = tune.child(wanted.local, "", **told)
@@ -111,10 +106,8 @@ def _iothreads(draft: Draft) -> None:
     if built is None:
         if present is not None:
             draft.unpatched("cpuTune.iothreads", "a disk may be served by one of those that are there")
-    elif present is None:
-        draft.insert(draft.root, built, WHY)
     else:
-        draft.set_text(present, built.text or "", WHY)
+        put(draft, draft.root, built)
 
 
 _HANDLERS: dict[str, Handler] = {

@@ -1,4 +1,4 @@
-"""What the concerns share that apply what a configuration states, and nothing of its defaults."""
+"""What concerns share that bring single elements to what a configuration states."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 
 from optimux.emit.xml import Element
 from optimux.patch.draft import Draft
-from optimux.patch.node import Node, new_node
-from optimux.patch.order import place
+from optimux.patch.node import Node
 
 WHY = "the configuration says so"
 Handler = Callable[[Draft], None]
@@ -29,21 +28,19 @@ def switch(draft: Draft, parent: Node, element: Element, *, on: bool) -> None:
         draft.remove(present, WHY)
 
 
-def merge(draft: Draft, present: Node, wanted: Node, *, leaving: tuple[str, ...] = ()) -> None:
-    """Give an element what is wanted, and keep what else it has. ``leaving`` names children that stay as they are."""
+def put(draft: Draft, parent: Node, wanted: Element, why: str = WHY, by: tuple[str, ...] = ()) -> None:
+    """A childless element with these attributes and this text: added, or given to the one that is there.
+
+    ``by`` are attributes that tell it from others of its name.
+    """
+    present = parent.child(wanted.name, "", **{name: wanted.attributes[name] for name in by})
+    if present is None:
+        draft.insert(parent, wanted, why)
+        return
     for name, value in wanted.attributes.items():
-        draft.set(present, name, value, WHY)
-    if wanted.words:
-        draft.set_text(present, wanted.words, WHY)
-    for child in wanted.children:
-        if child.local in leaving:
-            continue
-        inner = present.child(child.local)
-        if inner is None:
-            place(present, child_of(child))
-            draft.did(f"added <{child.name}> to <{present.name}>", WHY)
-        else:
-            merge(draft, inner, child)
+        draft.set(present, name, value, why)
+    if wanted.text:
+        draft.set_text(present, wanted.text, why)
 
 
 def child_of(node: Node) -> Node:
@@ -61,8 +58,3 @@ def covers(present: Node, wanted: Node, ignored: tuple[str, ...] = ("address", "
         return False
     inner = (child for child in wanted.children if child.local not in ignored)
     return all(any(covers(other, child, ignored) for other in present.all(child.local)) for child in inner)
-
-
-def node_of(element: Element) -> Node:
-    """The emitter's element as a node."""
-    return new_node(element)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from optimux.emit.domain_xml.devices import channel, graphics, redirections, serial, usb_hostdev, watchdog
 from optimux.emit.xml import element
 from optimux.notation import libvirt
-from optimux.patch.concerns.stated import WHY, covers, merge, node_of, run
+from optimux.patch.concerns.stated import WHY, covers, put, run
 from optimux.patch.draft import Draft, describe
-from optimux.patch.node import Node
+from optimux.patch.node import Node, new_node
 
 
 def usb(draft: Draft) -> None:
@@ -97,7 +97,7 @@ def spice(draft: Draft) -> None:
         for server in graphics(planned):
             draft.insert(draft.devices, server, WHY)
         return
-    wanted = node_of(next(graphics(planned)))
+    wanted = new_node(next(graphics(planned)))
     if draft.states("spice.port"):
         for name in ("port", "autoport"):
             draft.set(present, name, wanted.get(name), WHY)
@@ -105,11 +105,7 @@ def spice(draft: Draft) -> None:
         _listen(draft, present, wanted)
     image = wanted.child("image")
     if draft.states("spice.imageCompression") and image is not None:
-        inner = present.child("image")
-        if inner is None:
-            draft.insert(present, element("image", compression=image.get("compression")), WHY)
-        else:
-            merge(draft, inner, image)
+        put(draft, present, element("image", compression=image.get("compression")))
 
 
 def _listen(draft: Draft, present: Node, wanted: Node) -> None:
@@ -130,7 +126,7 @@ def ports(draft: Draft) -> None:
 
 def _serials(draft: Draft) -> None:
     for planned in draft.plan.serials:
-        wanted = node_of(serial(planned))
+        wanted = new_node(serial(planned))
         _present_or_added(draft, "serial", wanted, f"serials of port {planned.port}", _port_of)
 
 
@@ -141,7 +137,7 @@ def _port_of(node: Node) -> str:
 
 def _channels(draft: Draft) -> None:
     for planned in draft.plan.channels:
-        _present_or_added(draft, "channel", node_of(channel(planned)), f"channels of {planned.name}", _name_of)
+        _present_or_added(draft, "channel", new_node(channel(planned)), f"channels of {planned.name}", _name_of)
 
 
 def _name_of(node: Node) -> str:
@@ -151,23 +147,12 @@ def _name_of(node: Node) -> str:
 
 def _watchdog(draft: Draft) -> None:
     for item in watchdog(draft.plan.watchdog):
-        wanted = node_of(item)
-        present = draft.devices.child("watchdog", model=wanted.get("model"))
-        if present is not None:
-            draft.set(present, "action", wanted.get("action"), WHY)
-        else:
-            draft.insert(draft.devices, item, WHY)
+        put(draft, draft.devices, item, by=("model",))
 
 
 def _emulator(draft: Draft) -> None:
-    path = draft.plan.emulator
-    present = draft.devices.child("emulator")
-    if path is None:
-        return
-    if present is None:
-        draft.insert(draft.devices, element("emulator", text=path), WHY)
-    else:
-        draft.set_text(present, path, WHY)
+    if draft.plan.emulator is not None:
+        put(draft, draft.devices, element("emulator", text=draft.plan.emulator))
 
 
 def _present_or_added(draft: Draft, kind: str, wanted: Node, key: str, identity: Callable[[Node], str]) -> None:
