@@ -33,6 +33,7 @@ LAYERS = (
     ("plan",),
     ("acpi", "emit", "judge", "patch"),
     ("bundle", "guest", "libvirt", "vm"),
+    ("host",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

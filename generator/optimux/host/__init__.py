@@ -1,0 +1,1 @@
+"""What looks at the running host and changes it: apply and its journal, rollback, doctor, hand-over."""
