@@ -42,7 +42,7 @@ def patch_domain(
     domain: DomainPlan,
     only: Collection[str] = (),
     except_: Collection[str] = (),
-    read_table: TableReader = lambda path: None,
+    read_table: TableReader = lambda _path: None,
 ) -> Patched:
     """Bring a libvirt domain to what the plan needs, concern by concern; patching the result changes nothing.
 
