@@ -20,9 +20,9 @@ SHAPES = (
     ),
     case(
         "key of another case",
-        {"lookingGlass.sizerule": "two-frames"},
+        {"lookingGlass.sizerule": "article"},
         ("lookingGlass.sizerule", "an unknown key", "sizeRule", 'Did you mean "sizeRule"?'),
-        twin={"lookingGlass.sizeRule": "two-frames"},
+        twin={"lookingGlass.sizeRule": "article"},
     ),
     case(
         "missing key",

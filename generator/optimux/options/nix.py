@@ -66,12 +66,6 @@ let
     types.coercedTo types.path (
       value: if value ? meta.mainProgram then lib.getExe value else "${value}"
     ) (matching form);
-  # Words of older releases, each with the one that took its place.
-  renamed =
-    words:
-    types.coercedTo (types.enum (lib.attrNames words)) (
-      word: lib.warn "optimux: '${word}' is '${words.${word}}' now" words.${word}
-    );
 """
 
 
@@ -238,7 +232,7 @@ class _Types(Renderer[str]):
     def __init__(self, names: Names) -> None:
         self._names = names
 
-    def bool(self, _kind: Bool) -> str:
+    def bool(self, kind: Bool) -> str:
         return "types.bool"
 
     def int(self, kind: Int) -> str:
@@ -248,13 +242,9 @@ class _Types(Renderer[str]):
         return self._names[id(kind)]
 
     def choice(self, kind: Choice[Any]) -> str:
-        today = f"types.enum [ {' '.join(map(string, kind.words))} ]"
-        if not kind.formerly:
-            return today
-        former = " ".join(f"{string(word)} = {string(now)};" for word, now in kind.formerly.items())
-        return f"renamed {{ {former} }} ({today})"
+        return f"types.enum [ {' '.join(map(string, (*kind.words, *kind.formerly)))} ]"
 
-    def scalar(self, _kind: Scalar) -> str:
+    def scalar(self, kind: Scalar) -> str:
         return "types.oneOf [ types.bool types.int types.str ]"
 
     def list_of(self, kind: ListOf[Any]) -> str:
@@ -288,19 +278,19 @@ class _Shapes(Renderer[Value | None]):
     def __init__(self, names: Names) -> None:
         self._names = names
 
-    def bool(self, _kind: Bool) -> None:
+    def bool(self, kind: Bool) -> None:
         return None
 
-    def int(self, _kind: Int) -> None:
+    def int(self, kind: Int) -> None:
         return None
 
     def text(self, kind: Form) -> Value | None:
         return None if _form(kind) is None else Expression(f"forms.{self._names[id(kind)]}")
 
-    def choice(self, _kind: Choice[Any]) -> None:
+    def choice(self, kind: Choice[Any]) -> None:
         return None
 
-    def scalar(self, _kind: Scalar) -> None:
+    def scalar(self, kind: Scalar) -> None:
         return None
 
     def list_of(self, kind: ListOf[Any]) -> Value | None:
