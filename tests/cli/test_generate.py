@@ -30,12 +30,16 @@ def test_results_on_standard_output_the_rest_on_standard_error(out: Path, capsys
     assert _generate(out) == 0
     said = capsys.readouterr()
     assert said.out.splitlines() == [str(out / path) for path in sorted(contents(out))]
-    assert said.err == (
+    unchecked = (
+        "not checked against a machine: ids, IOMMU groups, users, memory and versions; "
+        "--here looks at this machine, --facts FILE at what was recorded of another\n"
+    )
+    assert said.err == unchecked + (
         "planned for debian, libvirt 11.3, QEMU 10.0, Linux 6.12\n"
         f"wrote {len(contents(out))} files to {out}; INSTALL.md there says what comes next\n"
     )
     assert _generate(out) == 0
-    assert capsys.readouterr().err == f"{out} is up to date: {len(contents(out))} files\n"
+    assert capsys.readouterr().err == unchecked + f"{out} is up to date: {len(contents(out))} files\n"
 
 
 def test_json_is_what_is_on_the_disk(out: Path, capsys: Capture) -> None:

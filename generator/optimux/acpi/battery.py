@@ -50,13 +50,13 @@ def battery_asl(battery: Battery) -> str:
 
 
 def _revision(battery: Battery) -> int:
-    # 2 has stood for 64-bit integers since ACPI 2.0; the article's table is of revision 1.
-    return 1 if battery.variant == "article" else 2
+    # 2 has stood for 64-bit integers since ACPI 2.0; the table of the battery alone is older than that.
+    return 1 if battery.variant == "battery-only" else 2
 
 
 def _terms(battery: Battery) -> tuple[Term, ...]:
-    if battery.variant == "article":
-        return External(PARENT), Scope(NamePath("_SB.PCI0"), (_article_device(battery),))
+    if battery.variant == "battery-only":
+        return External(PARENT), Scope(NamePath("_SB.PCI0"), (_battery_only_device(battery),))
     return External(PARENT), Scope(PARENT, (_adapter(battery), _device(battery)))
 
 
@@ -78,7 +78,7 @@ def _device(battery: Battery) -> Device:
     return Device(battery.name, (*_identity(battery), Name("_PCL", _everything()), *methods))
 
 
-def _article_device(battery: Battery) -> Device:
+def _battery_only_device(battery: Battery) -> Device:
     methods = (
         _constant("_STA", Integer(STATUS)),
         _constant("_BIF", _bif(battery, MILLIAMPERE)),

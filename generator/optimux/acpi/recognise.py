@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from optimux.acpi.battery import battery_table
 from optimux.acpi.decode import decode
 from optimux.errors import InvalidInput
-from optimux.plan.battery import ARTICLE, FULL
+from optimux.plan.battery import BATTERY_ONLY, FULL
 
 if TYPE_CHECKING:
     from optimux.acpi.decode import DecodedTable
@@ -18,7 +18,7 @@ _Shape = tuple[tuple[str, str, int | None, str], ...]
 def is_battery_table(data: bytes) -> bool:
     """Whether it has the objects of the one variant or the other, in their order, and a valid checksum."""
     shape = _shape_of(data)
-    return bool(shape) and shape in {_shape_of(battery_table(battery)) for battery in (FULL, ARTICLE)}
+    return bool(shape) and shape in {_shape_of(battery_table(battery)) for battery in (FULL, BATTERY_ONLY)}
 
 
 def _shape_of(data: bytes) -> _Shape:

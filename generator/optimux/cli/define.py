@@ -10,7 +10,8 @@ import click
 from optimux.cli.acpi_tables import read_table
 from optimux.cli.difference import write_difference
 from optimux.cli.existing_domain import UNKNOWN, names_of
-from optimux.cli.inputs import plan_of
+from optimux.cli.here import place_of
+from optimux.cli.inputs import place_options, plan_of
 from optimux.cli.report import FAILED, report_warnings, say
 from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
@@ -34,18 +35,18 @@ Examples:
 @click.option("--connect", metavar="URI", help="libvirt's URI; $LIBVIRT_DEFAULT_URI or qemu:///system by default.")
 @click.option("--vm", multiple=True, metavar="NAME", help="Only this VM; may be repeated.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
-def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, facts: str | None) -> int:
+@place_options
+def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, facts: str | None, here: bool | None) -> int:
     """Define or update the VMs of CONFIG in libvirt; none is started, stopped or restarted.
 
     A domain that libvirt does not know is defined from the configuration. One that it knows is patched: its UUID, MAC
     addresses, NVRAM and all that the configuration does not speak of stay.
     """
     from optimux.files.root import Root
-    from optimux.libvirt.connection import Connection
+    from optimux.libvirt.connection import Connection, is_local
     from optimux.libvirt.define import carry_out, steps_for, tables_for, unread
 
-    plan = plan_of(config, facts)
+    plan = plan_of(config, facts, place_of(here) if here or is_local(connect) else "elsewhere")
     domains = _chosen(plan, vm)
     report_warnings(plan.warnings)
     with Connection(connect) as connection, Root() as root:

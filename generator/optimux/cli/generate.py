@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   optimux generate optimux.toml -o out/
+  optimux generate optimux.toml -o out/ --here            check it against this machine
   optimux generate optimux.toml -o out/ --facts facts.json
   optimux generate optimux.toml -o out/ --check
   optimux generate - -o out/ < optimux.toml
@@ -32,22 +33,22 @@ Examples:
 @click.argument("config")
 @click.option("-o", "--output", required=True, metavar="DIR", help="The folder for the bundle.")
 @click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
+@click.option("--here", is_flag=True, help="Check against this machine: its devices, IOMMU groups, users, versions.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a difference when DIR is not up to date.")
 @click.option("--force", is_flag=True, help="Overwrite files that Optimux did not write.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(config: str, output: str, facts: str | None, check: bool, force: bool, as_json: bool) -> int:
+def command(config: str, output: str, facts: str | None, here: bool, check: bool, force: bool, as_json: bool) -> int:
     """Write everything that CONFIG (TOML, JSON, or - for TOML on standard input) asks for."""
     try:
         _check_output(output)
-        return _generate(config, Path(output), facts, check, force, as_json)
+        return _generate(plan_of(config, facts, "here" if here else "elsewhere"), Path(output), check, force, as_json)
     except InvalidInput as error:
         if as_json:
             _echo_json({"problems": _as_data(error.problems)})
         raise
 
 
-def _generate(config: str, folder: Path, facts: str | None, check: bool, force: bool, as_json: bool) -> int:
-    plan = plan_of(config, facts)
+def _generate(plan: Plan, folder: Path, check: bool, force: bool, as_json: bool) -> int:
     artifacts = bundle(plan)
     _check_against_schema(plan, artifacts)
     report_warnings(plan.warnings)

@@ -10,7 +10,8 @@ import click
 
 from optimux.cli.acpi_tables import read_table
 from optimux.cli.existing_domain import vm_of
-from optimux.cli.inputs import plan_of
+from optimux.cli.here import place_of
+from optimux.cli.inputs import place_options, plan_of
 from optimux.cli.report import FAILED, report_warnings, say
 from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
@@ -46,7 +47,7 @@ Concerns: """
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a stated key is not followed.")
 @click.option("-o", "--output", metavar="OUT", help="Write there, not to standard output.")
 @click.option("--in-place", is_flag=True, help="Write to DOMAIN.xml itself, with a backup beside it.")
-@click.option("--facts", metavar="FILE", help="What is known of the host (see `optimux schema --facts`).")
+@place_options
 def command(
     config: str,
     domain: str,
@@ -58,10 +59,11 @@ def command(
     output: str | None,
     in_place: bool,
     facts: str | None,
+    here: bool | None,
 ) -> int:
     """Edit DOMAIN.xml (standard input by default) as CONFIG asks, and keep every byte that need not change."""
     _check_usage(config, domain, output, in_place)
-    plan = plan_of(config, facts)
+    plan = plan_of(config, facts, place_of(here))
     document = read_bytes(domain, MAX_BYTES)
     patched = patch_domain(document, vm_of(plan, vm, document), _words(only), _words(except_), read_table)
     _judge(plan, document, patched.document)

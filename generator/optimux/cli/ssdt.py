@@ -18,14 +18,29 @@ EPILOG = """\b
 Examples:
   optimux ssdt -o battery.aml             today's table
   optimux ssdt --asl                      its source
-  optimux ssdt --variant article -o ssdt1.dat
+  optimux ssdt --variant battery-only -o ssdt1.dat
   optimux ssdt --decode /sys/firmware/acpi/tables/SSDT1
 """
 
 
+class VariantName(click.Choice[str]):
+    """The words of ``battery.variant``; a former one is taken with a note, as in a configuration."""
+
+    def __init__(self) -> None:
+        super().__init__(["full", "battery-only"])
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value == "article":
+            from optimux.cli.report import say
+
+            say('"article" is a former name: write --variant battery-only, it means the same')
+            return "battery-only"
+        return super().convert(value, param, ctx)
+
+
 # click keeps the help option of the first run, which may be one without the group around it.
 @click.command("ssdt", cls=Verb, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--variant", type=click.Choice(["full", "article"]), help="Which table: full (default) or article.")
+@click.option("--variant", type=VariantName(), help="Which table: full (default) or battery-only.")
 @click.option("--asl", is_flag=True, help="The source instead of the table.")
 @click.option("--decode", "source", metavar="FILE", help="Read a table back; - is standard input.")
 @click.option("--json", "as_json", is_flag=True, help="What the table holds, as JSON.")
@@ -69,9 +84,9 @@ def _clashes(variant: str | None, asl: bool, source: str | None, as_json: bool) 
 def generate(variant: str, asl: bool, as_json: bool) -> bytes:
     """A variant's table, its source, or what it holds as JSON."""
     from optimux.acpi.battery import battery_asl, battery_table
-    from optimux.plan.battery import ARTICLE, FULL
+    from optimux.plan.battery import BATTERY_ONLY, FULL
 
-    battery = ARTICLE if variant == "article" else FULL
+    battery = BATTERY_ONLY if variant == "battery-only" else FULL
     if asl:
         return battery_asl(battery).encode("ascii")
     table = battery_table(battery)

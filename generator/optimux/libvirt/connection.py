@@ -22,6 +22,16 @@ _FOLDERS = (
 )
 
 
+def uri_of(stated: str | None) -> str:
+    """Where to connect to: what is stated, else the environment's, else the system's own."""
+    return stated or os.environ.get("LIBVIRT_DEFAULT_URI") or SYSTEM
+
+
+def is_local(stated: str | None) -> bool:
+    """Whether a URI, or the default, has no host, so that domains run here (https://libvirt.org/uri.html)."""
+    return uri_of(stated).partition("://")[2].startswith("/")
+
+
 class LibvirtError(OptimuxError):
     """What libvirt refused, in its own words."""
 
@@ -38,7 +48,7 @@ class Connection:
 
     def __init__(self, uri: str | None = None) -> None:
         self._libvirt = binding()
-        self.uri = uri or os.environ.get("LIBVIRT_DEFAULT_URI") or SYSTEM
+        self.uri = uri_of(uri)
         # Errors come back as exceptions; the binding would print them besides.
         self._libvirt.registerErrorHandler(lambda *_: None, None)
         self._connection = self._call(lambda: self._libvirt.open(self.uri))
@@ -51,8 +61,8 @@ class Connection:
 
     @property
     def is_local(self) -> bool:
-        """Whether the domains run on this machine: a URI without a host (https://libvirt.org/uri.html)."""
-        return self.uri.partition("://")[2].startswith("/")
+        """Whether the domains run on this machine."""
+        return is_local(self.uri)
 
     def find(self, name: str) -> Found | None:
         """The domain of that name, or ``None``; secrets such as graphics passwords are in the XML."""

@@ -70,7 +70,7 @@ class Scream(Declared):
 
 Release = Literal["b7", "idd"]
 MemoryKind = Literal["kvmfr", "shm"]
-SizeRule = Literal["release", "article"]
+SizeRule = Literal["release", "two-frames"]
 
 
 class LookingGlass(Declared):
@@ -106,11 +106,11 @@ class LookingGlass(Declared):
     )
     size_rule: SizeRule = option(
         "sizeRule",
-        Choice(SizeRule),
+        Choice(SizeRule, formerly={"article": "two-frames"}),
         default="release",
-        doc='The formula for the size: the release\'s own, or "article", width x height / 131072, which is too small '
-        "for B7 at several modes.",
-        example="article",
+        doc='The formula for the size: the release\'s own, or "two-frames", width x height / 131072, which is too '
+        "small for B7 at several modes.",
+        example="two-frames",
     )
     user: str | None = option(
         "user",

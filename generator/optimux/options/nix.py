@@ -66,6 +66,12 @@ let
     types.coercedTo types.path (
       value: if value ? meta.mainProgram then lib.getExe value else "${value}"
     ) (matching form);
+  # Words of older releases, each with the one that took its place.
+  renamed =
+    words:
+    types.coercedTo (types.enum (lib.attrNames words)) (
+      word: lib.warn "optimux: '${word}' is '${words.${word}}' now" words.${word}
+    );
 """
 
 
@@ -242,7 +248,11 @@ class _Types(Renderer[str]):
         return self._names[id(kind)]
 
     def choice(self, kind: Choice[Any]) -> str:
-        return f"types.enum [ {' '.join(map(string, (*kind.words, *kind.formerly)))} ]"
+        today = f"types.enum [ {' '.join(map(string, kind.words))} ]"
+        if not kind.formerly:
+            return today
+        former = " ".join(f"{string(word)} = {string(now)};" for word, now in kind.formerly.items())
+        return f"renamed {{ {former} }} ({today})"
 
     def scalar(self, kind: Scalar) -> str:
         return "types.oneOf [ types.bool types.int types.str ]"

@@ -23,8 +23,8 @@ class Battery(Record):
     """A full battery on mains. Raises ``InvalidInput`` with every field that no table can hold.
 
     ``capacity`` is design and last full capacity alike; it, ``warning``, ``low`` and the granularities are in mWh for
-    the variant ``full`` (ACPI0003 adapter, ``_BIX``, ``_BIF``, ``_BST``), in mAh for ``article`` (``_BIF``, ``_BST``).
-    ``voltage`` is in mV. ``adapter_name`` and ``cycle_count`` are for ``full`` alone.
+    the variant ``full`` (ACPI0003 adapter, ``_BIX``, ``_BIF``, ``_BST``), in mAh for ``battery-only`` (``_BIF``,
+    ``_BST``). ``voltage`` is in mV. ``adapter_name`` and ``cycle_count`` are for ``full`` alone.
     """
 
     variant: BatteryVariant = "full"
@@ -65,9 +65,9 @@ def _problem(field: str, found: object, allowed: str, remedy: str) -> Problem:
 
 
 def _variant(battery: Battery) -> list[Problem]:
-    if battery.variant in ("full", "article"):
+    if battery.variant in ("full", "battery-only"):
         return []
-    return [_problem("variant", battery.variant, "full, article", "Choose one of them.")]
+    return [_problem("variant", battery.variant, "full, battery-only", "Choose one of them.")]
 
 
 def _names(battery: Battery) -> list[Problem]:
@@ -121,8 +121,8 @@ def _header(battery: Battery) -> list[Problem]:
 # 14.8 V times 6 Ah, so that both tables tell of the same battery.
 FULL = Battery()
 
-ARTICLE = Battery(
-    variant="article",
+BATTERY_ONLY = Battery(
+    variant="battery-only",
     oem_id="BOCHS",
     oem_table_id="BXPCSSDT",
     compiler_id="INTL",

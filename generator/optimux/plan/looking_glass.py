@@ -80,11 +80,11 @@ def _size(key: str, vm: Vm, table: LookingGlass, findings: Findings) -> Size:
 
 
 def _check_fit(path: str, table: LookingGlass, size: Size, because: list[str], findings: Findings) -> None:
-    """Too small is an error, except by the article's rule, where it is what was asked for."""
+    """Too small is an error, except by the rule of two frames, where it is what was asked for."""
     need = max(needed_mib(display, table.release) for display in table.displays)
     have = size.bytes / (1 << 20)
     allowed = f"at least {need:.2f} MiB for release {table.release}"
-    if have < need and table.size_rule == "article":
+    if have < need and table.size_rule == "two-frames":
         findings.warn(f"{path}.sizeRule", size, allowed, 'The picture may stay black; use sizeRule = "release".')
     elif have < need:
         findings.error(f"{path}.size", size, allowed, "Leave it out, or raise it to the next power of two.", because)

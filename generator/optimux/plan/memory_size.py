@@ -18,10 +18,10 @@ _ROW_ALIGNMENT = 256  # bytes; Direct3D 12 wants it of every row that is copied
 def frame_memory(display: Display, release: Release, rule: SizeRule = "release") -> Size:
     """The smallest power of two in which ``display`` fits.
 
-    ``release`` is ``"b7"`` or ``"idd"``. The ``rule`` ``"article"`` counts two 32-bit frames and nothing else,
+    ``release`` is ``"b7"`` or ``"idd"``. The ``rule`` ``"two-frames"`` counts two 32-bit frames and nothing else,
     whatever the release: too small for B7 at several modes.
     """
-    return power_of_two_mib(_article_mib(display) if rule == "article" else needed_mib(display, release))
+    return power_of_two_mib(_two_frames_mib(display) if rule == "two-frames" else needed_mib(display, release))
 
 
 def needed_mib(display: Display, release: Release) -> float:
@@ -41,5 +41,5 @@ def _idd_mib(display: Display) -> float:
     return row * display.height * 3 / _MIB + 4
 
 
-def _article_mib(display: Display) -> float:
+def _two_frames_mib(display: Display) -> float:
     return display.width * display.height / 131072

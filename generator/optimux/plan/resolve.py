@@ -12,6 +12,7 @@ from optimux.findings import Findings
 from optimux.options.load import load_partial
 from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
+from optimux.plan.checks.users import check_users
 from optimux.plan.domain import resolve_domains
 from optimux.plan.gpus import resolve_bindings, resolve_gpus
 from optimux.plan.host import resolve_host
@@ -52,6 +53,7 @@ def _resolve(options: Options, facts: Facts, stated: Mapping[str, Requested], fi
     platform = resolve_platform(options.host, facts, findings)
     tables = {key: looking_glass_of(options, vm) for key, vm in options.vms.items()}
     _check_clients(options, tables, findings)
+    check_users(options, platform, facts, findings)
     options = options.replace(gpus=resolve_bindings(options.gpus, facts, findings))
     gpus = resolve_gpus(options.gpus, facts, findings)
     memories = resolve_memories(options, tables, findings)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from optimux.options.vm.battery import BatteryOptions
-from optimux.plan.battery import ARTICLE, FULL, Battery
+from optimux.plan.battery import BATTERY_ONLY, FULL, Battery
 
 
 def resolve_battery(options: BatteryOptions) -> Battery:
     """The variant's own values, with those that the user gave."""
-    base = ARTICLE if options.variant == "article" else FULL
+    base = BATTERY_ONLY if options.variant == "battery-only" else FULL
     if options.capacity is not None:
         base = base.with_capacity(options.capacity)
     return base.replace(

@@ -7,7 +7,7 @@ from typing import Literal
 from optimux.declare import Bool, Choice, Declared, Int, Text, option
 from optimux.declare.values import PATH
 
-BatteryVariant = Literal["full", "article"]
+BatteryVariant = Literal["full", "battery-only"]
 BatteryAttach = Literal["acpi", "commandline"]
 
 
@@ -15,9 +15,9 @@ class BatteryOptions(Declared):
     enable: bool = option("enable", Bool(), default=True, doc="Whether the guest has the battery table. Needs ACPI.")
     variant: BatteryVariant = option(
         "variant",
-        Choice(BatteryVariant),
+        Choice(BatteryVariant, formerly={"article": "battery-only"}),
         default="full",
-        doc="full: adapter and battery with _BIX, in mWh; article: the table of 2021 with _BIF alone, in mAh.",
+        doc="full: adapter and battery with _BIX, in mWh; battery-only: no adapter, and _BIF alone, in mAh.",
     )
     attach: BatteryAttach | None = option(
         "attach",
@@ -39,7 +39,7 @@ class BatteryOptions(Declared):
         "capacity",
         Int(1, 1_000_000),
         default=None,
-        doc="Design capacity: mWh for full, mAh for article. Null is the variant's own.",
+        doc="Design capacity: mWh for full, mAh for battery-only. Null is the variant's own.",
         example=83_000,
     )
     voltage: int | None = option(
