@@ -17,6 +17,12 @@ let
     types.coercedTo types.path (
       value: if value ? meta.mainProgram then lib.getExe value else "${value}"
     ) (matching form);
+  # Words of older releases, each with the one that took its place.
+  renamed =
+    words:
+    types.coercedTo (types.enum (lib.attrNames words)) (
+      word: lib.warn "optimux: '${word}' is '${words.${word}}' now" words.${word}
+    );
   forms = {
     size = {
       pattern = "[0-9]{1,12} ?[KMGT]iB";
@@ -1426,10 +1432,10 @@ let
         description = "Whether the guest has the battery table. Needs ACPI.";
       };
       variant = mkOption {
-        type = types.enum [ "full" "article" ];
+        type = renamed { "article" = "battery-only"; } (types.enum [ "full" "battery-only" ]);
         default = "full";
         description =
-          "full: adapter and battery with _BIX, in mWh; article: the table of 2021 with _BIF alone, in mAh.";
+          "full: adapter and battery with _BIX, in mWh; battery-only: no adapter, and _BIF alone, in mAh.";
       };
       attach = mkOption {
         type = types.nullOr (types.enum [ "acpi" "commandline" ]);
@@ -1448,7 +1454,8 @@ let
       capacity = mkOption {
         type = types.nullOr (types.ints.between 1 1000000);
         default = null;
-        description = "Design capacity: mWh for full, mAh for article. Null is the variant's own.";
+        description =
+          "Design capacity: mWh for full, mAh for battery-only. Null is the variant's own.";
         example = 83000;
       };
       voltage = mkOption {
@@ -1508,10 +1515,11 @@ let
           "Size of the shared memory, a power of two. Null computes it from the displays. Here null inherits the value of lookingGlass.";
       };
       sizeRule = mkOption {
-        type = types.nullOr (types.enum [ "release" "article" ]);
+        type =
+          types.nullOr (renamed { "article" = "two-frames"; } (types.enum [ "release" "two-frames" ]));
         default = null;
         description =
-          "The formula for the size: the release's own, or \"article\", width x height / 131072, which is too small for B7 at several modes. Here null inherits the value of lookingGlass.";
+          "The formula for the size: the release's own, or \"two-frames\", width x height / 131072, which is too small for B7 at several modes. Here null inherits the value of lookingGlass.";
       };
       user = mkOption {
         type = types.nullOr user;
@@ -1786,11 +1794,11 @@ in
         example = "128MiB";
       };
       sizeRule = mkOption {
-        type = types.enum [ "release" "article" ];
+        type = renamed { "article" = "two-frames"; } (types.enum [ "release" "two-frames" ]);
         default = "release";
         description =
-          "The formula for the size: the release's own, or \"article\", width x height / 131072, which is too small for B7 at several modes.";
-        example = "article";
+          "The formula for the size: the release's own, or \"two-frames\", width x height / 131072, which is too small for B7 at several modes.";
+        example = "two-frames";
       };
       user = mkOption {
         type = types.nullOr user;

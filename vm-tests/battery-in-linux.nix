@@ -4,7 +4,7 @@ import ../lab/scenarios/one-machine.nix {
   inherit self;
   name = "battery-in-linux";
   calls = ''
-    for variant in ("full", "article"):
+    for variant in ("full", "battery-only"):
         with subtest(f"the {variant} table"):
             scenario(machine.succeed, "battery_in_linux.battery_is_full", variant=variant, folder=FOLDER)
     with subtest("twin: no table"):

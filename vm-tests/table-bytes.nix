@@ -6,7 +6,7 @@ import ../lab/scenarios/one-machine.nix {
   name = "table-bytes";
   calls = ''
     for firmware in ("seabios", "ovmf"):
-        for variant in ("full", "article"):
+        for variant in ("full", "battery-only"):
             with subtest(f"{variant} under {firmware}"):
                 scenario(
                     machine.succeed, "table_bytes.table_is_there", firmware=firmware, variant=variant, folder=FOLDER

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("linux")
 
 
-@pytest.mark.parametrize("variant", ["full", "article"])
+@pytest.mark.parametrize("variant", ["full", "battery-only"])
 def test_battery_is_full(variant: str, tmp_path: Path) -> None:
     battery_in_linux.battery_is_full(variant, tmp_path)
 

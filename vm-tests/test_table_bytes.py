@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("firmwares")
 
 
-@pytest.mark.parametrize("variant", ["full", "article"])
+@pytest.mark.parametrize("variant", ["full", "battery-only"])
 @pytest.mark.parametrize("firmware", ["seabios", "ovmf"])
 def test_table_is_there(firmware: str, variant: str, tmp_path: Path) -> None:
     table_bytes.table_is_there(firmware, variant, tmp_path)

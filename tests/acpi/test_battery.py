@@ -11,7 +11,7 @@ import pytest
 from optimux.acpi.battery import battery_asl, battery_table
 from optimux.acpi.table import parse_table
 from optimux.errors import InvalidInput
-from optimux.plan.battery import ARTICLE, FULL, Battery
+from optimux.plan.battery import BATTERY_ONLY, FULL, Battery
 from tests.acpi.tools import disassemble, evaluate, iasl
 
 if TYPE_CHECKING:
@@ -43,21 +43,21 @@ a4 12 0a 04                             Return (Package (4)
 00 00 0b 70 17 0b d0 39                 at rest, no current, 6000 mAh, 14800 mV
 """
 SHA256 = {
-    "article": "1d973edc1c30fdedf8b576e12c7de89821b48fbdc95042500fdb68e1dd1c801c",
+    "battery-only": "1d973edc1c30fdedf8b576e12c7de89821b48fbdc95042500fdb68e1dd1c801c",
     "full": "04f8c51f3ed0edb145873ed52bfbbc0da08c50210ec7038c81a3e134ae6893b0",
 }
 # The checksum, and the compiler's id and revision, differ between compilers.
 OWN = {9, *range(28, 36)}
 BATTERIES = [
-    ARTICLE,
+    BATTERY_ONLY,
     FULL,
     FULL.with_capacity(83_000).replace(
         name="BAT", adapter_name="AC", uid=300, model='HSTNN-"DB\\9P', serial="00421", oem_info="HP", cycle_count=42
     ),
-    ARTICLE.replace(name="B1", uid=1, capacity=0x7FFF_FFFF, voltage=65_536, oem_id="AB-_9", oem_table_id="x"),
+    BATTERY_ONLY.replace(name="B1", uid=1, capacity=0x7FFF_FFFF, voltage=65_536, oem_id="AB-_9", oem_table_id="x"),
     FULL.replace(model="m" * 255, serial="s" * 255, oem_info="o" * 255),
 ]
-EACH = pytest.mark.parametrize("battery", BATTERIES, ids=["article", "full", "renamed", "large", "long"])
+EACH = pytest.mark.parametrize("battery", BATTERIES, ids=["battery-only", "full", "renamed", "large", "long"])
 
 
 def _from_listing(listing: str) -> bytes:
@@ -68,11 +68,11 @@ def _from_listing(listing: str) -> bytes:
 def test_the_articles_table_byte_for_byte() -> None:
     expected = _from_listing(ARTICLE_BYTES)
     assert len(expected) == 161
-    assert battery_table(ARTICLE) == expected
-    assert battery_table(ARTICLE.replace(voltage=14_801)) != expected
+    assert battery_table(BATTERY_ONLY) == expected
+    assert battery_table(BATTERY_ONLY.replace(voltage=14_801)) != expected
 
 
-@pytest.mark.parametrize("battery", [ARTICLE, FULL], ids=["article", "full"])
+@pytest.mark.parametrize("battery", [BATTERY_ONLY, FULL], ids=["battery-only", "full"])
 def test_tables_are_pinned(battery: Battery) -> None:
     assert hashlib.sha256(battery_table(battery)).hexdigest() == SHA256[battery.variant]
 
@@ -132,7 +132,7 @@ def test_acpica_evaluates_the_full_table(tmp_path: Path, battery: Battery) -> No
 
 def test_acpica_evaluates_the_articles_table(tmp_path: Path) -> None:
     device = "\\_SB.PCI0.BAT0"
-    said = evaluate(tmp_path, battery_table(ARTICLE), [f"{device}.{name}" for name in ("_STA", "_BIF", "_BST")])
+    said = evaluate(tmp_path, battery_table(BATTERY_ONLY), [f"{device}.{name}" for name in ("_STA", "_BIF", "_BST")])
     assert _answer(said, f"{device}._STA") == [0x1F]
     assert _answer(said, f"{device}._BIF") == [1, 6000, 6000, 1, 14800, 600, 300, 60, 60, "", "", "LION", ""]
     assert _answer(said, f"{device}._BST") == [0, 0, 6000, 14800]
@@ -141,7 +141,7 @@ def test_acpica_evaluates_the_articles_table(tmp_path: Path) -> None:
 
 def test_acpica_finds_no_method_that_is_not_there(tmp_path: Path) -> None:
     path = "\\_SB.PCI0.BAT0._BIX"
-    said = evaluate(tmp_path, battery_table(ARTICLE), [path])
+    said = evaluate(tmp_path, battery_table(BATTERY_ONLY), [path])
     assert f"{path} failed with status AE_NOT_FOUND" in said
     with pytest.raises(AssertionError):
         _assert_quiet(said)

@@ -12,7 +12,7 @@ from optimux.acpi.decode import decode
 from optimux.acpi.report import as_data, as_text
 from optimux.acpi.table import Header, build_table
 from optimux.errors import InvalidInput
-from optimux.plan.battery import ARTICLE, FULL
+from optimux.plan.battery import BATTERY_ONLY, FULL
 from tests.acpi.tools import iasl
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_the_report_of_our_own_table() -> None:
 
 
 def test_a_wrong_checksum_is_a_verdict() -> None:
-    broken = bytearray(battery_table(ARTICLE))
+    broken = bytearray(battery_table(BATTERY_ONLY))
     broken[9] = 0xF3
     decoded = decode(bytes(broken))
     assert "checksum 0xf3: WRONG, 0xf4 would be right" in as_text(decoded)
@@ -138,7 +138,7 @@ def test_a_wrong_checksum_is_a_verdict() -> None:
 
 
 def test_data_for_programs() -> None:
-    data = as_data(decode(battery_table(ARTICLE)))
+    data = as_data(decode(battery_table(BATTERY_ONLY)))
     assert data["header"]["oemId"] == "BOCHS"
     entries = {entry["path"]: entry for entry in data["objects"]}
     bif = entries["\\_SB.PCI0.BAT0._BIF"]

@@ -21,7 +21,7 @@ from optimux.acpi.objects import Device, Method, Name, Return, Scope
 from optimux.acpi.report import as_data, as_text
 from optimux.acpi.table import HEADER_SIZE, Header, build_table, parse_table
 from optimux.errors import InvalidInput
-from optimux.plan.battery import ARTICLE, FULL, Battery
+from optimux.plan.battery import BATTERY_ONLY, FULL, Battery
 from tests.acpi import strategies
 from tests.acpi.strategies import ADDRESS
 from tests.acpi.tools import iasl, source_of, tool
@@ -152,7 +152,7 @@ texts = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=
 
 @MANY
 @given(
-    st.sampled_from([ARTICLE, FULL]),
+    st.sampled_from([BATTERY_ONLY, FULL]),
     st.integers(1, 0x7FFF_FFFF),
     st.fixed_dictionaries(
         {"voltage": figures, "uid": figures, "cycle_count": figures, "model": texts, "serial": texts}
@@ -202,7 +202,7 @@ def test_random_code_is_read_with_notes(code: list[int]) -> None:
 
 @settings(MANY, max_examples=300)
 @given(
-    st.sampled_from([ARTICLE, FULL]),
+    st.sampled_from([BATTERY_ONLY, FULL]),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4),
     st.integers(0, 400),
 )

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from optimux.acpi.battery import battery_asl, battery_table
 from optimux.cli.ssdt import command, run_ssdt
 from optimux.errors import InvalidInput, OptimuxError
-from optimux.plan.battery import ARTICLE, FULL
+from optimux.plan.battery import BATTERY_ONLY, FULL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,8 @@ def _run(*arguments: str, stdin: bytes = b"") -> bytes:
 
 def test_tables_and_sources() -> None:
     assert _run() == battery_table(FULL)
-    assert _run("--variant", "article") == battery_table(ARTICLE)
-    assert _run("--variant", "article", "--asl").decode() == battery_asl(ARTICLE)
+    assert _run("--variant", "battery-only") == battery_table(BATTERY_ONLY)
+    assert _run("--variant", "battery-only", "--asl").decode() == battery_asl(BATTERY_ONLY)
     assert json.loads(_run("--json"))["header"]["length"] == len(battery_table(FULL))
 
 

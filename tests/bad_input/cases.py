@@ -173,7 +173,7 @@ LOOKING_GLASS = (
         "size too small for the display",
         {"lookingGlass.size": "64MiB"},
         ("lookingGlass.size", "64MiB", "at least 73.28 MiB", "raise it"),
-        twin={"lookingGlass.sizeRule": "article"},
+        twin={"lookingGlass.sizeRule": "two-frames"},
     ),
     case(
         "kvmfr together with iommufd",

@@ -20,9 +20,9 @@ SHAPES = (
     ),
     case(
         "key of another case",
-        {"lookingGlass.sizerule": "article"},
+        {"lookingGlass.sizerule": "two-frames"},
         ("lookingGlass.sizerule", "an unknown key", "sizeRule", 'Did you mean "sizeRule"?'),
-        twin={"lookingGlass.sizeRule": "article"},
+        twin={"lookingGlass.sizeRule": "two-frames"},
     ),
     case(
         "missing key",

@@ -149,8 +149,8 @@ def test_bound_but_not_passed_only_warns(tmp_path: Path, capsys: Capture) -> Non
     assert "warning" not in generate_from(tmp_path, edited({}), capsys, facts=True).errors
 
 
-def test_the_articles_rule_only_warns(tmp_path: Path, capsys: Capture) -> None:
-    outcome = generate_from(tmp_path, edited({"lookingGlass.sizeRule": "article"}), capsys)
+def test_the_rule_of_two_frames_only_warns(tmp_path: Path, capsys: Capture) -> None:
+    outcome = generate_from(tmp_path, edited({"lookingGlass.sizeRule": "two-frames"}), capsys)
     assert outcome.code == 0
     assert "warning: lookingGlass.sizeRule: found 64MiB" in outcome.errors
     assert "at least 73.28 MiB" in outcome.errors

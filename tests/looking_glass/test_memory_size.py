@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from optimux.options.looking_glass import Display, Release, SizeRule
 from optimux.plan.memory_size import frame_memory, needed_mib
 
-# width, height, article, B7 SDR, B7 HDR, IDD: MiB, worked out from the releases' formulas by hand
+# width, height, two frames, B7 SDR, B7 HDR, IDD: MiB, worked out from the releases' formulas by hand
 TABLE = (
     (1920, 1080, 16, 32, 64, 32),
     (1920, 1200, 32, 32, 64, 32),
@@ -27,15 +27,15 @@ TABLE = (
 )
 SIDES = st.integers(1, 16384)
 Rule = tuple[Release, SizeRule]
-ALL: tuple[Rule, ...] = (("b7", "release"), ("idd", "release"), ("b7", "article"), ("idd", "article"))
+ALL: tuple[Rule, ...] = (("b7", "release"), ("idd", "release"), ("b7", "two-frames"), ("idd", "two-frames"))
 RULES = st.sampled_from(ALL)
 
 
-@pytest.mark.parametrize(("width", "height", "article", "sdr", "hdr", "idd"), TABLE)
-def test_sizes_of_common_modes(width: int, height: int, article: int, sdr: int, hdr: int, idd: int) -> None:
+@pytest.mark.parametrize(("width", "height", "two_frames", "sdr", "hdr", "idd"), TABLE)
+def test_sizes_of_common_modes(width: int, height: int, two_frames: int, sdr: int, hdr: int, idd: int) -> None:
     mode = Display(width=width, height=height)
     wide = mode.replace(hdr=True)
-    assert frame_memory(mode, "b7", "article").mib == frame_memory(wide, "idd", "article").mib == article
+    assert frame_memory(mode, "b7", "two-frames").mib == frame_memory(wide, "idd", "two-frames").mib == two_frames
     assert frame_memory(mode, "b7").mib == sdr
     assert frame_memory(wide, "b7").mib == hdr
     assert frame_memory(mode, "idd").mib == frame_memory(wide, "idd").mib == idd

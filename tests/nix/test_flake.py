@@ -19,7 +19,7 @@ from lab.nix.standin import SETTINGS, needed
 from optimux.acpi.battery import battery_table
 from optimux.nix_text import string
 from optimux.options.looking_glass import Display
-from optimux.plan.battery import ARTICLE, FULL
+from optimux.plan.battery import BATTERY_ONLY, FULL
 from optimux.plan.memory_size import frame_memory
 from optimux.plan.resolve import plan_from
 from tests.golden_cases import EXAMPLES, artifacts, case
@@ -200,8 +200,8 @@ def test_domains_and_tables_are_pythons(name: str, flake: Flake) -> None:
 
 def test_ssdt_is_pythons(flake: Flake) -> None:
     assert flake.expression("optimux.lib.mkSsdt { inherit pkgs; }").read_bytes() == battery_table(FULL)
-    article = flake.expression('optimux.lib.mkSsdt { inherit pkgs; battery.variant = "article"; }')
-    assert article.read_bytes() == battery_table(ARTICLE)
+    battery_only = flake.expression('optimux.lib.mkSsdt { inherit pkgs; battery.variant = "battery-only"; }')
+    assert battery_only.read_bytes() == battery_table(BATTERY_ONLY)
 
 
 def test_sizes_are_pythons(flake: Flake) -> None:
@@ -211,7 +211,7 @@ def test_sizes_are_pythons(flake: Flake) -> None:
         for width, height in modes
         for hdr in (False, True)
         for release in ("b7", "idd")
-        for rule in ("release", "article")
+        for rule in ("release", "two-frames")
     ]
     apply = f"lib: map lib.shmSizeMiB (builtins.fromJSON {string(json.dumps(rows))})"
     found = json.loads(flake("eval", "lib", "--json", "--apply", apply))

@@ -40,7 +40,7 @@ def everything() -> Plan:
     """Two VMs on two cards: kvmfr and a file, Scream, AppArmor, huge pages, text that Nix would read as its own."""
     scream = {"enable": True, "interface": "virbr1", "output": "alsa"}
     first = {"gpu": "dgpu", "memory": "16GiB", "battery": {"path": NASTY_PATH}}
-    second = {"gpu": "other", "memory": "8GiB", "battery": {"variant": "article"}, "tpm": {"backend": "none"}}
+    second = {"gpu": "other", "memory": "8GiB", "battery": {"variant": "battery-only"}, "tpm": {"backend": "none"}}
     return plan(
         {"securityModule": "apparmor", "hugepages": [{"size": "1GiB", "count": 16}]},
         gpus={"dgpu": {"functions": CARD}, "other": {"functions": [{"address": "0000:03:00.0", "id": "10de:1c8d"}]}},

@@ -12,7 +12,7 @@ from optimux.acpi.battery import battery_table
 from optimux.patch.machine.aliases import aliases
 from optimux.patch.source import Source
 from optimux.pci import guest_buses
-from optimux.plan.battery import ARTICLE, FULL, Battery
+from optimux.plan.battery import BATTERY_ONLY, FULL, Battery
 from tests.patch.checker import guest_numbers
 from tests.patch.plans import GPU, domain, patch, plan, said
 
@@ -145,7 +145,7 @@ class TestBattery:
         assert ("file= is missing" in said(found)) == (form == "{}")
         assert "is not the battery" not in said(found)
 
-    @pytest.mark.parametrize("table", [ARTICLE, FULL])
+    @pytest.mark.parametrize("table", [BATTERY_ONLY, FULL])
     def test_one_battery_by_what_the_file_holds(self, table: Battery) -> None:
         data = battery_table(table)
         text = domain(arguments=("-acpitable", "file=/srv/x.bin", "-acpitable", "file=/srv/a.bin:/srv/x.bin"))
@@ -155,7 +155,7 @@ class TestBattery:
         assert "/srv/a.bin (the file cannot be read here, and it may be a battery" in said(found)
 
     def test_what_is_read_and_is_none_stays(self) -> None:
-        other = bytearray(battery_table(ARTICLE))
+        other = bytearray(battery_table(BATTERY_ONLY))
         other[other.index(b"BAT0") : other.index(b"BAT0") + 4] = b"EC0_"
         place = other.index(bytes.fromhex("41d00c0a"))
         other[place : place + 4] = bytes.fromhex("41d00c09")  # PNP0C09, an embedded controller
@@ -165,7 +165,7 @@ class TestBattery:
         assert "it is read, and holds no battery" in said(found)
 
     def test_a_table_that_holds_more_is_not_doubled(self) -> None:
-        both = _with_second_device(battery_table(ARTICLE))
+        both = _with_second_device(battery_table(BATTERY_ONLY))
         text = domain(arguments=("-acpitable", "file=/srv/laptop.aml"))
         after, found = patch(text, plan(), "battery", read_table=lambda path: both)
         assert "<table" not in after
@@ -347,7 +347,7 @@ def test_places_of_one_machine_never_meet() -> None:
 def test_the_articles_table_in_text() -> None:
     from optimux.acpi.text_forms import from_text
 
-    table = battery_table(ARTICLE)
+    table = battery_table(BATTERY_ONLY)
     lines = [table[start : start + 16] for start in range(0, len(table), 16)]
     dump = "SSDT @ 0x0000000000000000\n" + "".join(
         f"    {16 * n:04X}: {' '.join(f'{byte:02X}' for byte in line)}  {'.' * len(line)}\n"

@@ -13,12 +13,12 @@ from optimux.errors import OptimuxError
 from optimux.files.root import Root
 from optimux.libvirt.connection import LibvirtError
 from optimux.libvirt.define import Step, carry_out, tables_for
-from optimux.plan.battery import ARTICLE, FULL, Battery
+from optimux.plan.battery import BATTERY_ONLY, FULL, Battery
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import case
 
 EARLIER = FULL.with_capacity(50_000).replace(name="BAT3", adapter_name="AC00", serial="7", oem_id="MINE")
-OURS = {"full": FULL, "article": ARTICLE, "other figures and names": EARLIER}
+OURS = {"full": FULL, "battery only": BATTERY_ONLY, "other figures and names": EARLIER}
 WALLET = b"wallet: do not lose\n"
 
 

@@ -29,7 +29,7 @@ def _failed(checks: dict[str, Check]) -> dict[str, str]:
     return {name: check.found for name, check in checks.items() if check.state == "failed"}
 
 
-@pytest.mark.parametrize("variant", ["full", "article"])
+@pytest.mark.parametrize("variant", ["full", "battery-only"])
 def test_all_is_well(qemu: str, emulated: Accelerator, tmp_path: Path, variant: str) -> None:
     checks = _checks(subject({"variant": variant}), qemu, emulated, tmp_path)
     assert [check.state for check in checks.values()] == ["passed"] * 8, checks

@@ -15,7 +15,7 @@ import pytest
 from optimux.acpi.battery import battery_table
 from optimux.acpi.table import CHECKSUM_OFFSET, checksum
 from optimux.pci import Address, Id
-from optimux.plan.battery import ARTICLE, Battery
+from optimux.plan.battery import BATTERY_ONLY, Battery
 from optimux.sizes import Size
 from optimux.vm.linux import cpio
 from optimux.vm.linux.archive import extract
@@ -230,8 +230,8 @@ def test_supplies_are_compared() -> None:
     full = expected_supplies(Battery())
     assert full["BAT0"]["ENERGY_FULL"] == "88800000"
     assert full["ADP1"] == {"TYPE": "Mains", "ONLINE": "1"}
-    assert expected_supplies(ARTICLE)["BAT0"]["CHARGE_NOW"] == "6000000"
-    assert "ADP1" not in expected_supplies(ARTICLE)
+    assert expected_supplies(BATTERY_ONLY)["BAT0"]["CHARGE_NOW"] == "6000000"
+    assert "ADP1" not in expected_supplies(BATTERY_ONLY)
     assert supply_faults(full["ADP1"], {"TYPE": "Mains", "ONLINE": "1", "NAME": "ADP1"}) == []
     assert supply_faults(full["ADP1"], {"TYPE": "Mains", "ONLINE": "0"}) == ["ONLINE is 0, planned is 1"]
     assert supply_faults(full["ADP1"], {})[0] == "TYPE is missing, planned is Mains"
