@@ -35,7 +35,10 @@ class Outcome(Record):
 
 @cache
 def _example() -> Any:
-    return tomllib.loads(EXAMPLE.read_text())
+    data = tomllib.loads(EXAMPLE.read_text())
+    vm = data["vms"]["Windows11"]
+    vm["uuid"], vm["networks"] = "5d5b00d8-475a-4b6c-8053-9dda30cd2f95", [{"mac": "52:54:00:f4:bf:15"}]
+    return data
 
 
 def edited(edits: Edits) -> Any:

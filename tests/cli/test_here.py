@@ -30,6 +30,8 @@ memory = "8GiB"
 disks = [{ source = "/var/lib/libvirt/images/windows.qcow2" }]
 """
 PASSWD = "root:x:0:0::/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/bash\n"
+DOMAIN = """<domain type='kvm'><name>windows</name><memory>8388608</memory>
+<os><type arch='x86_64' machine='q35'>hvm</type></os></domain>"""
 UNCHECKED = "not checked against a machine: "
 
 
@@ -53,7 +55,7 @@ def generated(folder: Path, config: str, *arguments: str) -> int:
 def patched(folder: Path, config: str, *arguments: str) -> int:
     file = folder / "optimux.toml"
     file.write_text(config)
-    (folder / "domain.xml").write_text("<domain type='kvm'><name>windows</name><memory>8388608</memory><os><type arch='x86_64' machine='q35'>hvm</type></os></domain>")
+    (folder / "domain.xml").write_text(DOMAIN)
     return run(["patch", str(file), str(folder / "domain.xml"), "--diff", *arguments])
 
 

@@ -67,8 +67,14 @@ def test_check(domain: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"")
 
 
-def test_check_counts_what_is_stated_and_not_applied() -> None:
-    done = optimux_process("patch", EXAMPLE, "--check", given=RESULT)
+def test_check_counts_what_is_stated_and_not_applied(tmp_path: Path) -> None:
+    stated = tmp_path / "stated.toml"
+    stated.write_text(
+        Path(EXAMPLE)
+        .read_text()
+        .replace('gpu = "rtx3070"', 'gpu = "rtx3070"\nuuid = "5d5b00d8-475a-4b6c-8053-9dda30cd2f95"')
+    )
+    done = optimux_process("patch", str(stated), "--check", given=RESULT)
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"nothing to change" in done.stderr
     assert b"not patched: keys: uuid" in done.stderr

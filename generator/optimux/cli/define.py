@@ -36,7 +36,9 @@ Examples:
 @click.option("--vm", multiple=True, metavar="NAME", help="Only this VM; may be repeated.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @place_options
-def command(config: str, connect: str | None, vm: tuple[str, ...], yes: bool, facts: str | None, here: bool | None) -> int:
+def command(
+    config: str, connect: str | None, vm: tuple[str, ...], yes: bool, facts: str | None, here: bool | None
+) -> int:
     """Define or update the VMs of CONFIG in libvirt; none is started, stopped or restarted.
 
     A domain that libvirt does not know is defined from the configuration. One that it knows is patched: its UUID, MAC
