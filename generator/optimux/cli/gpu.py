@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimux.cli.report import DONE, report_warnings
+from optimux.cli.report import DONE, report_warnings, say
 from optimux.cli.verb import Verb, VerbGroup
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ EPILOG = """\b
 Examples:
   optimux gpu status optimux.toml
   sudo optimux gpu status --json
+  sudo optimux gpu take optimux.toml --stop ollama.service
+  sudo optimux gpu give optimux.toml
 """
 CONFIG = click.argument("config", required=False)
 GPU = click.option("--gpu", "name", metavar="NAME", help="The card; not needed where there is one.")
@@ -86,3 +88,96 @@ def status(config: str | None, name: str | None, facts: str | None, as_json: boo
     if not judged:
         click.echo("The configuration has no card.")
     return DONE
+
+
+YES = click.option("--yes", is_flag=True, help="Do not ask, also where a terminal could answer.")
+
+
+@command.command("take", cls=Verb)
+@CONFIG
+@GPU
+@FACTS
+@click.option("--stop", multiple=True, metavar="UNIT", help="A unit that may be stopped, and is started again by give.")
+@YES
+def take(config: str | None, name: str | None, facts: str | None, stop: tuple[str, ...], yes: bool) -> int:
+    """Bring a card to vfio-pci, so that a VM can have it; or refuse, with everything as it was.
+
+    Who holds the card is named, and never ended unless --stop names its unit.
+    """
+    from optimux.host.handover.cards import chosen
+    from optimux.host.handover.kernel import Kernel
+    from optimux.host.handover.picture import look
+    from optimux.host.handover.state import Store
+    from optimux.host.handover.take import Taking
+
+    _root("take")
+    card = chosen(cards(config, facts), name)
+    _warn(card, yes=yes)
+    kernel, store = Kernel(), Store()
+    with store.lock(kernel):
+        said = Taking(card, kernel, store, lambda: look(card), say, None, stop, give_again(config, facts, card)).run()
+    click.echo(said)
+    return DONE
+
+
+@command.command("give", cls=Verb)
+@CONFIG
+@GPU
+@FACTS
+def give(config: str | None, name: str | None, facts: str | None) -> int:
+    """Bring a card back to the host's drivers, also from a hand-over that ended in between."""
+    from optimux.host.handover.cards import chosen
+    from optimux.host.handover.give import give as give_back
+    from optimux.host.handover.kernel import Kernel
+    from optimux.host.handover.picture import look
+    from optimux.host.handover.state import Store
+
+    _root("give")
+    card = chosen(cards(config, facts), name)
+    kernel, store = Kernel(), Store()
+    with store.lock(kernel):
+        click.echo(give_back(card, kernel, store, say, look(card).machine))
+    return DONE
+
+
+@command.command("hook", cls=Verb, hidden=True)
+@click.argument("domain")
+@click.argument("operation")
+@click.argument("sub_operation")
+def hook(domain: str, operation: str, sub_operation: str) -> int:
+    """What libvirt's hook calls around a VM: the card is taken before its start, and given after its end."""
+    from optimux.host.handover.hook import run
+
+    run(domain, f"{operation}/{sub_operation}", say)
+    return DONE
+
+
+def give_again(config: str | None, facts: str | None, card: Card) -> tuple[str, ...]:
+    """The command that brings the card back, from anywhere."""
+    import sys
+
+    said = (str(Path(config).absolute()),) if config not in (None, "-") and config else ()
+    seen = ("--facts", str(Path(facts).absolute())) if facts else ()
+    return (sys.executable, "-m", "optimux", "gpu", "give", *said, "--gpu", card.name, *seen)
+
+
+def _root(verb: str) -> None:
+    import os
+
+    if os.geteuid():
+        from optimux.errors import OptimuxError
+
+        raise OptimuxError(f"gpu {verb} changes the host's drivers: run it as root. Nothing was changed.")
+
+
+def _warn(card: Card, *, yes: bool) -> None:
+    """What is known of a card's kind, before and not after; a terminal is asked."""
+    import sys
+
+    from optimux.host.handover.verdict import family
+
+    known = [why for function in card.functions if (why := family(function.id))]
+    for why in known:
+        say(f"{card.name}: {why}", "warning")
+    if known and not yes and sys.stdin.isatty():
+        click.confirm("Take it nevertheless?", abort=True, err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimux.host.handover.modules import VFIO
-from optimux.judge.finding import BLOCKS, CHANGE, HOLDS, UNSEEN, Finding, broken, holds, unseen
+from optimux.judge.finding import ADVICE, BLOCKS, CHANGE, HOLDS, UNSEEN, Finding, broken, holds, unseen
 from optimux.record import Record
 from optimux.rules import rules
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from optimux.host.handover.holder import Holder
     from optimux.host.handover.picture import Picture
+    from optimux.pci import Id
 
 CAN, CLOSE_FIRST, CANNOT, INCOMPLETE, GIVEN, IN_USE = "can", "close-first", "cannot", "incomplete", "given", "in-use"
 _SAID = {
@@ -207,7 +208,13 @@ def _power(picture: Picture) -> Iterator[Finding]:
 
 def _family(picture: Picture) -> Iterator[Finding]:
     for device in picture.devices:
-        for prefix, why in rules()["handover"]["families"].items():
-            if str(device.id).startswith(prefix) and device.is_display:
-                remedy = "Bind it at boot where that happens."
-                yield broken("card.comes-back", why, "a card that comes back", remedy, "advice")
+        if device.is_display and (why := family(device.id)):
+            yield broken(
+                "card.comes-back", why, "a card that comes back", "Bind it at boot where that happens.", ADVICE
+            )
+
+
+def family(card: Id) -> str | None:
+    """Why a card of this id may not come back, as users report it."""
+    families = rules()["handover"]["families"]
+    return next((str(why) for prefix, why in families.items() if str(card).startswith(prefix)), None)
