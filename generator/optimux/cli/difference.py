@@ -6,8 +6,12 @@ import difflib
 import os
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from optimux.cli.text import shown_bytes
+from optimux.cli.text import shown, shown_bytes
+
+if TYPE_CHECKING:
+    from optimux.patch.machine.difference import MachineDifference
 
 _COLOURS = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}
 _PLAIN = b"\x1b[0m"
@@ -21,6 +25,15 @@ def write_difference(before: bytes, after: bytes, name: str, labels: tuple[str, 
     for line in difference(before, after, name, labels):
         said = shown_bytes(line) if on_terminal else line
         sys.stdout.buffer.write(_coloured(said) if coloured else said)
+    sys.stdout.buffer.flush()
+
+
+def write_machine(machine: MachineDifference) -> None:
+    """What becomes of the machine, behind the difference of its text: patch(1) reads no further than that."""
+    on_terminal = sys.stdout.isatty()
+    for line in machine.lines():
+        text = f"# {shown(line) if on_terminal else line}\n"
+        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
     sys.stdout.buffer.flush()
 
 

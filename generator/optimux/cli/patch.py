@@ -29,6 +29,7 @@ Examples:
   optimux patch optimux.toml windows.xml --in-place
   optimux patch optimux.toml windows.xml -o patched.xml --except tpm,cpu
   optimux patch optimux.toml windows.xml --check
+  optimux patch optimux.toml windows.xml --json | jq .machine
 
 \b
 Concerns: """
@@ -43,7 +44,12 @@ Concerns: """
 @click.option("--vm", metavar="NAME", help="The VM of CONFIG to patch for; by default the only one, or by name.")
 @click.option("--only", multiple=True, metavar="CONCERN,..", help="Only these concerns.")
 @click.option("--except", "except_", multiple=True, metavar="CONCERN,..", help="All concerns but these.")
-@click.option("--diff", is_flag=True, help="Print the difference, which patch(1) can apply, not the domain.")
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="Print the difference, which patch(1) can apply, and what it does to the machine's devices; not the domain.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Both differences and the reasons as JSON; not the domain.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a stated key is not followed.")
 @click.option("-o", "--output", metavar="OUT", help="Write there, not to standard output.")
 @click.option("--in-place", is_flag=True, help="Write to DOMAIN.xml itself, with a backup beside it.")
@@ -55,6 +61,7 @@ def command(
     only: tuple[str, ...],
     except_: tuple[str, ...],
     diff: bool,
+    as_json: bool,
     check: bool,
     output: str | None,
     in_place: bool,
@@ -62,25 +69,32 @@ def command(
     here: bool | None,
 ) -> int:
     """Edit DOMAIN.xml (standard input by default) as CONFIG asks, and keep every byte that need not change."""
-    _check_usage(config, domain, output, in_place)
+    _check_usage(config, domain, output, in_place, diff and as_json)
     plan = plan_of(config, facts, place_of(here))
     document = read_bytes(domain, MAX_BYTES)
     patched = patch_domain(document, vm_of(plan, vm, document), _words(only), _words(except_), read_table)
     _judge(plan, document, patched.document)
     report_warnings(plan.warnings)
     _summarise(patched)
+    name = "domain.xml" if domain == "-" else domain
     if diff:
-        from optimux.cli.difference import write_difference
+        from optimux.cli.difference import write_difference, write_machine
 
-        write_difference(document, patched.document, "domain.xml" if domain == "-" else domain)
+        write_difference(document, patched.document, name)
+        if document != patched.document:
+            write_machine(patched.machine)
+    elif as_json:
+        click.echo(_json(document, patched, name))
     changed = patched.document != document
     if check:
         return FAILED if changed or patched.unpatched else 0
-    _write(domain, document, patched.document, output, in_place, diff)
+    _write(domain, document, patched.document, output, in_place, diff or as_json)
     return 0
 
 
-def _check_usage(config: str, domain: str, output: str | None, in_place: bool) -> None:
+def _check_usage(config: str, domain: str, output: str | None, in_place: bool, both: bool) -> None:
+    if both:
+        raise click.UsageError("--diff and --json exclude each other: --json has both differences.")
     if in_place and domain == "-":
         raise click.UsageError("--in-place needs DOMAIN.xml.")
     if in_place and output:
@@ -110,6 +124,24 @@ def _judge(plan: Plan, before: bytes, after: bytes) -> None:
     raise InvalidInput([Problem("domain", f"after the patch {lines[0]}", allowed, remedy)])
 
 
+def _json(before: bytes, patched: Patched, name: str) -> str:
+    """Everything that a person reads, for a program; what is no UTF-8 in the text's difference is escaped."""
+    import json
+
+    from optimux.cli.difference import difference
+
+    text = b"".join(difference(before, patched.document, name)).decode(errors="backslashreplace")
+    machine = {key: getattr(patched.machine, key) for key in ("added", "removed", "changed")}
+    moved = [
+        {key: getattr(move, key) or None for key in ("device", "before", "after")} for move in patched.machine.moved
+    ]
+    reasons = {
+        key: [{field: getattr(each, field) for field in ("concern", "what", "why")} for each in found]
+        for key, found in (("changes", patched.changes), ("left", patched.left), ("notPatched", patched.unpatched))
+    }
+    return json.dumps({"difference": text, "machine": machine | {"moved": moved}, **reasons}, indent=2)
+
+
 def _summarise(patched: Patched) -> None:
     for change in patched.changes:
         say(f"  {change}")
@@ -121,7 +153,7 @@ def _summarise(patched: Patched) -> None:
     say(f"{count} change{'s' if count != 1 else ''}" if count else "nothing to change")
 
 
-def _write(domain: str, before: bytes, after: bytes, output: str | None, in_place: bool, diff: bool) -> None:
+def _write(domain: str, before: bytes, after: bytes, output: str | None, in_place: bool, shown: bool) -> None:
     from optimux.files.replace import mode_of, replace_file, replace_with_backup
 
     if in_place:
@@ -132,6 +164,6 @@ def _write(domain: str, before: bytes, after: bytes, output: str | None, in_plac
         # A domain may hold passwords: a copy is not for more readers than it was.
         replace_file(Path(output), after, None if domain == "-" else mode_of(Path(domain)))
         say(f"wrote {output}")
-    elif not diff:
+    elif not shown:
         sys.stdout.buffer.write(after)
         sys.stdout.buffer.flush()

@@ -50,9 +50,7 @@ def host_entries(plan: Plan) -> list[HostEntry]:
 
 
 def _battery_tables(plan: Plan) -> list[HostEntry]:
-    """One file a path: VMs may share a table."""
-    tables = {domain.battery_path: domain.battery for domain in plan.domains if domain.battery}
-    return [HostFile(path, battery_table(battery), "the guest's battery") for path, battery in tables.items()]
+    return [HostFile(t.path, battery_table(t.battery), "the guest's battery") for t in plan.battery_tables]
 
 
 def _each_command_once(entries: list[HostEntry]) -> list[HostEntry]:

@@ -22,13 +22,13 @@ _ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 def client_entries(plan: Plan) -> list[HostEntry]:
-    """The system file for the first VM with shared memory, and a file a VM whose settings differ from that one's."""
-    shown = _shown(plan)
-    if not shown:
+    """The system file for the first VM of the client, and a file a VM whose settings differ from that one's."""
+    if not plan.clients:
         return []
-    system = client_settings_of(shown[0])
-    entries: list[HostEntry] = [_system_file(shown[0], system)]
-    for domain in shown[1:]:
+    first, *others = plan.clients
+    system = client_settings_of(first)
+    entries: list[HostEntry] = [_system_file(first, system)]
+    for domain in others:
         settings = client_settings_of(domain)
         if settings != system:
             entries.append(_vm_file(domain, settings, system))
@@ -37,17 +37,13 @@ def client_entries(plan: Plan) -> list[HostEntry]:
 
 def client_files_of_each_vm(plan: Plan) -> list[HostFile]:
     """A complete file for each VM, for a user's own folder, where it takes the place of the system's."""
-    return [_own_file(domain) for domain in _shown(plan)]
+    return [_own_file(domain) for domain in plan.clients]
 
 
 def _own_file(domain: DomainPlan) -> HostFile:
     comment = f"Written by Optimux: the Looking Glass client's settings for the VM {domain.name}."
     content = client_ini(client_settings_of(domain), comment)
     return HostFile(f"{CLIENTS}/{domain.key}.ini", content, f"settings of the client for {domain.name}")
-
-
-def _shown(plan: Plan) -> list[DomainPlan]:
-    return [domain for domain in plan.domains if domain.shared_memory and _has_client(domain)]
 
 
 def vm_file(key: str) -> str:
@@ -75,10 +71,6 @@ def client_ini(settings: Settings, *comments: str) -> str:
         lines = (f"{key}={_written(value)}\n" for key, value in keys.items())
         blocks.append(f"[{section}]\n" + "".join(lines))
     return "\n".join(blocks)
-
-
-def _has_client(domain: DomainPlan) -> bool:
-    return domain.looking_glass.enable and domain.looking_glass.install_client
 
 
 def _memory_key(memory: SharedMemory) -> tuple[str, str]:

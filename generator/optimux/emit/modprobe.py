@@ -20,11 +20,22 @@ def modprobe_entries(plan: Plan) -> list[HostEntry]:
 
 def _lines(plan: Plan) -> Iterator[str]:
     host = plan.host
-    if host.vfio_options:
-        yield f"options vfio-pci {' '.join(host.vfio_options)}"
+    if options := vfio_options(plan):
+        yield f"options vfio-pci {' '.join(options)}"
     yield from (f"softdep {driver} pre: vfio-pci" for driver in host.softdeps)
     yield from (f"blacklist {driver}" for driver in host.blacklist)
     yield from kvmfr_options(plan)
+
+
+def vfio_options(plan: Plan) -> tuple[str, ...]:
+    """The parameters of vfio-pci as modprobe writes them, such as ``ids=10de:249d,10de:228b``."""
+    vfio = plan.host.vfio
+    written = {
+        f"ids={','.join(map(str, vfio.ids))}": bool(vfio.ids),
+        "disable_idle_d3=1": vfio.disable_idle_d3,
+        "disable_vga=1": vfio.disable_vga,
+    }
+    return tuple(option for option, is_set in written.items() if is_set)
 
 
 def kvmfr_options(plan: Plan) -> tuple[str, ...]:

@@ -16,15 +16,15 @@ from optimux.emit.autostart import autostart_script
 from optimux.emit.libvirt_hook import has_hook, hook_script
 from optimux.emit.libvirt_start import FOLDER, libvirt_commands, libvirt_files
 from optimux.emit.looking_glass_client import client_entries, client_files_of_each_vm
-from optimux.emit.modprobe import kvmfr_options
+from optimux.emit.modprobe import kvmfr_options, vfio_options
 from optimux.emit.scream import scream_unit
 from optimux.emit.text import commented
-from optimux.emit.tmpfiles import tmpfiles_lines
+from optimux.emit.tmpfiles import quoted, tmpfiles_lines
 from optimux.emit.udev import udev_entries
 from optimux.rules import rules
 
 if TYPE_CHECKING:
-    from optimux.plan.model import DomainPlan, Plan
+    from optimux.plan.model import Plan
 
 MODULE = """\
 # Written by Optimux: the host's side of giving a GPU to a VM with Looking Glass.
@@ -64,7 +64,7 @@ def nixos_plan(plan: Plan) -> dict[str, Any]:
     return {
         "kernelParams": host.kernel_params,
         "earlyModules": host.early_modules,
-        "vfioOptions": host.vfio_options,
+        "vfioOptions": vfio_options(plan),
         "softdeps": host.softdeps,
         "blacklist": host.blacklist,
         "byAddress": bool(host.override_addresses),
@@ -73,8 +73,8 @@ def nixos_plan(plan: Plan) -> dict[str, Any]:
         "deviceGroups": tuple(dict.fromkeys(memory.group for memory in plan.shared_memories)),
         "userGroups": [{"user": user, "group": group} for user, group in host.user_groups],
         "apparmor": host.platform.security_module == "apparmor",
-        "client": bool(client_entries(plan)),
-        "tables": bool(_table_owners(plan)),
+        "client": bool(plan.clients),
+        "tables": bool(plan.battery_tables),
         "scream": _scream(plan),
         "emulatedTpm": any(domain.tpm.backend == "emulator" for domain in plan.domains),
         "enrolledKeys": any(domain.firmware.loader == _enrolled_keys() for domain in plan.domains),
@@ -96,7 +96,7 @@ def nixos_files(plan: Plan) -> list[Artifact]:
         **_lines("etc/modprobe.d/optimux-kvmfr.conf", "how large the kvmfr devices are.", kvmfr_options(plan)),
         **_lines("apparmor/libvirt-qemu", "what guests may open beyond libvirt's own rules.", _apparmor(plan)),
     }
-    tables = {f"etc/optimux/acpi/{d.key}.aml": battery_table(d.battery) for d in _table_owners(plan) if d.battery}
+    tables = {f"etc/optimux/acpi/{t.key}.aml": battery_table(t.battery) for t in plan.battery_tables}
     files = {**placed, **{path: text.encode() for path, text in texts.items()}, **tables}
     return [Artifact(path, content) for path, content in files.items()] + _scripts(plan)
 
@@ -130,23 +130,8 @@ def _apparmor(plan: Plan) -> tuple[str, ...]:
 def _tmpfiles(plan: Plan) -> str:
     """Links to the tables, the shared memory, and the folder that everybody keeps images in."""
     folder = "d /var/lib/libvirt/images 0711 root root -"
-    links = (f"L+ {_quoted(domain.battery_path)} - - - - {_TABLES}/{domain.key}.aml" for domain in _table_owners(plan))
+    links = (f"L+ {quoted(table.path)} - - - - {_TABLES}/{table.key}.aml" for table in plan.battery_tables)
     return commented("what must lie in place before a VM starts.", (*tmpfiles_lines(plan), folder, *links))
-
-
-def _quoted(path: str) -> str:
-    from optimux.emit.tmpfiles import quoted
-
-    return quoted(path)
-
-
-def _table_owners(plan: Plan) -> list[DomainPlan]:
-    """The first domain of each table's path; a path in the store is the user's own derivation."""
-    owners: dict[str, DomainPlan] = {}
-    for domain in plan.domains:
-        if domain.battery and not domain.battery_path.startswith("/nix/store/"):
-            owners.setdefault(domain.battery_path, domain)
-    return list(owners.values())
 
 
 def _enrolled_keys() -> str:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from optimux.emit.artifact import HostCommand, HostEntry
-from optimux.emit.looking_glass_client import client_entries
-from optimux.emit.scream import scream_entries
 from optimux.plan.model import Plan
 from optimux.rules import rules
 from optimux.version import Version
-
-_CLIENTS = {"b7": "clientB7", "idd": "clientIdd"}
 
 
 def package_entries(plan: Plan) -> list[HostEntry]:
@@ -27,7 +21,7 @@ def package_names(plan: Plan) -> list[str]:
     """Packages of the distribution itself."""
     table = rules()["packages"].get(plan.host.platform.distribution, {})
     since = table.get("sinceQemu", {})
-    names = (name for feature in _features(plan) for name in table.get(feature, ()))
+    names = (name for feature in plan.software for name in table.get(feature, ()))
     to_be_had = [name for name in names if name not in since or plan.host.platform.qemu >= Version.parse(since[name])]
     return list(dict.fromkeys(to_be_had))
 
@@ -36,21 +30,4 @@ def elsewhere(plan: Plan) -> list[str]:
     """What the distribution does not have, each with where it is to be had."""
     table = rules()["packages"]
     notes = table["elsewhere"] | table.get(plan.host.platform.distribution, {}).get("elsewhere", {})
-    return [notes[feature] for feature in _features(plan) if feature in notes]
-
-
-def _features(plan: Plan) -> Iterator[str]:
-    yield "base"
-    if any(domain.firmware.type == "efi" for domain in plan.domains):
-        yield "firmware"
-    if "default" in plan.used_networks:
-        yield "network"
-    if any(domain.tpm.backend == "emulator" for domain in plan.domains):
-        yield "tpm"
-    if plan.kvmfr:
-        yield "kvmfr"
-    if client_entries(plan):
-        releases = {memory.release for memory in plan.shared_memories}
-        yield from (feature for release, feature in _CLIENTS.items() if release in releases)
-    if scream_entries(plan):
-        yield "scream"
+    return [notes[feature] for feature in plan.software if feature in notes]

@@ -66,11 +66,11 @@ def _findings(facts: Facts, device: PciDevice, outputs: Outputs, *, integrated: 
     yield _alone(facts, device)
     if integrated:
         if len(displays(facts)) > 1:
-            yield _integrated(facts, device)
+            yield _integrated(facts)
         return
     yield from _iommu(facts, device)
     yield from _groups(facts, device)
-    yield _panel(facts, device, outputs)
+    yield _panel(facts, outputs)
     yield from _console(facts, device)
     yield _driver(facts, device)
 
@@ -105,7 +105,7 @@ def _alone(facts: Facts, device: PciDevice) -> Finding:
     return broken("gpu.second", "the only display device", wanted, remedy, BLOCKS)
 
 
-def _integrated(facts: Facts, device: PciDevice) -> Finding:
+def _integrated(facts: Facts) -> Finding:
     cards = [other for other in displays(facts) if not is_integrated(facts, other)]
     remedy = f"Give {label(cards[0])} instead." if cards else "Add a card to give away."
     return broken("gpu.role", "part of the processor", "a discrete GPU", remedy, BLOCKS)
@@ -157,7 +157,7 @@ def _groups(facts: Facts, device: PciDevice) -> Iterator[Finding]:
         yield broken("iommu.given", found, "the group given whole", "Give them too: list them in otherDevices.")
 
 
-def _panel(facts: Facts, device: PciDevice, outputs: Outputs) -> Finding:
+def _panel(facts: Facts, outputs: Outputs) -> Finding:
     wanted = "a built-in screen that hangs on another GPU"
     if outputs.panel.value == ATTACHED:
         remedy = "Switch the firmware to its hybrid mode, where there is one: the screen goes dark with the card."

@@ -82,7 +82,7 @@ def _evidence(facts: Facts, device: PciDevice) -> Iterator[Evidence]:
     if not is_integrated(facts, device):
         yield from _of_class(device, dark=dark)
     yield from _of_sound(facts, device, dark=dark)
-    yield from _of_form(facts, device, dark=dark)
+    yield from _of_form(facts, dark=dark)
 
 
 def _is_dark(device: PciDevice) -> bool:
@@ -168,7 +168,7 @@ def _of_sound(facts: Facts, device: PciDevice, *, dark: bool) -> Iterator[Eviden
         yield Evidence(f"/sys/bus/pci/devices/{sound[0].address}/class", found, YES, confidence=WEAK)
 
 
-def _of_form(facts: Facts, device: PciDevice, *, dark: bool) -> Iterator[Evidence]:
+def _of_form(facts: Facts, *, dark: bool) -> Iterator[Evidence]:
     """A desktop has no built-in screen."""
     if facts.machine.form in ("desktop", "server") and not any(c.is_panel for c in facts.connectors) and not dark:
         yield Evidence("/sys/class/dmi/id/chassis_type", facts.machine.form, panel=NONE, confidence=STRONG)

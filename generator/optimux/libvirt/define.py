@@ -13,6 +13,7 @@ from optimux.files.state import Metadata, State
 from optimux.libvirt.connection import Connection, LibvirtError
 from optimux.patch import Patched, TableReader, patch_domain
 from optimux.plan.model import DomainPlan
+from optimux.plan.table import battery_tables
 from optimux.record import Record
 
 _READABLE = 0o644  # QEMU runs as a user of its own
@@ -49,7 +50,7 @@ class Table(Record):
         return self.before is None or (self.before.content, self.before.metadata.mode) != (self.after, _READABLE)
 
 
-def unread(path: str) -> bytes | None:
+def unread(_path: str) -> bytes | None:
     """For a libvirt on another machine: the files that its domains name lie there."""
     return None
 
@@ -77,8 +78,7 @@ def tables_for(domains: Sequence[DomainPlan], root: Root) -> tuple[Table, ...]:
 
     Raises ``OptimuxError`` where one cannot be read, and where something else lies than a battery table of ours.
     """
-    wanted = {d.battery_path: battery_table(d.battery) for d in domains if d.battery is not None}
-    tables = [Table(path, _present(path, root), table) for path, table in wanted.items()]
+    tables = [Table(t.path, _present(t.path, root), battery_table(t.battery)) for t in battery_tables(domains)]
     return tuple(table for table in tables if table.is_needed)
 
 

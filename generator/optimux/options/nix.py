@@ -238,7 +238,7 @@ class _Types(Renderer[str]):
     def __init__(self, names: Names) -> None:
         self._names = names
 
-    def bool(self, kind: Bool) -> str:
+    def bool(self, _kind: Bool) -> str:
         return "types.bool"
 
     def int(self, kind: Int) -> str:
@@ -254,7 +254,7 @@ class _Types(Renderer[str]):
         former = " ".join(f"{string(word)} = {string(now)};" for word, now in kind.formerly.items())
         return f"renamed {{ {former} }} ({today})"
 
-    def scalar(self, kind: Scalar) -> str:
+    def scalar(self, _kind: Scalar) -> str:
         return "types.oneOf [ types.bool types.int types.str ]"
 
     def list_of(self, kind: ListOf[Any]) -> str:
@@ -288,19 +288,19 @@ class _Shapes(Renderer[Value | None]):
     def __init__(self, names: Names) -> None:
         self._names = names
 
-    def bool(self, kind: Bool) -> None:
+    def bool(self, _kind: Bool) -> None:
         return None
 
-    def int(self, kind: Int) -> None:
+    def int(self, _kind: Int) -> None:
         return None
 
     def text(self, kind: Form) -> Value | None:
         return None if _form(kind) is None else Expression(f"forms.{self._names[id(kind)]}")
 
-    def choice(self, kind: Choice[Any]) -> None:
+    def choice(self, _kind: Choice[Any]) -> None:
         return None
 
-    def scalar(self, kind: Scalar) -> None:
+    def scalar(self, _kind: Scalar) -> None:
         return None
 
     def list_of(self, kind: ListOf[Any]) -> Value | None:

@@ -38,7 +38,7 @@ def kind_schema(kind: Kind[Any]) -> Schema:
 class _Schemas(Renderer[Schema]):
     """Each kind as a fragment of a schema."""
 
-    def bool(self, kind: Bool) -> Schema:
+    def bool(self, _kind: Bool) -> Schema:
         return {"type": "boolean"}
 
     def int(self, kind: Int) -> Schema:
@@ -51,7 +51,7 @@ class _Schemas(Renderer[Schema]):
         words = {"enum": list(kind.words)}
         return {"anyOf": [words, {"enum": list(kind.formerly), "deprecated": True}]} if kind.formerly else words
 
-    def scalar(self, kind: Scalar) -> Schema:
+    def scalar(self, _kind: Scalar) -> Schema:
         return {"type": ["string", "integer", "boolean"]}
 
     def list_of(self, kind: ListOf[Any]) -> Schema:

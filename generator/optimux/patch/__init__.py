@@ -12,6 +12,7 @@ from optimux.patch.concerns.left import say_what_is_left
 from optimux.patch.doubts import refuse_what_is_unclear
 from optimux.patch.draft import Change, Draft, TableReader
 from optimux.patch.edit import apply, edits
+from optimux.patch.machine.difference import MachineDifference, difference, seen
 from optimux.patch.node import Node
 from optimux.patch.overrides import follow_aliases
 from optimux.patch.source import Source, refused
@@ -28,13 +29,15 @@ _I440FX = re.compile(r"pc|pc-i440fx.*|pc-[01]\..*|")
 class Patched(Record):
     """The document after the patch, what was changed, and what of the user's was left.
 
-    ``unpatched`` are keys that the configuration states and that the domain does not follow, each with the reason.
+    ``unpatched`` are keys that the configuration states and that the domain does not follow, each with the reason;
+    ``machine`` is what becomes of the devices.
     """
 
     document: bytes
     changes: tuple[Change, ...]
     left: tuple[Change, ...]
     unpatched: tuple[Change, ...]
+    machine: MachineDifference
 
 
 def patch_domain(
@@ -42,7 +45,7 @@ def patch_domain(
     domain: DomainPlan,
     only: Collection[str] = (),
     except_: Collection[str] = (),
-    read_table: TableReader = lambda path: None,
+    read_table: TableReader = lambda _path: None,
 ) -> Patched:
     """Bring a libvirt domain to what the plan needs, concern by concern; patching the result changes nothing.
 
@@ -55,6 +58,7 @@ def patch_domain(
     _check(source.root)
     draft = Draft(source.root, domain, concerns, read_table)
     refuse_what_is_unclear(draft)
+    before = seen(draft.machine)
     style = Style(source.text, source.root)
     for name in concerns:
         draft.concern = name
@@ -67,7 +71,8 @@ def patch_domain(
     _prune(source.root)
     changes = edits(source.text, source.root, style)
     result = source.encode(apply(source.text, changes)) if changes else document
-    return Patched(result, tuple(draft.changes), draft.left, draft.not_applied)
+    machine = difference(before, seen(draft.machine))
+    return Patched(result, tuple(draft.changes), draft.left, draft.not_applied, machine)
 
 
 def _prune(root: Node) -> None:

@@ -123,7 +123,7 @@ class _Reader:
         where = f"{reason} (line {line}, column {column})"
         return refused(where, "well-formed XML 1.0", "Correct the named place.")
 
-    def _doctype(self, name: str, system: str | None, public: str | None, internal: int) -> None:
+    def _doctype(self, _name: str, system: str | None, public: str | None, internal: int) -> None:
         if system or public or internal:
             raise self._malformed("a document type with declarations")
 
@@ -157,7 +157,7 @@ class _Reader:
             self._scope.setdefault(prefix, []).append(attributes[f"xmlns:{prefix}"])
         self._declared.append(declared)
 
-    def _end(self, name: str) -> None:
+    def _end(self, _name: str) -> None:
         node = self._open.pop()
         node.text = "".join(self._texts.pop())
         for prefix in self._declared.pop():

@@ -11,7 +11,7 @@ from optimux.options.host import Hugepages
 from optimux.options.model import Options
 from optimux.pci import Id
 from optimux.plan.gpus import functions_of
-from optimux.plan.model import DomainPlan, GpuPlan, HostPlan, SharedMemory
+from optimux.plan.model import DomainPlan, HostPlan, SharedMemory, VfioOptions
 from optimux.plan.platform import BY_INITRAMFS, Platform
 from optimux.rules import rules, since
 from optimux.version import Version
@@ -21,7 +21,6 @@ def resolve_host(
     options: Options,
     platform: Platform,
     facts: Facts,
-    gpus: tuple[GpuPlan, ...],
     memories: tuple[SharedMemory, ...],
     domains: tuple[DomainPlan, ...],
     findings: Findings,
@@ -37,14 +36,14 @@ def resolve_host(
         platform=platform,
         kernel_params=_kernel_params(options, platform, facts),
         early_modules=_early_modules(platform) if early else (),
-        vfio_options=_vfio_options(options),
+        vfio=_vfio_options(options),
         softdeps=_unique(driver for gpu in early for driver in _softdeps(gpu, facts)),
         blacklist=_unique(driver for gpu in options.gpus.values() for driver in _blacklist(gpu, in_use)),
         override_addresses=tuple(f.address for gpu in by_address for _, f in functions_of(gpu)),
         device_acl=_device_acl(options, memories),
         guest_files=_guest_files(memories, domains) if platform.security_module == "apparmor" else (),
         apparmor_drop_in=platform.libvirt >= since("apparmorDropIn"),
-        user_groups=_user_groups(options, memories),
+        user_groups=_user_groups(memories),
         idle_services=_unique(name for gpu in early for name in _idle_services(gpu, in_use)),
     )
 
@@ -82,15 +81,13 @@ def _early_modules(platform: Platform) -> tuple[str, ...]:
     return (*table["modules"], *([table["virqfdModule"]] if old else []))
 
 
-def _vfio_options(options: Options) -> tuple[str, ...]:
+def _vfio_options(options: Options) -> VfioOptions:
     gpus = options.gpus.values()
-    ids = _unique(str(f.id) for gpu in gpus if gpu.bind == "id" for _, f in functions_of(gpu))
-    written = [f"ids={','.join(ids)}"] if ids else []
-    if any(gpu.disable_idle_d3 for gpu in gpus):
-        written.append("disable_idle_d3=1")
-    if any(gpu.disable_vga for gpu in gpus):
-        written.append("disable_vga=1")
-    return tuple(written)
+    return VfioOptions(
+        ids=tuple(dict.fromkeys(f.id for gpu in gpus if gpu.bind == "id" for _, f in functions_of(gpu))),
+        disable_idle_d3=any(gpu.disable_idle_d3 for gpu in gpus),
+        disable_vga=any(gpu.disable_vga for gpu in gpus),
+    )
 
 
 def _softdeps(gpu: Gpu, facts: Facts) -> tuple[str, ...]:
@@ -145,5 +142,5 @@ def _guest_files(memories: tuple[SharedMemory, ...], domains: tuple[DomainPlan, 
     return tuple(dict.fromkeys(files))
 
 
-def _user_groups(options: Options, memories: tuple[SharedMemory, ...]) -> tuple[tuple[str, str], ...]:
+def _user_groups(memories: tuple[SharedMemory, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys((memory.user, memory.group) for memory in memories if memory.user))

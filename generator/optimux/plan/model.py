@@ -88,13 +88,29 @@ class SharedMemory(Record):
     group: str
 
 
+class VfioOptions(Record):
+    """The parameters of the module vfio-pci: the ids that it takes at boot, and two of its switches."""
+
+    ids: tuple[Id, ...]
+    disable_idle_d3: bool
+    disable_vga: bool
+
+
+class BatteryTable(Record):
+    """A battery table's file on the host. VMs may share one; it belongs to the first of them, ``key``."""
+
+    key: str
+    path: str
+    battery: Battery
+
+
 class HostPlan(Record):
     """The host's side. Module names use underscores, kernel parameters are single words."""
 
     platform: Platform
     kernel_params: tuple[str, ...]
     early_modules: tuple[str, ...]  # for the initramfs, in load order; empty when nothing binds early
-    vfio_options: tuple[str, ...]  # of vfio-pci, such as "ids=10de:249d,10de:228b"
+    vfio: VfioOptions
     softdeps: tuple[str, ...]  # drivers that wait for vfio-pci
     blacklist: tuple[str, ...]
     override_addresses: tuple[Address, ...]  # driver_override=vfio-pci before any driver loads
@@ -197,6 +213,9 @@ class Plan(Record):
     domains: tuple[DomainPlan, ...]
     networks: tuple[NetworkPlan, ...]  # to be defined
     used_networks: tuple[str, ...]  # to be started, now and at boot
+    battery_tables: tuple[BatteryTable, ...]  # to be written, one a path
+    clients: tuple[DomainPlan, ...]  # those whose picture a client shows; the system's settings are the first's
+    software: tuple[str, ...]  # what must be installed, by the names of rules.toml's packages
     pools: tuple[PoolPlan, ...]
     images: tuple[ImagePlan, ...]
     warnings: tuple[Problem, ...]

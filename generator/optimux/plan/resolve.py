@@ -22,6 +22,8 @@ from optimux.plan.model import Plan
 from optimux.plan.picture import scream_receivers
 from optimux.plan.platform import resolve_platform
 from optimux.plan.requested import Requested, requested
+from optimux.plan.software import has_client, needed_software
+from optimux.plan.table import battery_tables
 
 
 def resolve(options: Options, facts: Facts | None = None) -> Plan:
@@ -58,14 +60,19 @@ def _resolve(options: Options, facts: Facts, stated: Mapping[str, Requested], fi
     gpus = resolve_gpus(options.gpus, facts, findings)
     memories = resolve_memories(options, tables, findings)
     domains = resolve_domains(options, platform, facts, memories, tables, stated, findings)
+    networks, scream = used_networks(options), scream_receivers(tables or {"": options.looking_glass})
+    clients = tuple(domain for domain in domains if has_client(domain))
     return Plan(
-        host=resolve_host(options, platform, facts, gpus, memories, domains, findings),
+        host=resolve_host(options, platform, facts, memories, domains, findings),
         gpus=gpus,
         shared_memories=memories,
-        scream=scream_receivers(tables or {"": options.looking_glass}),
+        scream=scream,
         domains=domains,
         networks=resolve_networks(options, findings),
-        used_networks=used_networks(options),
+        used_networks=networks,
+        battery_tables=battery_tables(domains),
+        clients=clients,
+        software=needed_software(domains, memories, networks, clients, scream),
         pools=resolve_pools(options.host.pools),
         images=resolve_images(domains),
         warnings=tuple(findings.warnings),

@@ -35,7 +35,7 @@ def battery(draft: Draft) -> None:
 
 def _kept(draft: Draft) -> str:
     """A table that gives the guest a battery beside other devices: it cannot go."""
-    paths = [table.words for table in _tables(draft)] + [p for a in _arguments(draft) for p in _paths(a)]
+    paths = [table.words for table in _tables(draft)] + [p for a in _arguments(draft) for p in a.paths]
     return next((path for path in paths if judge(draft, path).kind == "more"), "")
 
 
@@ -50,17 +50,12 @@ def _tables(draft: Draft) -> list[Node]:
 
 
 def _arguments(draft: Draft) -> list[Argument]:
-    return [argument for argument in draft.machine.of_option("acpitable") if _paths(argument)]
-
-
-def _paths(argument: Argument) -> list[str]:
-    """The files of an argument: QEMU takes several, between colons."""
-    return (argument.get("file") or argument.get("data")).split(":") if argument.values is not None else []
+    return [argument for argument in draft.machine.of_option("acpitable") if argument.paths]
 
 
 def _mine(draft: Draft) -> list[Argument]:
     """The ``-acpitable`` arguments of a battery alone."""
-    return [a for a in _arguments(draft) if all(_is_battery(draft, path) for path in _paths(a))]
+    return [a for a in _arguments(draft) if all(_is_battery(draft, path) for path in a.paths)]
 
 
 def _remove_arguments(draft: Draft) -> None:
@@ -73,14 +68,14 @@ def _reason(draft: Draft, argument: Argument, why: str) -> str:
     if not argument.get("file"):
         path = argument.get("data")
         return f"file= is missing: QEMU takes {path} for a table without a header, and the guest has no battery"
-    how = judge(draft, _paths(argument)[0]).how
+    how = judge(draft, argument.paths[0]).how
     return f"{why}; {how}" if "cannot be read" in how else why
 
 
 def _split_off(draft: Draft) -> None:
     """A battery among the several files of one argument leaves the others."""
     for argument in _arguments(draft):
-        paths = _paths(argument)
+        paths = argument.paths
         rest = [path for path in paths if not _is_battery(draft, path)]
         if rest and len(rest) < len(paths) and argument.get("file"):
             update(draft, argument, "two batteries clash", file=":".join(rest))
@@ -131,7 +126,7 @@ def _argument(draft: Draft) -> None:
 
 
 def _leave_others(draft: Draft) -> None:
-    paths = [table.words for table in _tables(draft)] + [p for a in _arguments(draft) for p in _paths(a)]
+    paths = [table.words for table in _tables(draft)] + [p for a in _arguments(draft) for p in a.paths]
     for path in paths:
         verdict = judge(draft, path)
         if verdict.kind in ("other", "unknown"):

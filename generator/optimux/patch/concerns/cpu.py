@@ -31,7 +31,7 @@ def cpu(draft: Draft) -> None:
     for name in ("check", "migratable"):
         if draft.states(f"cpu.{name}") and name in wanted.attributes:
             draft.set(node, name, wanted.get(name), "the configuration says so")
-    _topology(draft, node, wanted.child("topology") if _counts(draft, node) else None)
+    _topology(draft, node, wanted.child("topology") if _counts(draft) else None)
     _cache(draft, node, wanted.child("cache"))
     _width(draft, node, wanted.child("maxphysaddr"))
     for feature in wanted.all("feature"):
@@ -51,7 +51,7 @@ def _switch(draft: Draft, node: Node, wanted: Node) -> None:
             draft.remove(child, "it names another CPU")
 
 
-def _counts(draft: Draft, node: Node) -> bool:
+def _counts(draft: Draft) -> bool:
     """Whether the number of CPUs is stated. Without a topology of its own the domain needs none."""
     return draft.states("cpu.topology") or draft.states("vcpus")
 

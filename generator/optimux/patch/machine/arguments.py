@@ -52,6 +52,11 @@ class Argument:
         """A value as text; empty where there is none."""
         return self.values.get(key) if self.values is not None else ""
 
+    @property
+    def paths(self) -> list[str]:
+        """The files of an ``-acpitable``: QEMU takes several, between colons."""
+        return [path for path in (self.get("file") or self.get("data")).split(":") if path]
+
     def size(self, key: str) -> int | None:
         """A size in bytes, ``None`` where it is missing or unreadable."""
         return self.values.size(key) if self.values is not None else None

@@ -87,6 +87,14 @@ class Machine:
             self._numbers = None
 
     @property
+    def tables(self) -> list[str]:
+        """The files of the ACPI tables: libvirt's elements, then the arguments."""
+        os = self._root.child("os")
+        block = os.child("acpi") if os is not None else None
+        found = [table.words for table in block.all("table")] if block is not None else []
+        return found + [path for argument in self.of_option("acpitable") for path in argument.paths]
+
+    @property
     def devices(self) -> list[Device]:
         """Every device: the elements in the domain's order, then the arguments."""
         return list(self._devices.values())

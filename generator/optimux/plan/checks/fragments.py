@@ -28,12 +28,12 @@ def malformed(fragment: str) -> str | None:
     depth = deepest = 0
     loose: list[int] = []
 
-    def started(name: str, attributes: object) -> None:
+    def started(_name: str, _attributes: object) -> None:
         nonlocal depth, deepest
         depth += 1
         deepest = max(deepest, depth)
 
-    def ended(name: str) -> None:
+    def ended(_name: str) -> None:
         nonlocal depth
         depth -= 1
 
