@@ -20,6 +20,7 @@ VERBS = {
     "detect": "Show what the machine is, and whether its GPU can be given away.",
     "init": "Write a commented configuration from what this machine shows.",
     "generate": "Write the bundle: host files, domain XML, battery table, client and guest files.",
+    "doctor": "Look at each precondition on this machine: seen, wanted, and the remedy.",
     "patch": "Edit a domain that exists, and keep every byte that need not change.",
     "define": "Define or update the VMs in libvirt, keeping what the configuration does not speak of.",
     "verify": "Boot the battery table and the shared memory in a throwaway QEMU and check them.",
