@@ -135,10 +135,37 @@ def test_efficient_cores_stay_with_the_host(tmp_path: Path) -> None:
     vm = tomllib.loads(text)["vms"]["Windows11"]
     assert vm["cpu"]["topology"] == {"cores": 4, "threads": 2}
     assert list(vm["cpuTune"]["vcpuPin"].values()) == [str(cpu) for cpu in range(8)]
-    assert vm["cpuTune"]["emulatorPin"] == "8,9,10,11"
+    assert vm["cpuTune"]["emulatorPin"] == "8-11"
 
 
 def test_nix(tmp_path: Path) -> None:
     tree = plant(tmp_path / "tree", described("xps-15-9560"))
     _, text = written(tree, "--nix")
     assert "virtualisation.optimux.gpus.dgpu.functions = [" in text
+
+
+def test_a_virtual_function_is_bound_by_libvirt(tmp_path: Path) -> None:
+    _, text = written(plant(tmp_path / "tree", described("virtual-functions")))
+    gpu = tomllib.loads(text)["gpus"]["dgpu"]
+    assert gpu == {"functions": [{"address": "0000:00:02.1", "id": "8086:b080"}], "bind": "libvirt"}
+    assert "NVIDIA" not in text
+
+
+@pytest.mark.parametrize(
+    ("ids", "written_ids"), [("0000:0000", {"vendor": 0x1458, "device": 0xD024}), ("1458:75a1", None)]
+)
+def test_subsystem_ids_of_zeroes(ids: str, written_ids: object, tmp_path: Path) -> None:
+    machine = described("zeroed-subsystem")
+    machine["devices"] = machine["devices"].replace("10de:2460 0000:0000", f"10de:2460 {ids}")
+    _, text = written(plant(tmp_path / "tree", machine))
+    assert tomllib.loads(text)["gpus"]["dgpu"].get("subsystemIds") == written_ids
+
+
+def test_a_qemu_without_spice(tmp_path: Path) -> None:
+    """Red Hat's: Looking Glass is left out, with the reason, and nothing needs SPICE."""
+    _, text = written(plant(tmp_path / "tree", described("two-of-a-kind-vmd")))
+    data, plan = planned(text)
+    assert data["lookingGlass"] == {"enable": False}
+    assert plan.shared_memories == ()
+    assert plan.domains[0].spice.enable is False
+    assert "Rocky Linux 9.6's QEMU has no ivshmem-plain" in text

@@ -10,7 +10,7 @@ import pytest
 from optimux.declare import Table
 from optimux.facts import Facts, load_facts
 from optimux.facts.detect import Root, detect
-from optimux.judge import verdicts
+from optimux.judge import usb_verdicts, verdicts
 from tests.detect.tree import MACHINES, described, names, plant
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ def seen(tree: Path) -> dict[str, Any]:
     """What ``detect --json`` prints, less the names that only this machine's pci.ids gives."""
     facts = detect(Root.at(str(tree)))
     facts = facts.replace(devices=tuple(device.replace(name=None) for device in facts.devices))
-    return {"facts": Table(Facts).written(facts), "gpus": [verdict.as_data() for verdict in verdicts(facts)]}
+    return {
+        "facts": Table(Facts).written(facts),
+        "gpus": [verdict.as_data() for verdict in verdicts(facts)],
+        "usb": [verdict.as_data() for verdict in usb_verdicts(facts)],
+    }
 
 
 @pytest.mark.parametrize("name", names())
@@ -79,6 +83,20 @@ GPUS = {
         "0000:00:02.0": ("integrated", "unknown", "unknown", "no"),
         "0000:01:00.0": ("discrete", "yes", "unknown", "after-changes"),
     },
+    "two-of-a-kind-vmd": {
+        "0000:02:01.0": ("integrated", "yes", "none", "no"),
+        "0000:17:00.0": ("discrete", "no", "none", "after-changes"),
+        "0000:4b:00.0": ("discrete", "no", "none", "after-changes"),
+    },
+    "virtual-functions": {
+        "0000:00:02.0": ("integrated", "yes", "attached", "no"),
+        "0000:00:02.1": ("discrete", "no", "none", "ready"),
+        "0000:00:02.2": ("discrete", "no", "none", "ready"),
+    },
+    "zeroed-subsystem": {
+        "0000:00:02.0": ("integrated", "no", "attached", "no"),
+        "0000:01:00.0": ("discrete", "yes", "none", "after-changes"),
+    },
     "vm-without-gpu": {},
     "xps-15-9560": {
         "0000:00:02.0": ("integrated", "yes", "attached", "no"),
@@ -92,3 +110,25 @@ def test_verdict(name: str, tmp_path: Path) -> None:
     gpus = seen(plant(tmp_path, described(name)))["gpus"]
     keys = ("role", "ownOutputs", "panel", "passthrough")
     assert {gpu["address"]: tuple(gpu[key] for key in keys) for gpu in gpus} == GPUS[name]
+
+
+# Controllers that can be given whole; the functions of a graphics card are no controllers of their own.
+WHOLE: dict[str, dict[str, bool | None]] = {
+    "virtual-functions": {"0000:00:14.0": True, "0000:2c:00.0": True},
+    "zeroed-subsystem": {"0000:00:14.0": False},
+    "omen-17-ck0": {"0000:00:0d.0": None, "0000:00:0d.2": None, "0000:00:14.0": None},
+    "desktop-2x-rx580": {"0000:03:00.0": False, "0000:28:00.3": True},
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_usb_controllers(name: str, tmp_path: Path) -> None:
+    found = seen(plant(tmp_path, described(name)))["usb"]
+    assert {item["controller"]: item["whole"] for item in found} == WHOLE[name]
+    assert all(bool(item["reasons"]) is (item["whole"] is not True) for item in found)
+
+
+def test_why_a_controller_stays(tmp_path: Path) -> None:
+    (found,) = seen(plant(tmp_path, described("zeroed-subsystem")))["usb"]
+    assert [reason["found"] for reason in found["reasons"]] == ["sda in use", "the host's only keyboard"]
+    assert found["devices"] == ["1-2", "1-8"]

@@ -68,6 +68,7 @@ def _devices(root: Path, machine: dict[str, Any]) -> None:
     (root / "sys/bus/pci/devices").mkdir(parents=True, exist_ok=True)
     for address, class_, id_, subsystem, driver, group, *words in _lines(machine.get("devices", "")):
         given = dict(word.partition("=")[::2] for word in words)
+        physical = given.pop("physfn", None)
         above = places.get(given.pop("parent", ""), f"/sys/devices/pci{address.rpartition(':')[0]}")
         place = places[address] = f"{above}/{address}"
         link(root, f"/sys/bus/pci/devices/{address}", place)
@@ -80,6 +81,8 @@ def _devices(root: Path, machine: dict[str, Any]) -> None:
             link(root, f"/sys/bus/pci/drivers/{driver}/module", f"/sys/module/{module}") if not (
                 root / f"sys/bus/pci/drivers/{driver}/module"
             ).is_symlink() else None
+        if physical:
+            link(root, f"{place}/physfn", places[physical])
         if group != "-":
             link(root, f"{place}/iommu_group", f"/sys/kernel/iommu_groups/{group}")
             link(root, f"/sys/kernel/iommu_groups/{group}/devices/{address}", place)
@@ -113,6 +116,8 @@ def _function(root: Path, place: str, class_: str, id_: str, subsystem: str, giv
             content[key.replace("|", "/")] = value.replace("_", " ") if key == "reset_method" else value
     if "boot" in given:
         content["boot_vga"] = "1"
+    if subsystem == "-":  # nobody wrote it down, which is not zeroes
+        del content["subsystem_vendor"], content["subsystem_device"]
     for name, text in content.items():
         put(root, f"{place}/{name}", f"{text}\n")
     # Whoever reads it resumes the device; lspci reads a tree's.
@@ -185,9 +190,9 @@ def _cpu(root: Path, machine: dict[str, Any]) -> None:
     put(root, "/sys/devices/system/node/node0/cpulist", f"0-{count - 1}\n")
 
 
-def _range(text: str) -> range:
-    low, _, high = text.partition("-")
-    return range(int(low), int(high or low) + 1)
+def _range(text: str) -> list[int]:
+    parts = [part.partition("-") for part in text.split(",")]
+    return [number for low, _, high in parts for number in range(int(low), int(high or low) + 1)]
 
 
 def _firmware(root: Path, machine: dict[str, Any]) -> None:
@@ -226,12 +231,51 @@ def _system(root: Path, machine: dict[str, Any]) -> None:
 
 
 def _disks(root: Path, machine: dict[str, Any]) -> None:
-    """To be filled in by the machines that describe disks."""
+    """``NAME ADDRESS GIB [by-id name] [used]``: one disk a line, mounted where it is ``used``."""
+    mounts = []
+    for number, (name, address, size, *words) in enumerate(_lines(machine.get("disks", ""))):
+        place = f"{_place(root, address)}/block/{name}"
+        put(root, f"{place}/size", f"{int(size) << 21}\n")
+        put(root, f"{place}/dev", f"8:{number}\n")
+        link(root, f"/sys/block/{name}", place)
+        if words[:1] not in ([], ["used"]):
+            put(root, f"/dev/{name}", "")
+            link(root, f"/dev/disk/by-id/{words[0]}", f"/dev/{name}")
+        if "used" in words:
+            mounts.append(f"{22 + number} 1 8:{number} / / rw - ext4 /dev/{name} rw\n")
+    if mounts:
+        put(root, "/proc/self/mountinfo", "".join(mounts))
+
+
+def _place(root: Path, address: str) -> str:
+    return "/" + str((root / f"sys/bus/pci/devices/{address}").resolve().relative_to(root.resolve()))
+
+
+KEYS = "402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe"
 
 
 def _inputs(root: Path, machine: dict[str, Any]) -> None:
-    """To be filled in by the machines that describe input devices."""
+    """``keyboard NAME [id]``: NAME is the one in /dev/input/by-path, an id makes it a USB device."""
+    for number, (_, name, *words) in enumerate(_lines(machine.get("inputs", ""))):
+        device = f"/sys/class/input/event{number}/device"
+        put(root, f"{device}/capabilities/ev", "120013\n")
+        put(root, f"{device}/capabilities/key", f"{KEYS}\n")
+        put(root, f"/dev/input/event{number}", "")
+        link(root, f"/dev/input/by-path/{name}", f"/dev/input/event{number}")
+        if words:
+            put(root, f"{device}/id/bustype", "0003\n")
+            for file, value in zip(("vendor", "product"), words[0].split(":"), strict=True):
+                put(root, f"{device}/id/{file}", f"{value}\n")
 
 
 def _usb(root: Path, machine: dict[str, Any]) -> None:
-    """To be filled in by the machines that describe USB devices."""
+    """``PORT ADDRESS ID CLASS name_of_it [removable|fixed]``: one device a line, on the controller at the address."""
+    for port, address, id_, class_, name, *words in _lines(machine.get("usb", "")):
+        place = f"{_place(root, address)}/usb{port.partition('-')[0]}/{port}"
+        vendor, product = id_.split(":")
+        files = {"idVendor": vendor, "idProduct": product, "bDeviceClass": "00", "product": name.replace("_", " ")}
+        files |= {"removable": words[0]} if words else {}
+        for file, value in files.items():
+            put(root, f"{place}/{file}", f"{value}\n")
+        put(root, f"{place}/{port}:1.0/bInterfaceClass", f"{class_}\n")
+        link(root, f"/sys/bus/usb/devices/{port}", place)

@@ -25,7 +25,7 @@ def command(root: str | None, as_json: bool) -> int:
     Takes no privileges, and wakes no device that sleeps.
     """
     from optimux.facts.detect import Root, detect
-    from optimux.judge import verdicts
+    from optimux.judge import usb_verdicts, verdicts
 
     facts = detect(Root.at(root))
     judged = verdicts(facts)
@@ -35,7 +35,11 @@ def command(root: str | None, as_json: bool) -> int:
         from optimux.declare import Table
         from optimux.facts import Facts
 
-        data: dict[str, Any] = {"facts": Table(Facts).written(facts), "gpus": [verdict.as_data() for verdict in judged]}
+        data: dict[str, Any] = {
+            "facts": Table(Facts).written(facts),
+            "gpus": [verdict.as_data() for verdict in judged],
+            "usb": [verdict.as_data() for verdict in usb_verdicts(facts)],
+        }
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return 0
     from optimux.cli.detect_picture import draw

@@ -151,10 +151,22 @@ def _host_rows(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.boot.initramfs or facts.boot.loaders:
         found = [seen.name for seen in (*facts.boot.initramfs, *facts.boot.loaders)]
         yield "boot", ", ".join(found)
+    yield from _usb_rows(facts)
     if facts.kvmfr.state:
         yield "kvmfr", facts.kvmfr.state
     if facts.other_tools:
         yield "also here", ", ".join(f"{tool.name} ({tool.evidence})" for tool in facts.other_tools)
+
+
+def _usb_rows(facts: Facts) -> Iterator[tuple[str, str]]:
+    from optimux.judge.usb import usb_verdicts
+
+    for verdict in usb_verdicts(facts):
+        names = [device.name or str(device.id) for device in verdict.attached]
+        word = {True: "can be given whole", False: "cannot be given whole", None: "not known whether as a whole"}
+        why = f" ({verdict.findings[0].found})" if verdict.whole is False else ""
+        on_it = f": {', '.join(names)}" if names else ""
+        yield "USB", f"{verdict.device.address} {word[verdict.whole]}{why}{on_it}"
 
 
 def _unseen(facts: Facts) -> RenderableType:

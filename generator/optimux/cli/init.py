@@ -28,7 +28,7 @@ Examples:
   optimux init --nix -o optimux.nix --yes
 """
 # What the configuration itself brings about.
-DONE = ("gpu.driver", "iommu.given")
+DONE = ("gpu.driver", "iommu.given", "gpu.subsystem", "qemu.spice")
 RANK = {"ready": 0, "after-changes": 1, "no": 2}
 
 

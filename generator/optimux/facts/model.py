@@ -94,7 +94,7 @@ class Facts(Declared):
 
 def facts_from(data: Any, findings: Findings) -> Facts:
     """What could be loaded of plain data, bare facts or what ``detect --json`` printed; the rest becomes problems."""
-    if isinstance(data, Mapping) and "facts" in data and data.keys() <= {"facts", "gpus"}:
+    if isinstance(data, Mapping) and "facts" in data and data.keys() <= {"facts", "gpus", "usb"}:
         data = data["facts"]
     loaded = Table(Facts).load(data, "facts", findings)
     return loaded if isinstance(loaded, Facts) else Facts()

@@ -2,5 +2,6 @@
 
 from optimux.judge.finding import Finding
 from optimux.judge.gpus import Verdict, verdicts
+from optimux.judge.usb import UsbVerdict, usb_verdicts
 
-__all__ = ["Finding", "Verdict", "verdicts"]
+__all__ = ["Finding", "UsbVerdict", "Verdict", "usb_verdicts", "verdicts"]

@@ -8,7 +8,16 @@ from typing import Any
 from optimux.facts import Facts, PciDevice
 from optimux.judge.finding import BLOCKS, BROKEN, Finding, blocking, broken, holds, unseen
 from optimux.judge.outputs import ATTACHED, UNKNOWN, Outputs, outputs_of
-from optimux.judge.roles import displays, functions_of, group_mates, host_needs, is_integrated, label
+from optimux.judge.roles import (
+    displays,
+    functions_of,
+    group_mates,
+    has_spice,
+    host_needs,
+    is_integrated,
+    is_virtual,
+    label,
+)
 from optimux.record import Record
 
 READY, AFTER_CHANGES, IMPOSSIBLE = "ready", "after-changes", "no"
@@ -72,6 +81,8 @@ def _findings(facts: Facts, device: PciDevice, outputs: Outputs, *, integrated: 
     yield from _groups(facts, device)
     yield _panel(facts, outputs)
     yield from _console(facts, device)
+    yield from _making(device)
+    yield from _subsystem(facts, device)
     yield _driver(facts, device)
 
 
@@ -83,6 +94,10 @@ def _platform(facts: Facts) -> Iterator[Finding]:
     if inside == "wsl":
         remedy = "Windows owns the GPU here. Boot Linux on the machine itself."
         yield broken("machine.inside", "the Windows Subsystem for Linux", "Linux on the machine itself", remedy, BLOCKS)
+    if not has_spice(facts):
+        found, wanted = f"{facts.os.name or facts.os.id}'s QEMU", "a QEMU with SPICE and ivshmem-plain"
+        remedy = "Looking Glass needs both; without them the picture comes from the card's own outputs."
+        yield broken("qemu.spice", found, wanted, remedy)
     if facts.cpu.virtualisation is False and inside != "vm" and architecture in (None, "x86_64"):
         word = "SVM" if facts.cpu.vendor == "amd" else "VT-x"
         remedy = f"Switch {word} on in the firmware's setup."
@@ -90,11 +105,14 @@ def _platform(facts: Facts) -> Iterator[Finding]:
 
 
 def _alone(facts: Facts, device: PciDevice) -> Finding:
-    others = [other for other in displays(facts) if other.address.device != device.address.device]
+    own = {function.address for function in functions_of(facts, device)}
+    integrated = is_integrated(facts, device)
+    # A card that goes takes the functions that it made with it.
+    others = [o for o in displays(facts) if o.address not in own and (integrated or not is_virtual(o))]
     wanted = "a second display device, which stays with the host"
     if others:
         return holds("gpu.second", label(others[0]), wanted)
-    if is_integrated(facts, device):
+    if integrated:
         remedy = "There is no card that could be given away."
     elif facts.machine.form in ("laptop", None):
         remedy = "Is the integrated GPU off? Choose the hybrid mode in the firmware's setup or the maker's tool."
@@ -181,11 +199,33 @@ def _console(facts: Facts, device: PciDevice) -> Iterator[Finding]:
         yield broken("gpu.monitors", f"shows a picture on {what}", "no monitor of the host", remedy)
 
 
+def _making(device: PciDevice) -> Iterator[Finding]:
+    """The driver that makes virtual functions goes when the physical one is given, and they with it."""
+    if device.sriov and device.sriov.role == "physical" and device.sriov.enabled:
+        remedy = "Give one of its virtual functions, or write 0 to its sriov_numvfs first."
+        found = f"it has made {device.sriov.enabled} virtual functions"
+        yield broken("gpu.sriov", found, "a physical function without virtual ones", remedy)
+
+
+def _subsystem(facts: Facts, device: PciDevice) -> Iterator[Finding]:
+    """A guest's driver knows a laptop's card by its subsystem ids, which some firmwares set over ACPI alone."""
+    if device.subsystem_id is None or device.subsystem_id.vendor or is_virtual(device):
+        return
+    wanted, found = "the maker's subsystem ids", f"subsystem ids of {device.subsystem_id}"
+    if facts.machine.form == "laptop":
+        remedy = "Show the guest the maker's: set gpus.<name>.subsystemIds, as Windows on the bare machine shows them."
+        yield broken("gpu.subsystem", found, wanted, remedy)
+    else:
+        yield unseen("gpu.subsystem", found, wanted, "If the guest's driver refuses the card, set subsystemIds.")
+
+
 def _driver(facts: Facts, device: PciDevice) -> Finding:
     wanted = "every function bound to vfio-pci"
     held = [f for f in functions_of(facts, device) if f.driver != "vfio-pci" and not f.is_bridge]
     if not held:
         return holds("gpu.driver", "vfio-pci", wanted)
+    if is_virtual(device) and held[0].driver is None:
+        return holds("gpu.driver", "nothing: libvirt binds a virtual function when its VM starts", wanted)
     found = ", ".join(f"{f.address} by {f.driver or 'nothing'}" for f in held)
     remedy = "The bundle's files do it at the next boot: optimux init, then generate."
     return broken("gpu.driver", found, wanted, remedy)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from optimux.facts import Facts, PciDevice
-from optimux.judge.roles import is_integrated
+from optimux.judge.roles import is_integrated, is_virtual
 from optimux.record import Record
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
@@ -76,6 +76,10 @@ def _panel(evidence: tuple[Evidence, ...]) -> Answer:
 
 
 def _evidence(facts: Facts, device: PciDevice) -> Iterator[Evidence]:
+    if is_virtual(device):
+        source = f"/sys/bus/pci/devices/{device.address}/physfn"
+        yield Evidence(source, "a virtual function", NO, NONE, note="the physical one keeps the connectors")
+        return
     dark = _is_dark(device)
     yield from _of_connectors(facts, device)
     yield from _of_mux(facts, device)

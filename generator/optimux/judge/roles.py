@@ -10,15 +10,32 @@ AMD_PLATFORM = 0x1022
 # Displays of hypervisors: QEMU's bochs and QXL, virtio, VMware, VirtualBox, Hyper-V, Cirrus.
 EMULATED = (0x1234, 0x1B36, 0x1AF4, 0x15AD, 0x80EE, 0x1414, 0x1013)
 
+# Displays of a server's management controller: ASPEED's, and Matrox' G200 in its server editions.
+ASPEED, MATROX = 0x1A03, 0x102B
+G200_SERVER = (0x0522, 0x0532, 0x0533, 0x0534, 0x0536, 0x0538)
+
 
 def displays(facts: Facts) -> tuple[PciDevice, ...]:
     """Every display device."""
     return tuple(device for device in facts.devices if device.is_display)
 
 
+def is_virtual(device: PciDevice) -> bool:
+    """Whether it is a virtual function of SR-IOV."""
+    return device.sriov is not None and device.sriov.role == "virtual"
+
+
 def is_integrated(facts: Facts, device: PciDevice) -> bool:
-    """Whether a display device is part of the processor, or stands in for one in a virtual machine."""
+    """Whether a display device is part of the processor, or stands in for one in a virtual machine.
+
+    A server's management controller shows the host's console, and counts as such too. A virtual function of an
+    integrated GPU does not: it is made to be given away.
+    """
+    if is_virtual(device):
+        return False
     vendor = device.id.vendor
+    if vendor == ASPEED or (vendor == MATROX and device.id.device in G200_SERVER):
+        return True
     if vendor == INTEL or vendor in EMULATED:
         return device.address.bus == 0
     if vendor == AMD:
@@ -34,9 +51,9 @@ def role_of(facts: Facts, device: PciDevice) -> str:
 
 def functions_of(facts: Facts, device: PciDevice) -> tuple[PciDevice, ...]:
     """The functions that go with a display device: those of its slot. A virtual function goes alone."""
-    if device.sriov and device.sriov.role == "virtual":
+    if is_virtual(device):
         return (device,)
-    return tuple(other for other in facts.slot(device.address) if not (other.sriov and other.sriov.role == "virtual"))
+    return tuple(other for other in facts.slot(device.address) if not is_virtual(other))
 
 
 def group_mates(facts: Facts, device: PciDevice) -> tuple[PciDevice, ...]:
@@ -75,3 +92,12 @@ def host_needs(facts: Facts, device: PciDevice, given: tuple[PciDevice, ...]) ->
 def label(device: PciDevice) -> str:
     """A device in words: its address, and its name or id."""
     return f"{device.address} ({device.name or device.id})"
+
+
+# Red Hat's QEMU, and its rebuilds': built without SPICE and without ivshmem-plain.
+WITHOUT_SPICE = ("rhel", "centos", "rocky", "almalinux", "ol")
+
+
+def has_spice(facts: Facts) -> bool:
+    """Whether the distribution's QEMU can show a guest by SPICE, and share memory with it, as Looking Glass needs."""
+    return facts.os.id not in WITHOUT_SPICE

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from optimux.judge.propose.entry import Entry
-from optimux.judge.roles import functions_of, group_mates
+from optimux.judge.roles import functions_of, group_mates, is_integrated, is_virtual
 from optimux.rules import rules
 
 if TYPE_CHECKING:
@@ -29,6 +29,23 @@ def gpu_entries(facts: Facts, verdict: Verdict) -> Iterator[Entry]:
     yield from _bind(facts, verdict, (*card, *mates))
     if verdict.device.boot_vga or verdict.device.boot_display:
         yield Entry(TABLE, "releaseFramebuffer", True, "The firmware's console is on this card.")
+    yield from _subsystem(facts, verdict.device)
+
+
+def _subsystem(facts: Facts, device: PciDevice) -> Iterator[Entry]:
+    """A laptop's card that reports zeroes has, nearly always, the ids that the rest of the board has."""
+    if facts.machine.form != "laptop" or device.subsystem_id is None or device.subsystem_id.vendor:
+        return
+    beside = [*facts.slot(device.address), *(d for d in facts.devices if d.is_display and is_integrated(facts, d))]
+    known = next((d for d in beside if d.subsystem_id and d.subsystem_id.vendor), None)
+    if known is None or known.subsystem_id is None:
+        return
+    ids = {"vendor": known.subsystem_id.vendor, "device": known.subsystem_id.device}
+    why = (
+        "the card reports zeroes, by which the guest's driver does not know it; these are the ids "
+        f"{known.subsystem_id} of {known.address}."
+    )
+    yield Entry(TABLE, "subsystemIds", ids, why, True, "those that Windows on the bare machine shows (SUBSYS_).")
 
 
 def _function(device: PciDevice) -> dict[str, Any]:
@@ -48,7 +65,7 @@ def _bind(facts: Facts, verdict: Verdict, given: tuple[PciDevice, ...]) -> Itera
     ids = {device.id for device in given}
     twins = [device for device in facts.devices if device.id in ids and device.address not in addresses]
     sriov = verdict.device.sriov
-    if sriov and (sriov.role == "virtual" or sriov.enabled):
+    if is_virtual(verdict.device) or (sriov and sriov.enabled):
         yield Entry(TABLE, "bind", "libvirt", "SR-IOV: its own driver must be bound while virtual functions exist.")
     elif twins:
         yield Entry(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optimux.judge.outputs import NO
 from optimux.judge.propose.entry import Entry
-from optimux.judge.roles import is_integrated
+from optimux.judge.roles import NVIDIA, has_spice, is_integrated
 from optimux.options.looking_glass import Display
 from optimux.plan.memory_size import frame_memory, needed_mib
 from optimux.rules import rules
@@ -24,12 +24,17 @@ TABLE = "lookingGlass"
 
 def looking_glass_entries(facts: Facts, verdict: Verdict) -> Iterator[Entry]:
     """What differs from the defaults."""
+    if not has_spice(facts):
+        yield Entry(TABLE, "enable", False, f"{facts.os.name or facts.os.id}'s QEMU has no ivshmem-plain and no SPICE.")
+        return
     idd = verdict.device.pci_class == "0302" or verdict.outputs.own.value == NO
     if idd:
         why = (
             "The card has no outputs: no plug can stand in for a monitor, and this release brings its own display. It "
-            "is known to run without outputs; that NVIDIA's driver starts on every such laptop is not."
+            "is known to run without outputs"
         )
+        nvidia = "; that NVIDIA's driver starts on every such laptop is not."
+        why += nvidia if verdict.device.id.vendor == NVIDIA else "."
         yield Entry(TABLE, "release", "idd", why)
     if reason := _why_shm(facts):
         yield Entry(TABLE, "memory", "shm", reason, instead='"kvmfr", once the module can be loaded.')

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from optimux.judge.propose.entry import Entry
+from optimux.judge.roles import has_spice
 from optimux.rules import since
 from optimux.sizes import Size
 
@@ -53,6 +54,10 @@ def vm_entries(facts: Facts, verdict: Verdict | None, answers: Answers) -> Itera
     yield from _cpus(facts, table)
     yield from _address_width(facts, table)
     yield _disks(answers, table, name)
+    if not has_spice(facts):
+        yield Entry(table, "spice.enable", False, "The picture comes from the card's own outputs, or over the network.")
+        yield Entry(table, "channels", [{"type": "unix", "name": "org.qemu.guest_agent.0"}], "Without SPICE's agent.")
+        yield Entry(table, "sound.model", "none", "The card's own sound function takes its place.")
     if existing and existing.mac:
         yield Entry(table, "networks", [{"mac": existing.mac}], "The domain's own.")
 
@@ -71,7 +76,7 @@ def _cpus(facts: Facts, table: str) -> Iterator[Entry]:
     pins = {str(number): str(cpu) for number, cpu in enumerate(cpus)}
     yield Entry(table, "cpuTune.vcpuPin", pins, f"whole cores for the guest, {kinds}.", True, "leave it out.")
     left = [cpu for core in host for cpu in _threads(core)]
-    yield Entry(table, "cpuTune.emulatorPin", ",".join(map(str, sorted(left))))
+    yield Entry(table, "cpuTune.emulatorPin", _ranges(sorted(left)))
 
 
 def _shared_out(cores: list[Core]) -> tuple[list[Core], list[Core]]:
@@ -93,6 +98,17 @@ def _threads(core: Core) -> list[int]:
         low, _, high = part.partition("-")
         found += range(int(low), int(high or low) + 1)
     return found
+
+
+def _ranges(cpus: list[int]) -> str:
+    """``0-15,32`` for sorted numbers."""
+    parts: list[list[int]] = []
+    for cpu in cpus:
+        if parts and cpu == parts[-1][-1] + 1:
+            parts[-1].append(cpu)
+        else:
+            parts.append([cpu])
+    return ",".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
 
 
 def _address_width(facts: Facts, table: str) -> Iterator[Entry]:
