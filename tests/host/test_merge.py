@@ -11,6 +11,7 @@ from optimux.emit.merge import merged
 
 APPEND = HostLines("/etc/x", ("one", "two"), None, "test")
 REPLACE = HostLines("/etc/x", ("key = [", "  1", "]"), r"^key = \[[^\]]*\]", "test")
+LIST = HostLines("/etc/x", ("key = [", "  1", "]"), r"^#?key = \[[^\]]*\]", "test", items=("1", "2"))
 EXTEND = HostLines("/etc/x", ("key: a,b",), r"^key:[ \t]*", "test", separator=",")
 TEXTS = st.lists(
     st.sampled_from(["one", "two", "", "key: c", "key: b, a", "key: ", "key = []", "key = [\n 1\n]", "#", "x"])
@@ -26,6 +27,11 @@ TEXTS = st.lists(
         (APPEND, "one\nthree\n", "one\nthree\none\ntwo\n"),
         (REPLACE, "a\nkey = [\n 7,\n 8\n]\nb", "a\nkey = [\n  1\n]\nb"),
         (REPLACE, "a\n", "a\nkey = [\n  1\n]\n"),
+        (LIST, "key = [\n 7,\n 8\n]\nb", "key = [\n 7,\n 8,\n 1,\n 2\n]\nb"),
+        (LIST, "key = [7]", "key = [7, 1, 2]"),
+        (LIST, "key = []", "key = [ 1, 2]"),
+        (LIST, "key = [\n 2, # 1\n]", "key = [\n 2,\n 1 # 1\n]"),
+        (LIST, "#key = [7]", "key = [\n  1\n]"),
         (EXTEND, "key: c\nx\n", "key: c,a,b\nx\n"),
         (EXTEND, "key: b", "key: b,a"),
         (EXTEND, "key:\n", "key:a,b\n"),

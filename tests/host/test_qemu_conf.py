@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 ACTIVE = re.compile(r"^cgroup_device_acl", re.MULTILINE)
 
+OWN = (
+    'user = "me"\ncgroup_device_acl = [\n  "/dev/null",\n  "/dev/mine"\n]\ngroup = "kvm"\n',
+    '#cgroup_device_acl = [\n#  "/dev/null"\n#]\ngroup = "kvm"\ncgroup_device_acl = ["/dev/mine"]\nuser = "me"\n',
+)
+
 
 def _start(root: Root, text: str) -> None:
     with root.session() as session:
@@ -33,24 +38,24 @@ def test_libvirtd_starts_with_it(trixie: Root) -> None:
     assert '"/dev/kvmfr0"\n]' in text
     assert '#    "/dev/userfaultfd"' not in text  # the commented list made room
     _start(trixie, text)
+    own = OWN[0].replace('"me"', '"root"')
+    _start(trixie, merged_into(plan(), qemu_conf.PATH, own))
     with pytest.raises(Refused):
         _start(trixie, text.replace('"/dev/kvmfr0"\n]', '"/dev/kvmfr0"\n'))
 
 
-@pytest.mark.parametrize(
-    "user",
-    [
-        'user = "me"\ncgroup_device_acl = [\n  "/dev/null", # all\n  "/dev/mine"\n]\ngroup = "kvm"\n',
-        '#cgroup_device_acl = [\n#  "/dev/null"\n#]\ngroup = "kvm"\ncgroup_device_acl = ["/dev/mine"]\nuser = "me"\n',
-        'user = "me"\ngroup = "kvm"',
-    ],
-)
-def test_one_list_is_in_force(user: str) -> None:
+@pytest.mark.parametrize("user", OWN)
+def test_a_list_of_the_users_is_completed(user: str) -> None:
+    """By our device alone: what it leaves out of libvirt's own is the user's decision."""
     text = merged_into(plan(), qemu_conf.PATH, user)
     assert len(ACTIVE.findall(text)) == 1
-    assert "/dev/mine" not in text
-    assert 'user = "me"\n' in text
-    assert 'group = "kvm"\n' in text
+    assert text.replace(',\n  "/dev/kvmfr0"', "").replace(', "/dev/kvmfr0"', "") == user
+    assert "/dev/kvmfr0" in text
+
+
+def test_without_a_list_the_whole_is_appended() -> None:
+    text = merged_into(plan(), qemu_conf.PATH, 'user = "me"\ngroup = "kvm"')
+    assert text.startswith('user = "me"\ngroup = "kvm"\ncgroup_device_acl = [\n    "/dev/null",\n')
     assert '    "/dev/kvm",\n' in text
 
 

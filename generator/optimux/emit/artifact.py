@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from optimux.record import Record
+
+# The parts of an installation, in their order.
+Step = Literal[
+    "packages", "files", "lines", "groups", "modules", "tables", "services", "boot-loader", "initramfs", "domains"
+]
 
 
 class Artifact(Record):
@@ -21,6 +28,7 @@ class HostFile(Record):
     purpose: str
     mode: int = 0o644
     owner: str = "root:root"
+    step: Step = "files"
 
     @property
     def data(self) -> bytes:
@@ -33,8 +41,10 @@ class HostLines(Record):
 
     ``lines`` are without line ends. ``anchor`` is a regular expression in multi-line mode: what it matches first
     becomes our lines; ``None``, or no match, appends them. With a ``separator`` the anchor matches the part of a line
-    before its words, and our words are added to those that stand there. ``emit.merge`` does it. ``how`` tells a person
-    the same, in the imperative; with an anchor it names what the anchor matches.
+    before its words, and our words are added to those that stand there. With ``items`` the anchor's match may be a
+    list in brackets that is in force: it is only completed by those. ``emit.merge`` does it. ``how`` tells a person
+    the same, in the imperative; with an anchor it names what the anchor matches. A missing file ``begins`` empty, or
+    with the words that the running kernel was started with.
     """
 
     path: str
@@ -45,14 +55,29 @@ class HostLines(Record):
     owner: str = "root:root"
     separator: str | None = None
     how: str = "append at the end of the file, unless it is there already; the file may not exist yet"
+    items: tuple[str, ...] = ()
+    begins: Literal["", "running-command-line"] = ""
+    step: Step = "lines"
 
 
 class HostCommand(Record):
-    """A shell command to run after the files are in place, or ``first``, and why."""
+    """A shell command to run after the files are in place, or ``first``, and why.
+
+    ``after`` are the paths that it takes into use: it is due when one of them changed, and again when they are put
+    back. ``unless`` is a shell test that succeeds where there is nothing to do; ``undo`` takes back what the command
+    did. ``offline`` says that it works on a system that does not run, from within. ``by_hand``: who writes the files
+    for the user does the same without it.
+    """
 
     command: str
     purpose: str
     first: bool = False
+    step: Step = "services"
+    after: tuple[str, ...] = ()
+    unless: str = ""
+    undo: str = ""
+    offline: bool = False
+    by_hand: bool = False
 
 
 HostEntry = HostFile | HostLines | HostCommand

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, Plan
 
 SCRIPT = "/etc/optimux/autostart"
-UNIT = "/etc/systemd/system/optimux-autostart.service"
+NAME = "optimux-autostart.service"
+UNIT = f"/etc/systemd/system/{NAME}"
 # udev and slow cards: vfio-pci may bind long after libvirt is up.
 _SECONDS = 60
 _HEAD = f"""\
@@ -57,7 +58,13 @@ def autostart_entries(plan: Plan) -> list[HostEntry]:
     return [
         HostFile(SCRIPT, autostart_script(plan), "starts VMs once what they need is there", 0o755),
         HostFile(UNIT, _unit(), "runs it at boot"),
-        HostCommand("systemctl enable optimux-autostart.service", "starts the VMs with autostart at the next boot"),
+        HostCommand(
+            f"systemctl enable {NAME}",
+            "starts the VMs with autostart at the next boot",
+            unless=f"systemctl is-enabled --quiet {NAME}",
+            undo=f"systemctl disable {NAME}",
+            offline=True,
+        ),
     ]
 
 

@@ -24,6 +24,13 @@ _SEED_CMDLINE = (
     f"| tr '\\n' ' ' >{CMDLINE}"
 )
 
+# Succeeds when every entry has the word.
+_GRUBBY_HAS = (
+    "grubby --info=ALL | word={} awk '"
+    '/^args=/ {{ if (!index(" " substr($0, 7, length($0) - 7) " ", " " ENVIRON["word"] " ")) missing = 1 }} '
+    "END {{ exit missing }}'"
+)
+
 
 def boot_loader_entries(plan: Plan) -> list[HostEntry]:
     """The plan's parameters, added to those that are there, and the command that takes them into use."""
@@ -38,13 +45,14 @@ def _grub(host: HostPlan) -> list[HostEntry]:
     line = f'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {_in_double_quotes(words)}"'
     entry: HostEntry
     if host.platform.distribution == "debian":  # the others' grub-mkconfig reads no grub.d
-        entry = HostFile(GRUB_DROP_IN, commented("kernel parameters.", [line]), _PURPOSE)
+        entry = HostFile(GRUB_DROP_IN, commented("kernel parameters.", [line]), _PURPOSE, step="boot-loader")
     else:
         # A shell script: a line at its end adds to what the user wrote above, and is found again by its comment.
         anchor = r"^GRUB_CMDLINE_LINUX_DEFAULT=.* # Optimux$"
-        entry = HostLines(GRUB, (f"{line} # Optimux",), anchor, _PURPOSE, how=_GRUB_HOW)
+        entry = HostLines(GRUB, (f"{line} # Optimux",), anchor, _PURPOSE, how=_GRUB_HOW, step="boot-loader")
     command = rules()["hostCommands"]["grub"][host.platform.distribution]
-    return [entry, HostCommand(command, "writes GRUB's menu with the new kernel parameters")]
+    purpose = "writes GRUB's menu with the new kernel parameters"
+    return [entry, HostCommand(command, purpose, step="boot-loader", after=(entry.path,), offline=True)]
 
 
 def _grub_word(word: str) -> str:
@@ -62,8 +70,23 @@ def _systemd_boot(host: HostPlan) -> list[HostEntry]:
     words = (" ".join(host.kernel_params),)
     purpose = f"{_PURPOSE}; in loader entries written by hand, add them to the line 'options' instead"
     return [
-        HostCommand(_SEED_CMDLINE, f"starts {CMDLINE}, where it is missing, with what runs now", first=True),
-        HostLines(CMDLINE, words, r"^(?![ \t]*#)(?=.*\S)", purpose, separator=" ", how=_CMDLINE_HOW),
+        HostCommand(
+            _SEED_CMDLINE,
+            f"starts {CMDLINE}, where it is missing, with what runs now",
+            first=True,
+            step="boot-loader",
+            by_hand=True,
+        ),
+        HostLines(
+            CMDLINE,
+            words,
+            r"^(?![ \t]*#)(?=.*\S)",
+            purpose,
+            separator=" ",
+            how=_CMDLINE_HOW,
+            begins="running-command-line",
+            step="boot-loader",
+        ),
         _renew_entries(host),
     ]
 
@@ -71,12 +94,22 @@ def _systemd_boot(host: HostPlan) -> list[HostEntry]:
 def _renew_entries(host: HostPlan) -> HostCommand:
     """Unified images are made with the initramfs; Debian's initramfs-tools renews the loader's entries."""
     if host.platform.initramfs in ("mkinitcpio", "initramfs-tools"):
-        return rebuild(host.platform.initramfs)
-    return HostCommand("kernel-install add-all", "writes the boot entries with the new kernel parameters")
+        return rebuild(host.platform.initramfs, (CMDLINE,))
+    purpose = "writes the boot entries with the new kernel parameters"
+    return HostCommand("kernel-install add-all", purpose, step="boot-loader", after=(CMDLINE,), offline=True)
 
 
 def _grubby(host: HostPlan) -> list[HostEntry]:
     from shlex import quote
 
-    command = f"grubby --update-kernel=ALL --args={quote(' '.join(host.kernel_params))}"
-    return [HostCommand(command, "adds the kernel parameters to every boot entry, and to those of later kernels")]
+    words = quote(" ".join(host.kernel_params))
+    return [
+        HostCommand(
+            f"grubby --update-kernel=ALL --args={words}",
+            "adds the kernel parameters to every boot entry, and to those of later kernels",
+            step="boot-loader",
+            unless=" && ".join(_GRUBBY_HAS.format(quote(word)) for word in host.kernel_params),
+            undo=f"grubby --update-kernel=ALL --remove-args={words}",
+            offline=True,
+        )
+    ]

@@ -50,14 +50,20 @@ def host_entries(plan: Plan) -> list[HostEntry]:
 
 
 def _battery_tables(plan: Plan) -> list[HostEntry]:
-    return [HostFile(t.path, battery_table(t.battery), "the guest's battery") for t in plan.battery_tables]
+    purpose = "the guest's battery"
+    return [HostFile(t.path, battery_table(t.battery), purpose, step="tables") for t in plan.battery_tables]
 
 
 def _each_command_once(entries: list[HostEntry]) -> list[HostEntry]:
-    """Of equal commands the last."""
-    last = {entry.command: index for index, entry in enumerate(entries) if isinstance(entry, HostCommand)}
+    """Of equal commands the last, due after what any of them is due after."""
+    last: dict[str, int] = {}
+    after: dict[str, tuple[str, ...]] = {}
+    for index, entry in enumerate(entries):
+        if isinstance(entry, HostCommand):
+            last[entry.command] = index
+            after[entry.command] = tuple(dict.fromkeys((*after.get(entry.command, ()), *entry.after)))
     return [
-        entry
+        entry.replace(after=after[entry.command]) if isinstance(entry, HostCommand) else entry
         for index, entry in enumerate(entries)
         if not isinstance(entry, HostCommand) or last[entry.command] == index
     ]

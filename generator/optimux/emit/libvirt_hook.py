@@ -49,7 +49,9 @@ def hook_entries(plan: Plan) -> list[HostEntry]:
     services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
         HostFile(PATH, hook_script(plan), "your programs around the VMs", 0o755),
-        HostCommand(f"systemctl try-restart {services}", "has libvirt read qemu.conf and look for its hook"),
+        HostCommand(
+            f"systemctl try-restart {services}", "has libvirt read qemu.conf and look for its hook", after=(PATH,)
+        ),
     ]
 
 

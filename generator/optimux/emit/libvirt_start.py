@@ -22,7 +22,13 @@ FOLDER = "/etc/optimux/libvirt"
 def libvirt_start_entries(plan: Plan) -> list[HostEntry]:
     """After qemu.conf is in place; where libvirt runs already, nothing changes."""
     command = rules()["hostCommands"]["libvirtStart"][plan.host.platform.distribution]
-    start = HostCommand(command, "starts libvirt, now and at boot")
+    unit = rules()["hostCommands"]["libvirtUnit"][plan.host.platform.distribution]
+    start = HostCommand(
+        command,
+        "starts libvirt, now and at boot",
+        unless=f"systemctl is-enabled --quiet {unit} && systemctl is-active --quiet {unit}",
+        undo=f"systemctl disable {unit}",
+    )
     return [*libvirt_files(plan), start, *libvirt_commands(plan, FOLDER)]
 
 
@@ -44,34 +50,60 @@ def libvirt_files(plan: Plan) -> list[HostFile]:
 def libvirt_commands(plan: Plan, folder: str) -> list[HostCommand]:
     """What libvirt is told while it runs, again and again without harm. ``folder`` has the files."""
     commands = [
-        HostCommand(f"{VIRSH} net-define {quote(f'{folder}/networks/{network.name}.xml')}", f"defines {network.name}")
-        for network in plan.networks
+        _define("net", "networks", network.name, folder, f"defines {network.name}") for network in plan.networks
     ]
     commands += [command for name in plan.used_networks for command in _network(name)]
     commands += [command for pool in plan.pools for command in _pool(pool.name, folder)]
     return [*commands, *map(_image, plan.images)]
 
 
+def _define(kind: str, below: str, name: str, folder: str, purpose: str) -> HostCommand:
+    """Due when its file changed; a network or a pool that was there before keeps its place when ours goes."""
+    path, word = f"{folder}/{below}/{name}.xml", quote(name)
+    return HostCommand(
+        f"{VIRSH} {kind}-define {quote(path)}",
+        purpose,
+        after=(path,),
+        undo=f"{VIRSH} {kind}-destroy {word}; {VIRSH} {kind}-undefine {word}",
+    )
+
+
 def _network(name: str) -> Iterator[HostCommand]:
     """virsh refuses to start a network that is active, so the list of those comes first."""
     word = quote(name)
-    yield HostCommand(f"{VIRSH} net-autostart {word}", f"starts the network {name} of libvirt at boot")
+    yield _autostart("net", word, f"starts the network {name} of libvirt at boot")
+    active = f"{VIRSH} net-list --name | grep -Fqx -- {word}"
     start = f"{VIRSH} net-list --name | grep -Fqx -- {word} || {VIRSH} net-start {word}"
-    yield HostCommand(start, f"starts the network {name} now, unless it is active")
+    yield HostCommand(start, f"starts the network {name} now, unless it is active", unless=active)
 
 
 def _pool(name: str, folder: str) -> Iterator[HostCommand]:
     word = quote(name)
-    yield HostCommand(f"{VIRSH} pool-define {quote(f'{folder}/pools/{name}.xml')}", f"defines the storage pool {name}")
-    yield HostCommand(f"{VIRSH} pool-autostart {word}", f"starts the storage pool {name} at boot")
+    yield _define("pool", "pools", name, folder, f"defines the storage pool {name}")
+    yield _autostart("pool", word, f"starts the storage pool {name} at boot")
     # pool-list pads its columns.
     active = f"{VIRSH} pool-list --name | sed 's/ *$//' | grep -Fqx -- {word}"
     start = f"{active} || {{ {VIRSH} pool-build {word} && {VIRSH} pool-start {word}; }}"
-    yield HostCommand(start, f"makes its folder and starts the storage pool {name} now, unless it is active")
+    yield HostCommand(
+        start, f"makes its folder and starts the storage pool {name} now, unless it is active", unless=active
+    )
+
+
+def _autostart(kind: str, word: str, purpose: str) -> HostCommand:
+    return HostCommand(
+        f"{VIRSH} {kind}-autostart {word}",
+        purpose,
+        unless=f"{VIRSH} {kind}-list --all --autostart --name | sed 's/ *$//' | grep -Fqx -- {word}",
+        undo=f"{VIRSH} {kind}-autostart --disable {word}",
+    )
 
 
 def _image(image: ImagePlan) -> HostCommand:
     path = quote(image.path)
     folder = quote(image.path.rpartition("/")[0] or "/")
     make = f"mkdir -p {folder} && qemu-img create -q -f {image.format} {path} {image.size.bytes}"
-    return HostCommand(f"test -e {path} || {{ {make}; }}", f"makes an empty image at {image.path}, unless one is there")
+    return HostCommand(
+        f"test -e {path} || {{ {make}; }}",
+        f"makes an empty image at {image.path}, unless one is there",
+        unless=f"test -e {path}",
+    )

@@ -51,11 +51,17 @@ def _described(entry: HostEntry) -> dict[str, Any]:
         text = "".join(f"{line}\n" for line in entry.lines)
         merge = {"lines": list(entry.lines), "anchor": entry.anchor, "separator": entry.separator}
         return {"kind": "lines", "path": entry.path, **merge, **_ownership(entry, text.encode())}
-    return {"kind": "command", "command": entry.command, "purpose": entry.purpose}
+    conditions = {key: getattr(entry, key) for key in ("unless", "undo") if getattr(entry, key)}
+    after = {"after": list(entry.after)} if entry.after else {}
+    return {"kind": "command", "command": entry.command, **after, **conditions, **_meant(entry)}
+
+
+def _meant(entry: HostEntry) -> dict[str, str]:
+    return {"step": entry.step, "purpose": entry.purpose}
 
 
 def _ownership(entry: HostFile | HostLines, data: bytes) -> dict[str, str]:
     from hashlib import sha256
 
     digest = sha256(data).hexdigest()
-    return {"mode": f"{entry.mode:04o}", "owner": entry.owner, "sha256": digest, "purpose": entry.purpose}
+    return {"mode": f"{entry.mode:04o}", "owner": entry.owner, "sha256": digest, **_meant(entry)}

@@ -6,17 +6,21 @@ import re
 
 from optimux.emit.artifact import HostLines
 
+_COMMENT = re.compile(r"#.*")
+
 
 def merged(text: str, entry: HostLines) -> str:
     """``text`` with the entry in it; merging twice changes nothing more.
 
     With a separator, the words of the anchor's line are completed by those of ours. Without one, the anchor's match
     (multi-line mode, so it may run over several lines) becomes our lines. Where nothing matches, they are appended,
-    unless they are there already.
+    unless they are there already. A list that is in force keeps all that it has, and gets the items that it lacks.
     """
     match = re.search(entry.anchor, text, re.MULTILINE) if entry.anchor else None
     if match is None:
         return _appended(text, entry.lines)
+    if entry.items and (held := _completed(match[0], entry.items)) is not None:
+        return text[: match.start()] + held + text[match.end() :]
     if entry.separator is None:
         return text[: match.start()] + "\n".join(entry.lines) + text[match.end() :]
     return _extended(text, match, entry)
@@ -27,6 +31,22 @@ def _appended(text: str, lines: tuple[str, ...]) -> str:
     if f"\n{block}\n" in f"\n{text}\n":
         return text
     return text + ("\n" if text and not text.endswith("\n") else "") + block + "\n"
+
+
+def _completed(listed: str, items: tuple[str, ...]) -> str | None:
+    """A list in brackets with the items that it lacks; ``None`` where it stands in a comment."""
+    if listed.lstrip().startswith("#") or not listed.endswith("]"):
+        return None
+    opening = listed.index("[") + 1
+    words = _COMMENT.sub(lambda match: " " * len(match[0]), listed[opening:-1])
+    missing = [item for item in items if item not in words]
+    if not missing:
+        return listed
+    end = opening + len(words.rstrip())
+    comma = "," if words.strip() and not words.rstrip().endswith(",") else ""
+    indent = re.search(r"\n[ \t]*(?=\S)", listed[opening:])
+    before = (indent[0] if "\n" in listed else " ") if indent else " "
+    return listed[:end] + comma + ",".join(f"{before}{item}" for item in missing) + listed[end:]
 
 
 def _extended(text: str, match: re.Match[str], entry: HostLines) -> str:

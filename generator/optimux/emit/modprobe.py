@@ -15,7 +15,7 @@ def modprobe_entries(plan: Plan) -> list[HostEntry]:
     """The module options, if there is anything to say."""
     lines = list(_lines(plan))
     purpose = "what vfio-pci takes, which drivers wait for it, how large the kvmfr devices are."
-    return [HostFile(PATH, commented(purpose, lines), "module options and load order")] if lines else []
+    return [HostFile(PATH, commented(purpose, lines), "module options and load order", step="modules")] if lines else []
 
 
 def _lines(plan: Plan) -> Iterator[str]:

@@ -12,4 +12,4 @@ PATH = "/etc/modules-load.d/optimux.conf"
 def modules_load_entries(plan: Plan) -> list[HostEntry]:
     """kvmfr at boot, where a VM uses it: without the module QEMU would create a plain file at its path."""
     text = commented("the shared memory of Looking Glass.", ["kvmfr"])
-    return [HostFile(PATH, text, "loads kvmfr at boot")] if plan.kvmfr else []
+    return [HostFile(PATH, text, "loads kvmfr at boot", step="modules")] if plan.kvmfr else []

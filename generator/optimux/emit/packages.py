@@ -14,7 +14,7 @@ def package_entries(plan: Plan) -> list[HostEntry]:
     if not names:
         return []
     install = rules()["packages"][plan.host.platform.distribution]["install"]
-    return [HostCommand(f"{install} {' '.join(names)}", "installs what the VMs need", first=True)]
+    return [HostCommand(f"{install} {' '.join(names)}", "installs what the VMs need", first=True, step="packages")]
 
 
 def package_names(plan: Plan) -> list[str]:

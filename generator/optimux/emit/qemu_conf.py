@@ -13,19 +13,20 @@ ANCHOR = (
     r"|^#[ \t]*cgroup_device_acl[ \t]*=[ \t]*\[[^\]]*\](?![\s\S]*^[ \t]*cgroup_device_acl)"
 )
 _HOW = (
-    "replace the setting `cgroup_device_acl`, or libvirt's example of it in a comment; where there is neither, append "
-    "at the end of the file. Devices that your list had beyond these must stay in it"
+    "add what is missing to your own setting `cgroup_device_acl`; without one, replace libvirt's example of it in a "
+    "comment; where there is neither, append at the end of the file"
 )
 
 
 def qemu_conf_entries(plan: Plan) -> list[HostEntry]:
-    """The whole list, as setting it replaces libvirt's own."""
+    """The whole list, as setting it replaces libvirt's own; a list of the user's gets only our devices."""
     if not plan.host.device_acl:
         return []
     devices = ",\n".join(f'    "{device}"' for device in plan.host.device_acl).split("\n")
     lines = ("cgroup_device_acl = [", *devices, "]")
+    own = tuple(f'"{device}"' for device in plan.host.device_acl if device not in rules()["libvirt"]["deviceAcl"])
     services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
-        HostLines(PATH, lines, ANCHOR, "lets guests open the kvmfr devices", mode=0o600, how=_HOW),
-        HostCommand(f"systemctl try-restart {services}", "has libvirt read qemu.conf"),
+        HostLines(PATH, lines, ANCHOR, "lets guests open the kvmfr devices", mode=0o600, how=_HOW, items=own),
+        HostCommand(f"systemctl try-restart {services}", "has libvirt read qemu.conf", after=(PATH,)),
     ]

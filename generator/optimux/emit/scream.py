@@ -20,8 +20,18 @@ def scream_entries(plan: Plan) -> list[HostEntry]:
     for scream in plan.scream:
         purpose = f"Scream's receiver on {scream.interface}"
         entries.append(HostFile(f"{_FOLDER}/{scream.unit}", scream_unit(scream), purpose))
-        entries.append(HostCommand(f"systemctl --global enable {scream.unit}", f"starts {purpose} with the desktop"))
+        entries.append(_enable(scream.unit, purpose))
     return entries
+
+
+def _enable(unit: str, purpose: str) -> HostCommand:
+    return HostCommand(
+        f"systemctl --global enable {unit}",
+        f"starts {purpose} with the desktop",
+        unless=f"systemctl --global is-enabled --quiet {unit}",
+        undo=f"systemctl --global disable {unit}",
+        offline=True,
+    )
 
 
 def scream_unit(scream: ScreamReceiver, program: str = "scream") -> str:

@@ -16,7 +16,7 @@ def tmpfiles_entries(plan: Plan) -> list[HostEntry]:
     text = commented("the shared memory of Looking Glass.", tmpfiles_lines(plan))
     return [
         HostFile(PATH, text, "makes the shared memory's files at boot"),
-        HostCommand(f"systemd-tmpfiles --create {PATH}", "makes them now"),
+        HostCommand(f"systemd-tmpfiles --create {PATH}", "makes them now", after=(PATH,)),
     ]
 
 

@@ -16,11 +16,12 @@ IDLE_POWER = "/etc/udev/rules.d/72-optimux-idle-power.rules"
 def udev_entries(plan: Plan) -> list[HostEntry]:
     """The rules that the plan needs, and udev's notice of them."""
     files = [*_kvmfr_file(plan), *_idle_power_file(plan)]
-    reload = HostCommand("udevadm control --reload", "has udev read the new rules")
+    paths = tuple(entry.path for entry in files)
+    reload = HostCommand("udevadm control --reload", "has udev read the new rules", after=paths)
     return [*files, reload] if files else []
 
 
-def _kvmfr_file(plan: Plan) -> list[HostEntry]:
+def _kvmfr_file(plan: Plan) -> list[HostFile]:
     text = commented("who may open the shared memory of Looking Glass.", map(_kvmfr_rule, plan.kvmfr))
     return [HostFile(KVMFR, text, "access to the kvmfr devices")] if plan.kvmfr else []
 
@@ -36,7 +37,7 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$").replace("%", "%%")
 
 
-def _idle_power_file(plan: Plan) -> list[HostEntry]:
+def _idle_power_file(plan: Plan) -> list[HostFile]:
     rules = [rule for gpu in plan.gpus for rule in _idle_power_rules(gpu)]
     purpose = "how far idle cards may sleep. The parent is the root port, which sleeps last and wakes first."
     return [HostFile(IDLE_POWER, commented(purpose, rules), "power management of idle cards")] if rules else []

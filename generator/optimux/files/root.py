@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from optimux.files.atomic import put, put_back
+from optimux.files.leftovers import clear
 from optimux.files.replace import explained
 from optimux.files.state import Metadata, State, look
 from optimux.files.tree import Tree
@@ -48,6 +49,18 @@ class Root:
             with folder:
                 return look(folder, name)
 
+    def folder(self, path: str, *, make: bool = False) -> Directory:
+        """The folder itself, for a lock or a list of what lies in it."""
+        with explained(self._shown(path), "opened"):
+            return reach(Path(path), make=make, top=self._top)
+
+    def missing_folders(self, path: str) -> tuple[str, ...]:
+        """The folders that ``write`` would have to make for a file, outermost first."""
+        with explained(self._shown(path), "read"):
+            parents = [str(parent) for parent in PurePosixPath(path).parents][-2::-1]
+            first = next((number for number, parent in enumerate(parents) if self._is_missing(parent)), len(parents))
+            return tuple(parents[first:])
+
     def write(self, path: str, content: bytes, metadata: Metadata) -> tuple[str, ...]:
         """Replace or make a file in one step; the folders that had to be made, outermost first."""
         with explained(self._shown(path)):
@@ -73,6 +86,16 @@ class Root:
         """Remove a file or a link; one that has gone already is none the worse."""
         self.restore(path, None)
 
+    def clear(self, path: str) -> None:
+        """Remove what a run that was killed left beside it, unfinished."""
+        with explained(self._shown(path), "read"):
+            try:
+                folder, _ = self._parent(path)
+            except FileNotFoundError:
+                return
+            with folder:
+                clear(folder)
+
     def remove_folder(self, path: str) -> bool:
         """Whether a folder that ``write`` made is gone again; one that holds something stays."""
         with explained(self._shown(path), "removed"):
@@ -89,14 +112,13 @@ class Root:
         return reach(Path(str(inner.parent)), top=self._top), inner.name
 
     def _make_folders(self, path: str) -> tuple[str, ...]:
-        parents = [str(parent) for parent in PurePosixPath(path).parents][-2::-1]
-        made = tuple(parent for parent in parents if self._is_missing(parent))
+        made = self.missing_folders(path)
         if made:
-            reach(Path(parents[-1]), make=True, top=self._top).close()
+            reach(Path(made[-1]), make=True, top=self._top).close()
         return made
 
     def _is_missing(self, path: str) -> bool:
-        folder, name = locate(Path(path), make=True, top=self._top)
+        folder, name = locate(Path(path), top=self._top)
         with folder:
             return folder.entry(name) is None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optimux.emit.artifact import HostEntry, HostFile
+from optimux.emit.artifact import HostFile
 from optimux.emit.initramfs.override import PURPOSE, override_lines
 from optimux.emit.modprobe import PATH as MODPROBE
 from optimux.emit.text import commented
@@ -23,7 +23,7 @@ install() {
 """.strip("\n")
 
 
-def entries(plan: Plan) -> list[HostEntry]:
+def entries(plan: Plan) -> list[HostFile]:
     """The configuration; the modprobe.d file by name, as only host-only images copy that folder."""
     lines = [
         f'force_drivers+=" {" ".join(plan.host.early_modules)} "',
@@ -35,7 +35,7 @@ def entries(plan: Plan) -> list[HostEntry]:
     return [conf, *_module(plan)] if plan.host.override_addresses else [conf]
 
 
-def _module(plan: Plan) -> list[HostEntry]:
+def _module(plan: Plan) -> list[HostFile]:
     setup = commented("the hook that runs before udev.", _SETUP.split("\n"), "#!/bin/bash")
     # dracut sources its hooks: the subshell keeps our variables to ourselves.
     hook = commented(PURPOSE, ["(", *override_lines(plan), ")"], "#!/bin/sh")

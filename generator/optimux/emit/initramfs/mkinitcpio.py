@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optimux.emit.artifact import HostEntry, HostFile
+from optimux.emit.artifact import HostFile
 from optimux.emit.initramfs.override import PURPOSE, override_lines
 from optimux.emit.modprobe import PATH as MODPROBE
 from optimux.emit.text import commented
@@ -37,7 +37,7 @@ help() {
 """.strip("\n")
 
 
-def entries(plan: Plan) -> list[HostEntry]:
+def entries(plan: Plan) -> list[HostFile]:
     """The drop-in; for binding by address a hook too."""
     lines = [
         f'MODULES=({" ".join(plan.host.early_modules)} "${{MODULES[@]}}")',
@@ -49,7 +49,7 @@ def entries(plan: Plan) -> list[HostEntry]:
     return [conf, *_hook(plan)] if plan.host.override_addresses else [conf]
 
 
-def _hook(plan: Plan) -> list[HostEntry]:
+def _hook(plan: Plan) -> list[HostFile]:
     install = commented("the hook that runs before udev.", _INSTALL.split("\n"), "#!/bin/bash")
     body = ["run_earlyhook() {", *(f"    {line}" for line in override_lines(plan)), "}"]
     hook = commented(PURPOSE, body, "#!/usr/bin/busybox ash")

@@ -1,0 +1,1 @@
+"""The host brought to the plan: what differs, what is done about it, and the journal of both."""

@@ -1,0 +1,61 @@
+"""The VMs in libvirt, as ``define`` does it, with what they were in the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimux.host.journal import DomainChange, save
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optimux.files.root import Root
+    from optimux.host.journal import Transaction
+    from optimux.libvirt.connection import Connection
+    from optimux.libvirt.define import Step
+
+
+def define(steps: Sequence[Step], transaction: Transaction, connection: Connection, root: Root) -> Transaction:
+    """Raises ``LibvirtError``; then no VM has changed."""
+    from optimux.libvirt.define import carry_out
+
+    changes = [DomainChange(step.name, step.before, uri=connection.uri) for step in steps if step.action != "keep"]
+    transaction = transaction.replace(domains=tuple(changes))
+    save(root, transaction)
+    carry_out(steps, (), connection, root)
+    held = [(change, connection.find(change.name)) for change in changes]
+    transaction = transaction.replace(
+        domains=tuple(change.replace(after=found.xml if found else None) for change, found in held)
+    )
+    save(root, transaction)
+    return transaction
+
+
+def take_back(changes: Sequence[DomainChange], *, force: bool = False) -> list[str]:
+    """What was not taken back, each with the reason. A VM that the user removed stays so, one that was edited too,
+    unless told to with ``force``.
+    """
+    from optimux.errors import OptimuxError
+    from optimux.libvirt.connection import Connection
+
+    left = []
+    for change in reversed(changes):
+        try:
+            with Connection(change.uri) as connection:
+                left += _restore(change, connection, force=force)
+        except OptimuxError as error:
+            left.append(f"the VM {change.name}: {error}")
+    return left
+
+
+def _restore(change: DomainChange, connection: Connection, *, force: bool) -> list[str]:
+    found = connection.find(change.name)
+    if found is None or found.xml == change.before:
+        return []
+    if found.xml != change.after and not force:
+        return [f"the VM {change.name} was changed since; --force takes it back all the same"]
+    if change.before is None:
+        connection.undefine(change.name)
+    else:
+        connection.define(change.before)
+    return []

@@ -1,0 +1,78 @@
+"""What speaks against changing this host: each reason with what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimux.errors import OptimuxError, Problem
+from optimux.judge import verdicts
+from optimux.judge.finding import blocking
+from optimux.rules import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from optimux.facts import Facts
+    from optimux.options.host import Host
+    from optimux.plan.model import Plan
+    from optimux.version import Version
+
+_ONE_TOOL = "one tool that decides who has the card"
+
+
+def check_distribution(plan: Plan) -> None:
+    """NixOS is changed by its configuration alone. Raises ``OptimuxError``."""
+    if plan.host.platform.distribution == "nixos":
+        raise OptimuxError(
+            "NixOS is changed by its own configuration, not by apply. Import Optimux' module, set "
+            "virtualisation.optimux, and run `nixos-rebuild boot`; see docs/nixos.md. Nothing was changed."
+        )
+
+
+def reasons_against(plan: Plan, host: Host, facts: Facts) -> tuple[Problem, ...]:
+    """All of them; ``host`` is what the configuration states of the host."""
+    return (*_where(facts), *_versions(host, facts), *_tools(facts), *_cards(plan, facts))
+
+
+def _where(facts: Facts) -> Iterator[Problem]:
+    inside = facts.machine.inside
+    if inside in ("container", "wsl"):
+        remedy = "Run it on the host itself, or name its file system with --root."
+        yield Problem("host", f"a {'container' if inside == 'container' else 'Windows subsystem'}", "a host", remedy)
+
+
+def _versions(host: Host, facts: Facts) -> Iterator[Problem]:
+    """A plan for other versions is one for another machine, or from before an update."""
+    stated = (
+        ("libvirtVersion", host.libvirt_version, facts.libvirt_version),
+        ("qemuVersion", host.qemu_version, facts.qemu_version),
+        ("kernelVersion", host.kernel_version, facts.kernel_version),
+    )
+    for key, planned, found in stated:
+        if planned and found and _major_minor(planned) != _major_minor(found):
+            remedy = f"Leave host.{key} out: apply takes what the host has."
+            yield Problem(f"host.{key}", str(planned), f"{found}, which this host has", remedy)
+    if host.distribution and facts.distribution not in (None, host.distribution):
+        remedy = "Leave host.distribution out, or apply it on the host that it is for."
+        yield Problem("host.distribution", host.distribution, f"{facts.distribution}, which this host is", remedy)
+
+
+def _major_minor(version: Version) -> tuple[int, int]:
+    return version.major, version.minor
+
+
+def _tools(facts: Facts) -> Iterator[Problem]:
+    remedies = rules()["otherTools"]
+    for tool in facts.other_tools:
+        remedy = remedies.get(tool.name, "Remove it, or have it leave the card alone.")
+        yield Problem(tool.evidence, f"{tool.name}, which writes the same settings", _ONE_TOOL, remedy)
+
+
+def _cards(plan: Plan, facts: Facts) -> Iterator[Problem]:
+    judged = {verdict.device.address: verdict for verdict in verdicts(facts)}
+    for gpu in plan.gpus:
+        first = gpu.functions[0].address
+        if facts.devices and facts.device(first) is None:
+            yield Problem(f"gpus.{gpu.name}", str(first), "a card of this host", "Compare with `optimux detect`.")
+        for finding in blocking(judged[first].findings) if first in judged else ():
+            yield Problem(f"gpus.{gpu.name}", finding.found, finding.wanted, finding.remedy)

@@ -1,1 +1,0 @@
-"""The checks, a module an area, in the order in which a person would look."""
