@@ -98,7 +98,7 @@ let
     )
     ++ optional usesIdd (
       problem "lookingGlass.release" "idd" "b7, which is what nixpkgs has"
-        "Overlay looking-glass-client and linuxPackages.kvmfr with ones of the master branch; versions must not mix."
+        "Overlay looking-glass-client with one of the master branch. The module kvmfr of nixpkgs serves both releases."
     );
   told = item: "virtualisation.optimux.${item.path}: found ${item.found}; allowed: ${item.allowed}. ${item.remedy}";
 in

@@ -81,7 +81,9 @@ def command(
         from optimux.files.replace import replace_file
 
         replace_file(Path(target), text.encode())
-        say(f"wrote {target}; read the guesses in it, then: optimux generate {target} -o out/")
+        here = "" if root else " --here"
+        then = "import it beside Optimux' module" if nix else f"optimux generate {target} -o out/{here}"
+        say(f"wrote {target}; read the guesses in it, then: {then}")
     return 0
 
 

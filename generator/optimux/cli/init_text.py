@@ -69,13 +69,17 @@ def _key(key: str) -> str:
 
 
 def nix(entries: Sequence[Entry], head: Sequence[str]) -> str:
-    """A NixOS module."""
+    """A NixOS module. What NixOS knows of itself (versions, tools, security module) is left to it."""
     from optimux.nix_text import bind, render_bindings
+    from optimux.options.nix import FROM_CONFIG
 
     lines = [line for paragraph in head for line in _comment(paragraph)]
-    bindings = [
+    known = [path for path in FROM_CONFIG if path != "host.cpuVendor"]
+    bindings = [bind("virtualisation.optimux.enable", True)]
+    bindings += [
         bind(f"virtualisation.optimux.{entry.table}.{entry.key}", _plain(entry.value), entry.comment)
         for entry in entries
+        if f"{entry.table}.{entry.key}" not in known
     ]
     return "\n".join([*lines, "{", render_bindings(bindings, "  ").rstrip("\n"), "}"]) + "\n"
 
