@@ -174,6 +174,7 @@ def test_install_md_installs(trixie: Root) -> None:
 def test_install_md_says_what_selinux_needs() -> None:
     fedora = {"distribution": "fedora"}
     assert "ausearch" in _install_md(plan(host=fedora))
+    assert "`svirt_image_t`" in _install_md(plan(host=fedora))
     assert "ausearch" not in _install_md(plan(host=fedora, lookingGlass={"memory": "shm"}))
     assert "ausearch" not in _install_md(plan())
 

@@ -44,6 +44,14 @@ def test_a_group_and_the_seat_may_open_the_device(group: str) -> None:
     assert rule == f'SUBSYSTEM=="kvmfr", KERNEL=="kvmfr0", GROUP="{name}", MODE="0660", TAG+="uaccess"'
 
 
+def test_selinux_lets_a_vm_map_the_device(trixie: Root) -> None:
+    """By the label of the node: a policy for all of device_t would open every unlabelled one."""
+    assert "SECLABEL" not in _rules()["70-kvmfr.rules"]
+    rules = _rules(host={"distribution": "fedora"})
+    assert rules["70-kvmfr.rules"].endswith(', SECLABEL{selinux}="system_u:object_r:svirt_image_t:s0"\n')
+    udevadm_verify(trixie, rules)
+
+
 def test_the_user_becomes_a_member() -> None:
     assert any("usermod" in command and "kvm alice" in command for command in commands(plan(**ALICE)))
     assert not any("usermod" in command for command in commands(plan()))

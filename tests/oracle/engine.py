@@ -17,7 +17,7 @@ from optimux.vm.qemu.accel import tcg
 from optimux.vm.verify.checks import FAILED, Check, subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lab.consumers.session import Session
     from optimux.plan.model import DomainPlan
@@ -89,7 +89,8 @@ class Oracle:
 
 
 def lent(plan: DomainPlan) -> tuple[bytes | None, dict[str, bytes], dict[str, int]]:
-    """The planned table, tables by path, and the sizes of memories by path."""
+    """The planned table, tables by path, and the sizes of memories by path: a module has one, a file takes any."""
     subject = subject_of(plan)
-    memory: Mapping[str, int] = {plan.shared_memory.path: plan.shared_memory.size.bytes} if plan.shared_memory else {}
-    return subject.table, ({subject.table_path: subject.table} if subject.table else {}), dict(memory)
+    memory = plan.shared_memory if plan.shared_memory and plan.shared_memory.kind == "kvmfr" else None
+    sizes = {memory.path: memory.size.bytes} if memory else {}
+    return subject.table, ({subject.table_path: subject.table} if subject.table else {}), sizes

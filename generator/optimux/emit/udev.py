@@ -10,6 +10,8 @@ from optimux.plan.model import GpuPlan, Plan, SharedMemory
 
 # Before 73-seat-late.rules, which acts on the tag "uaccess".
 KVMFR = "/etc/udev/rules.d/70-kvmfr.rules"
+# What QEMU's domain svirt_t may read, write and map (Fedora's policy); libvirt copies the label into its own /dev.
+_LABEL = ', SECLABEL{selinux}="system_u:object_r:svirt_image_t:s0"'
 IDLE_POWER = "/etc/udev/rules.d/72-optimux-idle-power.rules"
 
 
@@ -22,7 +24,9 @@ def udev_entries(plan: Plan) -> list[HostEntry]:
 
 
 def _kvmfr_file(plan: Plan) -> list[HostFile]:
-    text = commented("who may open the shared memory of Looking Glass.", map(_kvmfr_rule, plan.kvmfr))
+    label = _LABEL if plan.host.platform.security_module == "selinux" else ""
+    rules = [_kvmfr_rule(memory) + label for memory in plan.kvmfr]
+    text = commented("who may open the shared memory of Looking Glass.", rules)
     return [HostFile(KVMFR, text, "access to the kvmfr devices")] if plan.kvmfr else []
 
 
