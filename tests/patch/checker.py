@@ -243,8 +243,10 @@ def _video(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
 
 
 def _input(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
-    for item in plan.inputs:
-        yield from _has(root, f"/domain/devices/input[@type='{item.type}'][@bus='{item.bus}']")
+    is_off = bool(_all(root, "/domain/devices/controller[@type='usb'][@model='none']"))
+    for item in plan.inputs if plan.shared_memory is not None or plan.requested.states("inputs") else ():
+        if not (item.bus == "usb" and is_off):
+            yield from _has(root, f"/domain/devices/input[@type='{item.type}'][@bus='{item.bus}']")
     for evdev in plan.evdev:
         if len(_all(root, f"/domain/devices/input[@type='evdev']/source[@dev='{evdev.dev}']")) != 1:
             yield f"{evdev.dev} is not there once"
@@ -257,7 +259,7 @@ def _input(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
 
 
 def _audio(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
-    if "it is a sound card already" in said:
+    if "it is a sound card already" in said or (plan.shared_memory is None and not plan.requested.states("sound")):
         return
     backend = plan.sound.backend
     yield from _has(root, f"/domain/devices/audio[@type='{backend}']")

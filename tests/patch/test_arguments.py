@@ -44,6 +44,28 @@ class TestOtherConcerns:
         assert "<listen type='none'/>" not in after
         assert "<listen type='address'/>" in after
 
+    def test_what_only_looking_glass_needs_is_not_added_without_it(self) -> None:
+        without = {"lookingGlass": {"enable": False}}
+        text = domain(GPU + "<sound model='ac97'/><audio id='1' type='pulseaudio'/>")
+        assert patch(text, plan(**without), "input", "audio")[0] == text
+        stated = plan(**without, vms={"inputs": [{"type": "tablet", "bus": "usb"}], "sound": {"backend": "spice"}})
+        after, found = patch(text, stated, "input", "audio")
+        assert "<input type='tablet' bus='usb'/>" in after
+        assert "<audio id='1' type='spice'/>" in after
+        assert "Looking Glass" not in said(found)
+
+    def test_no_device_on_a_usb_that_is_off(self) -> None:
+        off = domain(GPU + "<controller type='usb' index='0' model='none'/>")
+        stated = {"inputs": [{"type": "tablet", "bus": "usb"}], "sound": {"model": "usb"}}
+        after, found = patch(off, plan(vms=stated), "input", "audio")
+        assert "<input type='tablet'" not in after
+        assert "<sound" not in after
+        assert [change.what for change in found.unpatched] == ["inputs", "sound.model"]
+        after, found = patch(off.replace("none", "qemu-xhci"), plan(vms=stated), "input", "audio")
+        assert "<input type='tablet' bus='usb'/>" in after
+        assert "<sound model='usb'>" in after
+        assert found.unpatched == ()
+
     def test_a_spice_argument(self) -> None:
         after, _ = patch(domain(arguments=("-spice", "port=5900,addr=127.0.0.1")), plan(), "input")
         assert "<graphics" not in after

@@ -12,12 +12,14 @@ from optimux.patch.node import Node, new_node
 from optimux.patch.placing import place_new
 
 _CARD = re.compile(r"(ich9-)?intel-hda|AC97|ES1370|usb-audio|virtio-sound|sb16|adlib|cs4231a|gus", re.IGNORECASE)
-_WHY = "Looking Glass plays the guest's sound from there"
 
 
 def audio(draft: Draft) -> None:
-    """A sound card is there and plays to the planned backend; a card that is there stays."""
+    """With Looking Glass or where sound is stated, a card is there and plays to the planned backend; one stays."""
     options = draft.plan.sound
+    if draft.plan.shared_memory is None and not draft.states("sound"):
+        return
+    why = "the configuration says so" if draft.states("sound") else "Looking Glass plays the guest's sound from there"
     *card, backend = sound(options)
     if others := _argument_cards(draft):
         for argument in others:
@@ -25,14 +27,16 @@ def audio(draft: Draft) -> None:
         return
     backend_node = _backend(draft)
     if backend_node is None:
-        backend_node = draft.insert(draft.devices, backend, _WHY)
+        backend_node = draft.insert(draft.devices, backend, why)
         backend_node.set("id", _wanted_id(draft) or "1")
     elif backend_node.get("type") != options.backend:
-        _switch(draft, backend_node, options.backend)
+        _switch(draft, backend_node, options.backend, why)
     if not backend_node.get("id"):
         draft.set(backend_node, "id", _wanted_id(draft) or "1", "a card names its backend by it")
     present = list(draft.devices.all("sound"))
-    if not present and card:
+    if not present and card and options.model == "usb" and not draft.machine.has_usb:
+        draft.unpatched("sound.model", "USB is switched off in the domain (controller model none)")
+    elif not present and card:
         node = new_node(card[0])
         link = node.child("audio")
         if link is not None:
@@ -43,7 +47,7 @@ def audio(draft: Draft) -> None:
     for node in present:
         draft.leave(describe(node), "any sound card will do")
     if options.backend == "spice":
-        ensure_spice(draft)
+        ensure_spice(draft, "the guest's sound goes over SPICE")
 
 
 def _argument_cards(draft: Draft) -> list[Argument]:
@@ -68,9 +72,9 @@ def _wanted_id(draft: Draft) -> str | None:
     return link.get("id") if link is not None and link.get("id").isdecimal() else None
 
 
-def _switch(draft: Draft, node: Node, backend: str) -> None:
+def _switch(draft: Draft, node: Node, backend: str, why: str) -> None:
     """Another backend: settings of the old one mean nothing to it."""
-    draft.set(node, "type", backend, _WHY)
+    draft.set(node, "type", backend, why)
     for name in [name for name in node.attributes if name not in ("id", "type", "timerPeriod")]:
         draft.unset(node, name, f"{backend} has no such setting")
     for child in tuple(node.children):

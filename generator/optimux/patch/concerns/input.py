@@ -10,20 +10,24 @@ from optimux.patch.placing import is_crowded, place_new
 
 
 def input_devices(draft: Draft) -> None:
-    """The planned devices once each; no tablet beside Looking Glass."""
-    for wanted in draft.plan.inputs:
-        if draft.devices.child("input", type_=wanted.type, bus=wanted.bus) is None:
-            node = draft.insert(draft.devices, input_(wanted), "Looking Glass and the guest's virtio driver use it")
+    """The planned devices once each, with Looking Glass or where they are stated; no tablet beside Looking Glass."""
+    stated, has_picture = draft.states("inputs"), draft.plan.shared_memory is not None
+    why = "the configuration says so" if stated else "Looking Glass and the guest's virtio driver use it"
+    for wanted in draft.plan.inputs if stated or has_picture else ():
+        if wanted.bus == "usb" and not draft.machine.has_usb:
+            draft.unpatched("inputs", f"the {wanted.type}: USB is switched off in the domain (controller model none)")
+        elif draft.devices.child("input", type_=wanted.type, bus=wanted.bus) is None:
+            node = draft.insert(draft.devices, input_(wanted), why)
             if wanted.bus == "virtio":
                 place_new(draft, node, wanted.address, conventional=False)
     _evdev(draft)
-    if draft.plan.shared_memory is not None:
+    if has_picture:
         _tablets(draft)
-        ensure_spice(draft)
+        ensure_spice(draft, "Looking Glass's input, clipboard and sound go over SPICE")
         _channels(draft)
 
 
-def ensure_spice(draft: Draft) -> None:
+def ensure_spice(draft: Draft, why: str) -> None:
     """A SPICE server where the plan has one; the one that is there stays as it is."""
     if not draft.plan.spice.enable:
         return
@@ -35,7 +39,7 @@ def ensure_spice(draft: Draft) -> None:
         draft.leave(f"the argument {given[0]}", "it is a SPICE server already")
         return
     for server in graphics(draft.plan.spice):
-        draft.insert(draft.devices, server, "Looking Glass's input, clipboard and sound go over SPICE")
+        draft.insert(draft.devices, server, why)
 
 
 def _say_silence(draft: Draft, graphics_: Node) -> None:

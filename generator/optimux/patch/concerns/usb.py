@@ -50,8 +50,7 @@ def _ports(draft: Draft) -> None:
 
 
 def _is_disabled(draft: Draft, key: str) -> bool:
-    node = _controller(draft)
-    if node is None or node.get("model") != "none":
+    if draft.machine.has_usb:
         return False
     draft.unpatched(key, "USB is switched off in the domain (controller model none)")
     return True

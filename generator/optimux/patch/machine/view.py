@@ -170,6 +170,14 @@ class Machine:
         """An address of libvirt's as the guest sees it."""
         return address.replace(bus=self.guest_buses.get(address.bus, address.bus))
 
+    @property
+    def has_usb(self) -> bool:
+        """Whether USB devices find a bus: libvirt adds a controller, unless the domain forbids one."""
+        nodes = (device.node for device in self._devices.values() if device.node is not None)
+        return not any(
+            node.local == "controller" and node.get("type") == "usb" and node.get("model") == "none" for node in nodes
+        )
+
     def slots_of_arguments(self) -> set[int]:
         """The slots of bus 0 that arguments take; libvirt does not know of them when it chooses one."""
         return {device.slot for device in self._devices.values() if device.argument is not None and device.bus == 0}
