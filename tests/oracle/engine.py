@@ -17,7 +17,7 @@ from optimux.vm.qemu.accel import tcg
 from optimux.vm.verify.checks import FAILED, Check, subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lab.consumers.session import Session
     from optimux.plan.model import DomainPlan
@@ -40,10 +40,14 @@ class Outcome(Record):
 
 
 class Job(Record):
-    """A domain to start; with a plan its firmware is booted too, and the machine held against it."""
+    """A domain to start; with a plan its firmware is booted too, and the machine held against it.
+
+    ``tables`` are the user's own by path, what the domain names beside the planned one.
+    """
 
     document: bytes
     plan: DomainPlan | None = None
+    tables: Mapping[str, bytes] | None = None
 
 
 class Oracle:
@@ -76,6 +80,7 @@ class Oracle:
         plan, table, tables, sizes = job.plan, None, dict[str, bytes](), dict[str, int]()
         if plan is not None:
             table, tables, sizes = lent(plan)
+        tables |= job.tables or {}
         try:
             with started(
                 domain, tcg("every machine has it"), self._logs / str(number),

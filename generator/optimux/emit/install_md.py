@@ -14,9 +14,9 @@ _OTHER_VERSIONS = """\
 For other versions state `host.libvirtVersion`, `host.qemuVersion`, `host.kernelVersion`, or give `--facts`, and
 generate again."""
 _SELINUX = """\
-The udev rule gives `/dev/kvmfr0` the SELinux type `svirt_image_t`, which VMs may open and map: `ls -Z /dev/kvmfr0` shows
-it, and no policy module is needed. One that allows `svirt_t` the type `device_t` opens every unlabelled device to every
-VM: do not install it. `ausearch -m avc -ts recent` shows what is still denied."""
+The udev rule gives `/dev/kvmfr0` the SELinux type `svirt_image_t`, which VMs may open and map; `ls -Z` shows it, and no
+policy module is needed. One that allows `svirt_t` the type `device_t` opens every unlabelled device to every VM: do not
+install it. `ausearch -m avc -ts recent` shows what is still denied."""
 
 
 def install_md(plan: Plan, entries: Sequence[HostEntry]) -> str:

@@ -1,0 +1,235 @@
+"""Domains of the kinds that a patch of their text alone gets wrong, each kind in several spellings.
+
+``KINDS`` maps what a kind shows to its domains; each says what has to be there after the patch, and what to be gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from optimux.acpi.battery import battery_table
+from optimux.plan.battery import ARTICLE
+from tests.patch.plans import GPU, domain
+from tests.patch.test_machines import passed, port
+
+KVMFR = "memory-backend-file,id={},mem-path=/dev/kvmfr0,size=32M,share=on"
+AUDIO = passed("01:00.1")
+CARD = GPU + AUDIO
+BOTH = [{"address": "0000:01:00.0", "id": "10de:1c8d"}, {"address": "0000:01:00.1", "id": "10de:0fb9"}]
+TWO = {"gpus": {"functions": BOTH}}
+SHM = {"lookingGlass": {"memory": "shm"}}
+NO_PICTURE = {"lookingGlass": {"enable": False}}
+KEYBOARD = "/dev/input/by-id/usb-Keys-event-kbd"
+EVDEV = {"vms": {"evdev": [{"dev": KEYBOARD}]}}
+BATTERY = battery_table(ARTICLE)
+SET, ACPI = "-set", "-acpitable"
+
+
+class Reported(NamedTuple):
+    """A domain by its parts, the tables of the configuration, and words of the document or of the summary.
+
+    ``tables`` are the files that can be read where the patch runs; ``fault`` is what QEMU or libvirt says before it.
+    """
+
+    devices: str = GPU
+    arguments: tuple[str, ...] = ()
+    rest: str = ""
+    config: Mapping[str, dict[str, Any]] = MappingProxyType({})
+    there: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    tables: Mapping[str, bytes] = MappingProxyType({})
+    fault: str = ""
+    elsewhere: str = ""
+
+    @property
+    def document(self) -> bytes:
+        """The domain as the user has it."""
+        return domain(self.devices, self.arguments, self.rest).encode()
+
+
+def _empty_table() -> bytes:
+    """A table without objects: a header alone (ACPI 6.5 §5.2.6)."""
+    words = b"SSDT" + (36).to_bytes(4, "little") + b"\x02\0OEMOEMOEMTABLE\x01\0\0\0INTL\x01\0\0\0"
+    return words[:9] + bytes([-sum(words) % 256]) + words[10:]
+
+
+def _override(alias: str) -> str:
+    return (
+        f"<qemu:override><qemu:device alias='{alias}'><qemu:frontend>"
+        "<qemu:property name='rombar' type='unsigned' value='1'/>"
+        "</qemu:frontend></qemu:device></qemu:override>"
+    )
+
+
+def _bridge(index: int, bus: int, slot: int) -> str:
+    place = f"<address type='pci' bus='{bus}' slot='{slot}' function='0'/>"
+    return f"<controller type='pci' index='{index}' model='pcie-to-pci-bridge'>{place}</controller>"
+
+
+def _shmem(name: str, place: str = "", size: int = 32) -> str:
+    return f"<shmem name='{name}'><model type='ivshmem-plain'/><size unit='M'>{size}</size>{place}</shmem>"
+
+
+def _device(*values: str) -> tuple[str, ...]:
+    return tuple(word for value in values for word in ("-device", value))
+
+
+_AT_BRIDGE = "<address type='pci' bus='2' slot='1' function='0'/>"
+_AC97 = "<sound model='ac97'><address type='pci' bus='2' slot='3' function='0'/></sound>"
+_NET = "<interface type='user'><model type='virtio'/><address type='pci' bus='{}' slot='0'/></interface>"
+_DRIVE = {"gpus": {"otherDevices": [{"address": "0000:05:00.0", "id": "144d:a80a"}], "softdeps": ["nouveau", "nvme"]}}
+_SPICE = "<graphics type='spice'>{}</graphics>"
+
+KINDS: dict[str, list[Reported]] = {
+    "a pair in any spelling is the pair": [
+        Reported(
+            arguments=(*_device("{'driver':'ivshmem-plain','id':'shmem0','memdev':'lg'}"), "-object",
+                       "{'qom-type':'memory-backend-file','id':'lg','mem-path':'/dev/kvmfr0','size':33554432,"
+                       "'share':true}"),
+            there=("'memdev':'lg'",), gone=("looking-glass",),
+        ),
+        Reported(
+            arguments=("--object", "{'id':'lg','size':33554432,'mem-path':'\\/dev\\/kvmfr0','share':true,"
+                       "'qom-type':'memory-backend-file'}", *_device("ivshmem-plain,memdev=lg,addr=0x10")),
+            gone=('"looking-glass"', "memdev\":\"looking-glass"),
+        ),
+        Reported(arguments=("-object", KVMFR.format("looking-glass"), *_device(
+            '{"driver":"ivshmem-plain","id":"shmem0","memdev":"looking-glass"}')), gone=("looking-glass-2", "shmem1")),
+        Reported(devices=GPU + _shmem("scream", "<address type='pci' slot='0x11'/>"), arguments=(
+            "-object", KVMFR.format("lg"), *_device("ivshmem-plain,id=lg-device,memdev=lg,addr=0x10.0")),
+            there=("name='scream'",), said=("it is not Looking Glass's",)),
+    ],
+    "one battery, whatever its file is called": [
+        Reported(arguments=(ACPI, "file=/home/alice/vm/fake_battery.aml"), gone=("fake_battery",),
+                 tables={"/home/alice/vm/fake_battery.aml": BATTERY}),
+        Reported(arguments=(ACPI, "file=/home/alice/mine.aml"), gone=("mine.aml",),
+                 tables={"/home/alice/mine.aml": BATTERY}),
+        Reported(arguments=(ACPI, "file=/home/alice/mine.aml:/home/alice/more.aml"),
+                 there=("file=/home/alice/more.aml",), gone=("mine.aml",),
+                 tables={"/home/alice/mine.aml": BATTERY, "/home/alice/more.aml": _empty_table()}),
+        Reported(arguments=(ACPI, "file=/home/alice/more.aml", ACPI, "file=/home/alice/mine.aml"),
+                 there=("file=/home/alice/more.aml",), gone=("mine.aml",), said=("it is read, and holds no battery",),
+                 tables={"/home/alice/mine.aml": BATTERY, "/home/alice/more.aml": _empty_table()}),
+    ],
+    "a table argument that QEMU reads otherwise": [
+        Reported(arguments=(ACPI, "/home/alice/vm/ssdt1.dat"), gone=("ssdt1",), said=("file= is missing",),
+                 tables={"/home/alice/vm/ssdt1.dat": BATTERY}),
+        Reported(arguments=(ACPI, "data=/home/alice/mine.aml"), gone=("mine.aml",), said=("file= is missing",),
+                 tables={"/home/alice/mine.aml": BATTERY}),
+        Reported(arguments=(ACPI, "sig=SSDT,file=/home/alice/mine.aml"), gone=("mine.aml",),
+                 tables={"/home/alice/mine.aml": BATTERY}),
+    ],
+    "an override follows its device": [
+        Reported(rest=_override("hostdev0"), there=("name='rombar'", "alias='hostdev0'")),
+        Reported(devices=CARD, rest=_override("hostdev1"), config=TWO, there=("name='rombar'",)),
+        Reported(devices=AUDIO, rest=_override("hostdev0"), config=TWO, there=("name='rombar'",)),
+        Reported(devices=GPU + "<video><model type='qxl'/></video>", rest=_override("video0"),
+                 there=("alias='video0'",)),
+        Reported(devices=GPU + _shmem("looking-glass"), rest=_override("shmem0"), gone=("rombar",),
+                 said=("its device is gone",)),
+    ],
+    "a setting of a device that libvirt writes as JSON becomes an override": [
+        Reported(arguments=(SET, "device.hostdev0.x-pci-sub-vendor-id=0x1028",
+                            SET, "device.hostdev0.x-pci-sub-device-id=0x0926"),
+                 there=("value='4136'", "value='2342'"), gone=("value='-set'",), fault='no device "hostdev0"'),
+        Reported(devices=CARD, config=TWO, arguments=(SET, "device.hostdev1.x-no-mmap=on"),
+                 there=("name='x-no-mmap'",), gone=("value='-set'",), fault='no device "hostdev1"'),
+        Reported(devices="", arguments=(*_device("vfio-pci,host=01:00.0,id=card"), SET, "device.card.x-no-mmap=on"),
+                 there=("name='x-no-mmap'",), gone=("value='-set'", "vfio-pci")),
+        Reported(arguments=(*_device("pci-testdev,id=mine,addr=0x12"), SET, "device.mine.membar=4096"),
+                 there=("device.mine.membar=4096",)),
+    ],
+    "buses are the guest's": [
+        Reported(port(1, 2) + port(3, 1) + passed("01:00.0", "03:00.0"), config=SHM),
+        Reported(port(1, 3) + port(2, 2) + port(3, 1) + passed("01:00.0", "02:00.0") + _NET.format(1), config=SHM),
+        Reported(port(4, 1) + passed("01:00.0"), config=SHM),
+        Reported(port(1, 2) + port(2, 2, 1) + port(5, 2, 2) + _NET.format(1) + passed("01:00.0", "05:00.0")),
+    ],
+    "a sound card of an argument is the sound card": [
+        Reported(arguments=(*_device("ich9-intel-hda,bus=pcie.0,addr=0x1b"), "-audiodev", "none,id=hda",
+                            *_device("hda-micro,audiodev=hda")), gone=("<sound",),
+                 said=("it is a sound card already",)),
+        Reported(arguments=_device('{"driver":"ich9-intel-hda","addr":216}'), gone=("<sound",)),
+        Reported(arguments=_device("pci-testdev,addr=1b"), there=("<sound",)),
+        Reported(arguments=_device("ich9-usb-ehci1,addr=0x1d.7,multifunction=on", "pci-testdev,addr=0x1b"),
+                 there=("<sound",)),
+    ],
+    "an address without a bus is one of bus 0": [
+        Reported(arguments=_device("ich9-intel-hda,addr=0x10"), elsewhere="Looking Glass device: address"),
+        Reported(arguments=_device("pci-testdev,addr=10"), elsewhere="Looking Glass device: address"),
+        Reported(arguments=_device("{'driver':'pci-testdev','addr':128}"), elsewhere="Looking Glass device: address"),
+        Reported(arguments=_device("pci-testdev,addr=0x2", "pci-testdev,addr=0x1.0x0,multifunction=on"),
+                 elsewhere="host device"),
+        Reported(arguments=_device("pci-testdev,addr=0x3", "pci-testdev,addr=0x4", "pci-testdev,addr=0x5")),
+    ],
+    "a card is passed once": [
+        Reported("", _device("vfio-pci,host=01:00.0,bus=pcie.0,addr=0x8,multifunction=on"), gone=("vfio-pci",)),
+        Reported(GPU, _device("vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:01:00.0"), gone=("vfio-pci",),
+                 fault=""),
+        Reported("", _device("{'driver':'vfio-pci','host':'0000:01:00.0','rombar':0}"), gone=("vfio-pci",),
+                 there=("<rom bar='off'/>",)),
+        Reported("", _device("vfio-pci,host=01:00.0,addr=0x9.0,multifunction=on", "vfio-pci,host=01:00.1,addr=0x9.1"),
+                 config=TWO, gone=("vfio-pci",)),
+        Reported(port(1, 1) + passed("01:00.0", "01:00.0") + passed("01:00.0"), gone=("bus='0x02'",), fault="libvirt"),
+    ],
+    "a keyboard is shared once": [
+        Reported(arguments=("-object", f"input-linux,id=kbd1,evdev={KEYBOARD},grab_all=on,repeat=on"), config=EVDEV,
+                 gone=("<input type='evdev'",), said=(f"it shares {KEYBOARD} already",)),
+        Reported(arguments=("-object", f"{{'qom-type':'input-linux','id':'k','evdev':'{KEYBOARD}'}}"), config=EVDEV,
+                 gone=("<input type='evdev'",)),
+        Reported(arguments=("-object", "input-linux,id=m,evdev=/dev/input/mouse"), config=EVDEV,
+                 there=("<input type='evdev'", "/dev/input/mouse")),
+    ],
+    "a CPU of the arguments": [
+        Reported(arguments=("-cpu", "host,-hypervisor"), there=("policy='disable' name='hypervisor'",), gone=("-cpu",)),
+        Reported(arguments=("-cpu", "host,kvm=off,hv_vendor_id=null,+topoext"), gone=("-cpu",),
+                 there=("<hidden state='on'/>", "vendor_id")),
+        Reported(arguments=("-cpu", "Haswell"), there=("value='Haswell'",), said=("wins",)),
+        Reported(arguments=("-cpu", "host,phys-bits=39"), there=("phys-bits=39",), said=("wins",)),
+    ],
+    "a bridge that becomes empty goes": [
+        Reported(port(1, 1) + _bridge(2, 1, 0) + GPU + _shmem("looking-glass", _AT_BRIDGE),
+                 gone=("pcie-to-pci-bridge",)),
+        Reported(port(1, 1) + _bridge(2, 1, 0) + GPU + _shmem("looking-glass-old", _AT_BRIDGE),
+                 gone=("pcie-to-pci-bridge",)),
+        Reported(port(1, 1) + _bridge(2, 1, 0) + GPU + _shmem("looking-glass", _AT_BRIDGE)
+                 + _AC97,
+                 there=("pcie-to-pci-bridge",), elsewhere="host device"),
+        Reported(port(1, 1) + port(3, 1, 1) + _bridge(2, 3, 0) + passed("01:00.0", "01:00.0")
+                 + _shmem("looking-glass", _AT_BRIDGE), gone=("pcie-to-pci-bridge",)),
+    ],
+    "what is in nobody's way stays": [
+        Reported(port(1, 1) + port(7, 1, 1) + passed("05:00.0", "07:00.0") + passed("01:00.0", "01:00.0"),
+                 config={**_DRIVE, **NO_PICTURE}, there=("bus='0x07' slot='0x00'",)),
+        Reported(port(1, 1) + port(2, 1, 1) + _NET.format(2) + passed("01:00.0", "01:00.0"), there=(_NET.format(2),)),
+        Reported(port(1, 1) + port(4, 1, 1) + passed("05:00.0", "04:00.0") + passed("05:00.1") + GPU,
+                 there=("bus='0x04' slot='0x00' function='0'",)),
+        Reported(port(1, 1) + port(2, 1, 1) + _NET.format(1) + passed("01:00.0", "02:00.0"),
+                 said=("it was in the place of the host's 0000:01:00.0",)),
+    ],
+    "SPICE that listens nowhere is said": [
+        Reported(GPU + _SPICE.format("<listen type='none'/>"), said=("SPICE that listens nowhere",)),
+        Reported(GPU + _SPICE.format("").replace("'spice'", "'spice' autoport='no'"), said=("listens nowhere",)),
+        Reported(GPU + _SPICE.format("<listen type='none'/>"), config={"vms": {"spice": {"listen": "address"}}},
+                 there=("<listen type='address'/>",), gone=("type='none'/>\n    </graphics",)),
+    ],
+    "a larger memory stays": [
+        Reported(GPU + _shmem("looking-glass", "<address type='pci' slot='0x10'/>", 256), config=SHM,
+                 there=("<size unit='M'>256",), said=("the displays need 32MiB of it",)),
+        Reported(GPU + "<shmem name='looking-glass'><model type='ivshmem-plain'/><size unit='G'>1</size></shmem>",
+                 config=SHM, there=("<size unit='G'>1",)),
+        Reported(GPU + _shmem("looking-glass", "", 256), config={"lookingGlass": {"memory": "shm", "size": "64MiB"}},
+                 there=("<size unit='M'>64",), said=("the configuration states it",)),
+        Reported(GPU + _shmem("looking-glass", "", 16), config=SHM, there=("<size unit='M'>32",)),
+    ],
+    "no display by choice": [
+        Reported(GPU + "<video><model type='none'/></video>", config=NO_PICTURE, there=("<model type='none'/>",)),
+        Reported(GPU + "<video><model type='none'/></video>", gone=("<model type='none'/>",),
+                 said=("Looking Glass works best beside it",)),
+        Reported(GPU + "<video><model type='virtio'/></video>", config=NO_PICTURE, there=("<model type='virtio'/>",)),
+        Reported(GPU, _device("qxl-vga,id=mine"), there=("qxl-vga",), gone=("<video",)),
+    ],
+}  # fmt: skip
