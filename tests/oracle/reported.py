@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from optimux.acpi.battery import battery_table
-from optimux.plan.battery import ARTICLE
+from optimux.plan.battery import BATTERY_ONLY
 from tests.patch.plans import GPU, domain
 from tests.patch.test_machines import passed, port
 
@@ -23,7 +23,7 @@ SHM = {"lookingGlass": {"memory": "shm"}}
 NO_PICTURE = {"lookingGlass": {"enable": False}}
 KEYBOARD = "/dev/input/by-id/usb-Keys-event-kbd"
 EVDEV = {"vms": {"evdev": [{"dev": KEYBOARD}]}}
-BATTERY = battery_table(ARTICLE)
+BATTERY = battery_table(BATTERY_ONLY)
 SET, ACPI = "-set", "-acpitable"
 
 
@@ -137,8 +137,10 @@ KINDS: dict[str, list[Reported]] = {
                  there=("value='4136'", "value='2342'"), gone=("value='-set'",), fault='no device "hostdev0"'),
         Reported(devices=CARD, config=TWO, arguments=(SET, "device.hostdev1.x-no-mmap=on"),
                  there=("name='x-no-mmap'",), gone=("value='-set'",), fault='no device "hostdev1"'),
-        Reported(devices="", arguments=(*_device("vfio-pci,host=01:00.0,id=card"), SET, "device.card.x-no-mmap=on"),
-                 there=("name='x-no-mmap'",), gone=("value='-set'", "vfio-pci")),
+        Reported(devices="", arguments=(*_device("vfio-pci,host=01:00.0,id=card"),
+                                         SET, "device.card.x-pcie-lnksta-dllla=on"),
+                 there=("name='x-pcie-lnksta-dllla'",), gone=("value='-set'", "vfio-pci"),
+                 fault="slot 1 function 0"),
         Reported(arguments=(*_device("pci-testdev,id=mine,addr=0x12"), SET, "device.mine.membar=4096"),
                  there=("device.mine.membar=4096",)),
     ],
@@ -162,13 +164,13 @@ KINDS: dict[str, list[Reported]] = {
         Reported(arguments=_device("pci-testdev,addr=10"), elsewhere="Looking Glass device: address"),
         Reported(arguments=_device("{'driver':'pci-testdev','addr':128}"), elsewhere="Looking Glass device: address"),
         Reported(arguments=_device("pci-testdev,addr=0x2", "pci-testdev,addr=0x1.0x0,multifunction=on"),
-                 elsewhere="host device"),
+                 fault="slot 1 function 0"),
         Reported(arguments=_device("pci-testdev,addr=0x3", "pci-testdev,addr=0x4", "pci-testdev,addr=0x5")),
     ],
     "a card is passed once": [
         Reported("", _device("vfio-pci,host=01:00.0,bus=pcie.0,addr=0x8,multifunction=on"), gone=("vfio-pci",)),
         Reported(GPU, _device("vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:01:00.0"), gone=("vfio-pci",),
-                 fault=""),
+                 fault="slot 1 function 0"),
         Reported("", _device("{'driver':'vfio-pci','host':'0000:01:00.0','rombar':0}"), gone=("vfio-pci",),
                  there=("<rom bar='off'/>",)),
         Reported("", _device("vfio-pci,host=01:00.0,addr=0x9.0,multifunction=on", "vfio-pci,host=01:00.1,addr=0x9.1"),
@@ -198,8 +200,8 @@ KINDS: dict[str, list[Reported]] = {
         Reported(port(1, 1) + _bridge(2, 1, 0) + GPU + _shmem("looking-glass", _AT_BRIDGE)
                  + _AC97,
                  there=("pcie-to-pci-bridge",), elsewhere="host device"),
-        Reported(port(1, 1) + port(3, 1, 1) + _bridge(2, 3, 0) + passed("01:00.0", "01:00.0")
-                 + _shmem("looking-glass", _AT_BRIDGE), gone=("pcie-to-pci-bridge",)),
+        Reported(port(1, 1) + port(2, 1, 1) + _bridge(3, 2, 0) + passed("01:00.0", "01:00.0")
+                 + _shmem("looking-glass", _AT_BRIDGE.replace("2", "3")), gone=("pcie-to-pci-bridge",)),
     ],
     "what is in nobody's way stays": [
         Reported(port(1, 1) + port(7, 1, 1) + passed("05:00.0", "07:00.0") + passed("01:00.0", "01:00.0"),
@@ -230,6 +232,6 @@ KINDS: dict[str, list[Reported]] = {
         Reported(GPU + "<video><model type='none'/></video>", gone=("<model type='none'/>",),
                  said=("Looking Glass works best beside it",)),
         Reported(GPU + "<video><model type='virtio'/></video>", config=NO_PICTURE, there=("<model type='virtio'/>",)),
-        Reported(GPU, _device("qxl-vga,id=mine"), there=("qxl-vga",), gone=("<video",)),
+        Reported(GPU, _device("qxl-vga,id=mine,addr=0x9"), there=("qxl-vga",), gone=("<video",)),
     ],
 }  # fmt: skip

@@ -15,6 +15,7 @@ from optimux.patch.edit import apply, edits
 from optimux.patch.machine.difference import MachineDifference, difference, seen
 from optimux.patch.node import Node
 from optimux.patch.overrides import follow_aliases
+from optimux.patch.room import keep_the_cards_bus
 from optimux.patch.source import Source, refused
 from optimux.patch.style import Style
 from optimux.plan.model import DomainPlan
@@ -63,6 +64,9 @@ def patch_domain(
     for name in concerns:
         draft.concern = name
         CONCERNS[name](draft)
+    if "pci" in concerns:
+        draft.concern = "pci"
+        keep_the_cards_bus(draft)
     draft.concern = "gpu"
     follow_aliases(draft)
     if not only:

@@ -137,14 +137,18 @@ def _settle_conventional(draft: Draft) -> None:
     """Devices of conventional PCI without an address get one on bus 0: libvirt's bridge for them would take a bus."""
     first = primary_video(draft)
     for node in draft.all_devices():
-        kind = _CONVENTIONAL.get(node.local)
-        model = node.child("model")
-        said = node.get("model") or (model.get("type") if model is not None else "")
-        if kind is None or node is first or not kind.fullmatch(said) or node.child("address") is not None:
+        if node is first or not is_conventional(node) or node.child("address") is not None:
             continue
         place = free_slot(draft)
         set_address(draft, node, place)
         draft.did(f"put {describe(node)} at {place}", "libvirt would add a bridge, which takes a bus before the GPU's")
+
+
+def is_conventional(node: Node) -> bool:
+    """Whether a device is one of conventional PCI, by its model."""
+    kind, model = _CONVENTIONAL.get(node.local), node.child("model")
+    said = node.get("model") or (model.get("type") if model is not None else "")
+    return kind is not None and kind.fullmatch(said) is not None
 
 
 def _unplanned_functions(draft: Draft, group: Group, slot: Slot) -> list[Node]:

@@ -86,6 +86,11 @@ def add_port(draft: Draft, planned: RootPort | None, wanted: int, why: str) -> i
     return index
 
 
+def free_port_place(draft: Draft) -> Address:
+    """Where a port may go that the plan does not speak of."""
+    return _port_place(draft, None)
+
+
 def _port_place(draft: Draft, planned: RootPort | None) -> Address:
     """The planned one, a free function beside other ports, or a free slot; best one behind all the others.
 
@@ -103,18 +108,18 @@ def _planned_place(draft: Draft, planned: RootPort | None) -> list[Address]:
     if planned is None:
         return []
     here = draft.machine.at((0, planned.address.slot))
-    spare = _spare_function(here, planned.address.slot) if here else 0
+    spare = spare_function(here, planned.address.slot) if here else 0
     return [planned.address] if planned.address.function == spare else []
 
 
 def _beside_ports(draft: Draft) -> list[Address]:
     slots = sorted({port.slot for port in draft.machine.bridges if port.bus == 0})
-    found = ((slot, _spare_function(draft.machine.at((0, slot)), slot)) for slot in slots)
+    found = ((slot, spare_function(draft.machine.at((0, slot)), slot)) for slot in slots)
     return [Address(0, 0, slot, function) for slot, function in found if function is not None]
 
 
-def _spare_function(here: list[Device], slot: int) -> int | None:
-    """A free function of a slot of root ports, the first of which says that there are more."""
+def spare_function(here: list[Device], slot: int, most: int = 8) -> int | None:
+    """A free function, below ``most``, of a slot of root ports, the first of which says that there are more."""
     first = next((device.node for device in here if device.function == 0), None)
     said = first.child("address") if first is not None else None
     if said is None or said.get("multifunction") != "on" or slot in OWN_SLOTS:
@@ -122,7 +127,7 @@ def _spare_function(here: list[Device], slot: int) -> int | None:
     if any(device.node is None or device.driver != "pcie-root-port" for device in here):
         return None
     used = {device.function for device in here}
-    return next((function for function in range(8) if function not in used), None)
+    return next((function for function in range(most) if function not in used), None)
 
 
 def _free_chassis(draft: Draft, index: int) -> int:

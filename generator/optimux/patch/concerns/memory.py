@@ -14,7 +14,7 @@ from optimux.patch.machine.aliases import aliases
 from optimux.patch.machine.arguments import Argument
 from optimux.patch.node import Node
 from optimux.patch.placing import free_ivshmem_address, place_shmem
-from optimux.patch.ports import drop_empty_bridges, used_buses
+from optimux.patch.ports import drop_empty_bridges, free_slot_of_argument, used_buses
 from optimux.pci import Address
 from optimux.plan.model import SharedMemory
 
@@ -42,9 +42,9 @@ def memory(draft: Draft) -> None:
 def place_memory(draft: Draft) -> None:
     """Give the device that is there an address, where it has none."""
     planned = draft.plan.shared_memory
-    if planned is None or draft.plan.ivshmem is None:
+    if planned is None:
         return
-    for node in _shmems(draft, planned):
+    for node in _shmems(draft, planned) if draft.plan.ivshmem is not None else ():
         place_shmem(draft, node)
     devices = _devices(draft)
     for backend in _backends(draft, planned)[:1]:
@@ -162,8 +162,7 @@ def _device(draft: Draft, backend: Argument) -> None:
     device, *more = devices
     remove(draft, more, "one device is enough")
     update(draft, device, "Looking Glass takes plain shared memory", driver="ivshmem-plain")
-    if draft.plan.ivshmem is not None:
-        _place_argument(draft, device)
+    _place_argument(draft, device)
 
 
 def _add_pair(draft: Draft, planned: SharedMemory) -> None:
@@ -172,8 +171,7 @@ def _add_pair(draft: Draft, planned: SharedMemory) -> None:
     words = _planned_words(draft, planned.name)
     if _devices(draft).get(planned.name):
         append(draft, words[2:], why)
-        if draft.plan.ivshmem is not None:
-            _place_argument(draft, _devices(draft)[planned.name][0])
+        _place_argument(draft, _devices(draft)[planned.name][0])
         return
     used = {argument.get("id") for argument in draft.machine.of_option("object")}
     if planned.name in used:
@@ -204,7 +202,15 @@ def _bus_and_place(place: Address) -> dict[str, str]:
 
 
 def _place_argument(draft: Draft, device: Argument) -> None:
-    """An address for a device that has none, or one that something else of the domain has too."""
+    """An address for a device that has none, or one that something else of the domain has too.
+
+    Without a planned place only ``key=value`` needs one: QEMU makes what stands so before all that is JSON.
+    """
+    if draft.plan.ivshmem is None:
+        if device.values is not None and not device.values.is_json and not device.get("addr"):
+            why = "without a place QEMU gives it the first slot, before libvirt's own devices"
+            update(draft, device, why, **_bus_and_place(free_slot_of_argument(draft)))
+        return
     found = next((d for d in draft.machine.devices if d.argument is device), None)
     if found is not None and found.place is not None:
         slot, _ = found.place

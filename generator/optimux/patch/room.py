@@ -1,0 +1,100 @@
+"""Room for what libvirt places itself: a port of its own in front of the card's would change the card's bus number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from optimux.patch.draft import Draft, describe
+from optimux.patch.machine.device import Device, address_of
+from optimux.patch.node import Node
+from optimux.patch.placing import is_conventional, planned_nodes, set_address
+from optimux.patch.ports import OWN_SLOTS, add_port, free_port_place, spare_function
+
+_XHCI = ("qemu-xhci", "nec-xhci")
+# Elements whose device sits on PCI Express whatever their model, where it has a model of virtio's or none is asked.
+_ALWAYS = frozenset({"rng", "vsock", "filesystem", "crypto"})
+_WHY = "libvirt would make a port for what has no place, in front of the GPU's, and the GPU would change its bus"
+
+
+def keep_the_cards_bus(draft: Draft) -> None:
+    """Where libvirt may put a port in front of the card's, give it ports behind it for all that has no place yet.
+
+    It takes ports that are free before it makes new ones, and makes those in the lowest free slot of bus 0; one for
+    each index too that is left out below the highest.
+    """
+    port = _port_of_card(draft)
+    if port is None or not _is_exposed(draft, port):
+        return
+    for node in list(_unplaced_ports(draft)):
+        place = free_port_place(draft)
+        set_address(draft, node, place, multifunction=place.function == 0)
+        draft.did(f"put {describe(node)} at {place}", _WHY)
+    used = draft.machine.indices
+    for index in sorted(set(range(1, max((0, *used)))) - used):
+        add_port(
+            draft, None, index, "libvirt would make one of this index in front of the GPU's, which would change its bus"
+        )
+    free = sum(1 for bus in draft.machine.ports if draft.machine.is_empty(bus))
+    for _ in range(_wanting(draft) - free):
+        index = max((0, *draft.machine.indices)) + 1
+        add_port(draft, None, index, _WHY)
+
+
+def _port_of_card(draft: Draft) -> Device | None:
+    """The port on bus 0 that the card sits behind."""
+    cards = {device.source.device for device in draft.plan.host_devices[:1]}
+    nodes = [node for source, node in planned_nodes(draft).items() if source.device in cards]
+    place = address_of(nodes[0]) if nodes else None
+    ports = [bridge for bridge in draft.machine.bridges if place is not None and bridge.behind == place.bus]
+    return next((port for port in ports if port.bus == 0), None)
+
+
+def _is_exposed(draft: Draft, port: Device) -> bool:
+    """Whether libvirt finds room below the port: it does not see what arguments take, and fills functions of ports."""
+    below = [slot for slot in range(1, port.slot) if slot not in OWN_SLOTS]
+    if any(all(device.node is None for device in draft.machine.at((0, slot))) for slot in below):
+        return True
+    return any(
+        spare_function(draft.machine.at((0, slot)), slot, most=port.function if slot == port.slot else 8) is not None
+        for slot in (*below, port.slot)
+    )
+
+
+def _unplaced_ports(draft: Draft) -> Iterator[Node]:
+    for bridge in draft.machine.bridges:
+        if bridge.node is not None and bridge.place is None and bridge.driver == "pcie-root-port":
+            yield bridge.node
+
+
+def _wanting(draft: Draft) -> int:
+    """How many devices libvirt will look for a port for, its own ones among them; rather one too many."""
+    nodes = list(draft.all_devices())
+    count = sum(1 for node in nodes if address_of(node) is None and _is_express(node))
+    kinds = {(node.local, node.get("type")) for node in nodes}
+    targets = [target for node in nodes if node.local in ("channel", "console") for target in node.all("target")]
+    is_serial = any(target.get("type") == "virtio" for target in targets)
+    count += is_serial and ("controller", "virtio-serial") not in kinds
+    count += _has_scsi(nodes) and ("controller", "scsi") not in kinds
+    count += ("controller", "usb") not in kinds
+    return count + (not any(node.local == "memballoon" for node in nodes))
+
+
+def _has_scsi(nodes: list[Node]) -> bool:
+    return any(target.get("bus") == "scsi" for node in nodes if node.local == "disk" for target in node.all("target"))
+
+
+def _is_express(node: Node) -> bool:
+    model = node.get("model")
+    if node.local == "disk":
+        return any(target.get("bus") == "virtio" for target in node.all("target"))
+    if node.local == "controller":
+        kind = node.get("type")
+        has_port = kind == "virtio-serial" or (kind == "scsi" and model != "lsilogic") or model in _XHCI
+        return has_port or model == "pcie-to-pci-bridge"
+    if node.local == "hostdev":
+        return node.get("type") in ("pci", "mdev", "scsi_host")
+    if node.local == "input":
+        return node.get("bus") == "virtio"
+    if node.local == "interface":
+        return not is_conventional(node)
+    return node.local in _ALWAYS or model.startswith("virtio")
