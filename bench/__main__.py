@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from bench import detect, generate, handover, imports, nix, patch, scale, schema
+from bench import detect, generate, growth, handover, imports, nix, patch, scale, schema
 
 PARTS = {
     "detect": detect.report,
     "generate": generate.report,
+    "growth": growth.report,
     "handover": handover.report,
     "imports": imports.report,
     "nix": nix.report,

@@ -19,14 +19,14 @@ class Run(Record):
     peak: float
 
 
-def run(command: Sequence[str]) -> Run:
-    """Run a command, its output thrown away. Raises ``RuntimeError`` when it fails."""
+def run(command: Sequence[str], expected: Sequence[int] = (0,)) -> Run:
+    """Run a command, its output thrown away. Raises ``RuntimeError`` when it ends otherwise than ``expected``."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in expected:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
     return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 

@@ -18,7 +18,8 @@ let
     else if shape ? table then
       concatMap (key: formOf shape.table.${key} (join path key) value.${key}) (lib.attrNames shape.table)
     else if shape ? names || shape ? each then
-      concatMap (
+      tooManyOf shape path value
+      ++ concatMap (
         key:
         (
           if shape ? names then
@@ -46,6 +47,15 @@ let
       (if shape ? value then formOf shape.value path value else [ ])
     else
       [ (problem path "nothing, or no value of its type" shape.required "Add it.") ];
+  tooManyOf =
+    shape: path: value:
+    let
+      most = shape.most or 10000;
+      count = length (lib.attrNames value);
+    in
+    lib.optional (count > most) (
+      problem path "${toString count} entries" "at most ${toString most} entries" "Remove some."
+    );
   boundsOf =
     shape: path: value:
     let

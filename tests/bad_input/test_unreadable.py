@@ -57,7 +57,10 @@ MALFORMED = {
     ),
     "UTF-32": ("config.toml", "\ufeff[host]".encode("utf-32-le"), "UTF-32 text"),
     "dotted header": ("config.toml", b"\n[" + b" . ".join([b"a"] * DEEP) + b"]\n", "too many parts (at line 2)"),
-    "too large": ("config.toml", b"# comment\n" * (1 << 20), "more than 8 MiB"),
+    "too large": ("config.toml", b"# comment\n" * (1 << 19), "more than 4 MiB"),
+    "too large JSON": ("config.json", b" " * (8 << 20) + b"{}", "more than 8 MiB"),
+    "endless number": ("config.toml", b"a = 1" + b"0_1" * (1 << 20) + b"\n", "thousands of digits"),
+    "endless number in a list": ("config.toml", b"a = [1,+1" + b"1" * 9999 + b"]\n", "thousands of digits"),
 }
 
 
@@ -155,7 +158,7 @@ class Unreadable:
 READABLE_NOT = {
     "missing": (Unreadable.missing, "No such file or directory"),
     "folder": (Unreadable.folder, "Is a directory"),
-    "endless": (Unreadable.endless, "more than 8 MiB"),
+    "endless": (Unreadable.endless, "more than"),
     "loop": (Unreadable.loop, "Too many levels of symbolic links"),
     "below a file": (Unreadable.below_a_file, "Not a directory"),
     "too long": (Unreadable.too_long, "File name too long"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from optimux.errors import InvalidInput
 from optimux.patch.source import MAX_ATTRIBUTES, MAX_ELEMENTS
+from tests.calls import counted, grows_with_the_square
 from tests.patch.passthrough import patch_domain
 from tests.patch.plans import GPU, domain, plan
 
@@ -57,47 +58,19 @@ SHAPES: dict[str, Callable[[int], str]] = {
 
 
 def calls(document: bytes, planned: Any) -> int:
-    """How many functions are called, Python's and C's."""
-    count = 0
+    """How many functions a patch calls."""
 
-    def counted(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
+    def patched() -> None:
+        with contextlib.suppress(InvalidInput):
+            patch_domain(document, planned)
 
-    sys.setprofile(counted)
-    try:
-        patch_domain(document, planned)
-    except InvalidInput:
-        pass
-    finally:
-        sys.setprofile(None)
-    return count
+    return counted(patched)
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_twice_as_much_costs_twice_as_much(name: str) -> None:
     planned = plan(lookingGlass={"memory": "shm"}) if name.startswith("memories") else plan()
-    once, twice, four = (calls(SHAPES[name](SMALL * k).encode(), planned) for k in (1, 2, 4))
-    # A part that grows with the square would make the second step more than twice the first.
-    assert four - twice <= 2.4 * (twice - once) + 200, (once, twice, four)
-
-
-def test_the_count_sees_a_square() -> None:
-    def square(n: int) -> int:
-        count = 0
-
-        def counted(frame: object, event: str, argument: object) -> None:
-            nonlocal count
-            count += 1
-
-        sys.setprofile(counted)
-        for i in range(n):
-            [ord("a") for _ in range(i)]
-        sys.setprofile(None)
-        return count
-
-    once, twice, four = square(50), square(100), square(200)
-    assert four - twice > 2.4 * (twice - once) + 200
+    assert grows_with_the_square(lambda times: calls(SHAPES[name](SMALL * times).encode(), planned)) is None
 
 
 def test_more_than_any_machine_has_is_refused_at_once() -> None:

@@ -18,6 +18,7 @@ from optimux.bundle.place import merge_into, swap_in
 from optimux.emit.artifact import Artifact
 from optimux.errors import OptimuxError
 from optimux.files import leftovers
+from optimux.files.descriptors import make_room
 from optimux.files.directory import Directory
 from optimux.files.replace import explained
 from optimux.files.state import read_all
@@ -29,6 +30,7 @@ LOCK_SECONDS = 10
 
 def compare(artifacts: Sequence[Artifact], folder: Path) -> Comparison:
     """What writing ``artifacts`` to ``folder`` would do. Raises ``OptimuxError`` for a folder that cannot be read."""
+    make_room(len(artifacts))
     with explained(folder, "read"):
         try:
             top = reach(folder, guarded=False)
@@ -61,6 +63,7 @@ def write(artifacts: Sequence[Artifact], folder: Path, *, force: bool = False) -
     """
     if astray := [artifact.path for artifact in artifacts if not is_inside(artifact.path)]:
         raise OptimuxError(f"{astray[0]!r} would lie outside of {folder}; nothing was written")
+    make_room(len(artifacts))
     with explained(folder):
         parent, name = locate(folder, make=True)
         with parent, _locked(parent):

@@ -63,14 +63,15 @@ class ListOf(Kind[tuple[T, ...]]):
 
 
 class MapOf(Kind[Mapping[K, T]]):
-    """A table whose keys the user chooses, or among some that ``key`` allows."""
+    """A table of at most ``most`` keys that the user chooses, or among some that ``key`` allows."""
 
     @overload
-    def __init__(self: MapOf[str, T], item: Kind[T]) -> None: ...
+    def __init__(self: MapOf[str, T], item: Kind[T], *, most: int = MOST) -> None: ...
     @overload
-    def __init__(self, item: Kind[T], key: Kind[K]) -> None: ...
-    def __init__(self, item: Kind[T], key: Kind[Any] | None = None) -> None:
+    def __init__(self, item: Kind[T], key: Kind[K], *, most: int = MOST) -> None: ...
+    def __init__(self, item: Kind[T], key: Kind[Any] | None = None, *, most: int = MOST) -> None:
         self.item = item
+        self.most = most
         self.key = key or Text(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", "letters, digits and . _ + - (at most 64)")
 
     @property
@@ -80,8 +81,8 @@ class MapOf(Kind[Mapping[K, T]]):
     def load(self, value: object, path: str, findings: Findings) -> Mapping[K, T]:
         if not isinstance(value, Mapping):
             return self._refuse(value, path, findings, "Make it a table.")  # type: ignore[no-any-return]
-        if len(value) > MOST:
-            findings.unusable(path, f"{len(value)} entries", f"at most {MOST} entries", "Remove some.")
+        if len(value) > self.most:
+            findings.unusable(path, f"{len(value)} entries", f"at most {self.most} entries", "Remove some.")
             return INVALID  # type: ignore[no-any-return]
         loaded = {}
         for key, item in value.items():

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from optimux.files.read import named, read_bytes, unreadable
+from optimux.files.read import LIMIT, named, read_bytes, unreadable
 
 # The option set is five tables deep; tomllib's time grows with the square of this.
 MOST_KEY_PARTS = 64
+# What tomllib reads in two seconds; a thousand VMs take a quarter of it.
+MOST_TOML = 4 << 20
+# Python converts no more (sys.int_info); tomllib's pattern would take a hundred bytes for each before.
+_MANY_DIGITS = 4300
+_TOO_LONG = "a number of thousands of digits"
 
 
-def read_text(path: str) -> str:
-    """The text of a UTF-8 file of at most 8 MiB; ``-`` is standard input. Raises ``InvalidInput``."""
-    data = read_bytes(path)
+def read_text(path: str, limit: int = LIMIT) -> str:
+    """The text of a UTF-8 file of at most ``limit`` bytes; ``-`` is standard input. Raises ``InvalidInput``."""
+    data = read_bytes(path, limit)
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -31,8 +36,10 @@ def read_toml(path: str) -> dict[str, Any]:
     """A TOML file as plain data. Raises ``InvalidInput`` with line and column."""
     import tomllib
 
-    text = read_text(path)
+    text = read_text(path, MOST_TOML)
     path = named(path)
+    if _has_endless_number(text):
+        raise unreadable(path, f"an unusable value: {_TOO_LONG}", "plain configuration", "Correct the value.")
     if line := _endless_key(text):
         allowed = f"at most {MOST_KEY_PARTS} parts"
         raise unreadable(path, f"a key of too many parts (at line {line})", allowed, "Correct the named place.")
@@ -57,6 +64,13 @@ def read_json(path: str) -> Any:
         raise unreadable(path, where, "JSON (RFC 8259)", "Correct the named place.") from None
     except (RecursionError, ValueError) as error:
         raise unreadable(path, _too_much(error), "plain configuration", _remedy(error)) from None
+
+
+def _has_endless_number(text: str) -> bool:
+    """Whether there is a number, or a word that begins as one, that Python would refuse after much work."""
+    import re
+
+    return re.search(rf"(?:\A|[\s=\[,+-])[0-9][0-9_]{{{_MANY_DIGITS},}}+", text) is not None
 
 
 def _endless_key(text: str) -> int | None:
@@ -95,5 +109,5 @@ def _too_much(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "tables or lists nested too deeply"
     if "integer string conversion" in str(error):  # what Python refuses to read, in its own terms
-        return "an unusable value: a number of thousands of digits"
+        return f"an unusable value: {_TOO_LONG}"
     return f"an unusable value: {error}"

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 class Options(Declared):
     host: Host = option("host", Table(Host), default=Host(), doc="The machine that runs the VMs.")
     gpus: Mapping[str, Gpu] = option(
-        "gpus", MapOf(Table(Gpu)), default={}, doc="The cards that VMs may be given, by a name of your choice."
+        "gpus",
+        MapOf(Table(Gpu), most=1000),
+        default={},
+        doc="The cards that VMs may be given, by a name of your choice.",
     )
     looking_glass: LookingGlass = option(
         "lookingGlass", Table(LookingGlass), default=LookingGlass(), doc="How the picture comes back."

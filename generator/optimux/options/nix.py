@@ -308,7 +308,8 @@ class _Shapes(Renderer[Value | None]):
         return _some(items=self.of(kind.item), least=least, most=most)
 
     def map_of(self, kind: MapOf[Any, Any]) -> Value | None:
-        return _some(names=self.of(kind.key), each=self.of(kind.item))
+        most = kind.most if kind.most < MOST else None
+        return _some(names=self.of(kind.key), each=self.of(kind.item), most=most)
 
     def table(self, kind: Table[Any]) -> Value | None:
         return self.keys(kind.table)

@@ -63,7 +63,8 @@ class _Schemas(Renderer[Schema]):
         return schema
 
     def map_of(self, kind: MapOf[Any, Any]) -> Schema:
-        return {"type": "object", "propertyNames": self.of(kind.key), "additionalProperties": self.of(kind.item)}
+        schema = {"type": "object", "propertyNames": self.of(kind.key), "additionalProperties": self.of(kind.item)}
+        return schema if kind.most == MOST else {**schema, "maxProperties": kind.most}
 
     def table(self, kind: Table[Any]) -> Schema:
         required = [declared.key for declared in kind.table.options if declared.required]

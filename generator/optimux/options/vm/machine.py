@@ -182,4 +182,5 @@ class Vm(Declared):
     )
 
 
-VMS = MapOf(Table(Vm))
+# Far more than one host starts, and few enough that any number of them is planned within seconds.
+VMS = MapOf(Table(Vm), most=1000)
