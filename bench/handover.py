@@ -20,7 +20,7 @@ CONFIG = """
 distribution = "debian"
 cpuVendor = "intel"
 [gpus.card]
-bind = "libvirt"
+bind = "on-demand"
 functions = [{ address = "0000:00:01.0", id = "1234:1111" }]
 [vms.win]
 gpu = "card"

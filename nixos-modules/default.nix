@@ -122,6 +122,10 @@ in
         inherit (generated) shape;
       })
       {
+        # What libvirt's hook hands a card on demand over with.
+        environment.systemPackages = lib.optional plan.onDemand cfg.package;
+      }
+      {
         systemd.services.optimux-domains = lib.mkIf cfg.define {
           description = "Define the VMs of the configuration in libvirt";
           wantedBy = [ "multi-user.target" ];

@@ -327,10 +327,10 @@ let
       ];
     };
     bind = mkOption {
-      type = types.enum [ "id" "address" "libvirt" ];
+      type = renamed { "libvirt" = "on-demand"; } (types.enum [ "id" "address" "on-demand" ]);
       default = "id";
       description =
-        "When vfio-pci takes the functions: early by id (every device with that id), early by address (driver_override, for two cards with one id), or by libvirt at VM start. Virtual functions of SR-IOV are always bound by libvirt.";
+        "When vfio-pci takes the functions: early by id (every device with that id), early by address (driver_override, for two cards with one id), or on demand: the host has the card while no VM runs, and Optimux' hook in libvirt takes it when a VM starts, or refuses the start and says who holds it (see `optimux gpu`). Virtual functions of SR-IOV are always bound on demand.";
       example = "address";
     };
     softdeps = mkOption {
@@ -347,7 +347,7 @@ let
       type = types.nullOr (types.listOf module);
       default = null;
       description =
-        "Drivers never loaded by alias. Null is the GPU drivers of the functions' vendor when binding early, none when libvirt binds. Never blacklist what the host needs for its own devices.";
+        "Drivers never loaded by alias. Null is the GPU drivers of the functions' vendor when binding early, none when it is bound on demand. Never blacklist what the host needs for its own devices.";
       example = [ "nouveau" ];
     };
     rom = {

@@ -48,12 +48,12 @@ let
       named = builtins.tryEval "${function.address} ${toLower function.id}";
     in
     named.success && builtins.match "0000:00:02\\.[1-7] 8086:.*" named.value != null;
-  bindable = gpu: if any isVirtual (functionsOf gpu) then gpu // { bind = "libvirt"; } else gpu;
+  bindable = gpu: if any isVirtual (functionsOf gpu) then gpu // { bind = "on-demand"; } else gpu;
   gpus = map bindable (attrValues cfg.gpus);
   functionsOf = gpu: gpu.functions ++ gpu.otherDevices;
   vendorOf = gpu: if gpu.functions == [ ] then "" else lib.substring 0 4 (toLower (head gpu.functions).id);
   bound = optionals cfg.bindGpus gpus;
-  early = filter (gpu: gpu.bind != "libvirt") bound;
+  early = filter (gpu: gpu.bind != "on-demand") bound;
   # None where another card of the vendor may stay with the host, or go back to it.
   unshared =
     key: gpu:
@@ -102,7 +102,7 @@ let
     attrNames host.networks
     ++ map (card: card.source) (filter (card: card.type == "network") (concatMap (vm: vm.networks) vms))
   );
-  guarded = gpu: gpu.bind != "libvirt" && any (function: function.passThrough) (functionsOf gpu);
+  passed = gpu: any (function: function.passThrough) (functionsOf gpu);
   bridgeOf = name: host.networks.${name}.bridge or null;
 in
 {
@@ -159,7 +159,8 @@ in
     vm:
     vm.hooks.prepare != [ ]
     || vm.hooks.release != [ ]
-    || vm.gpu != null && cfg.gpus ? ${vm.gpu} && guarded (bindable cfg.gpus.${vm.gpu})
+    || vm.gpu != null && cfg.gpus ? ${vm.gpu} && passed cfg.gpus.${vm.gpu}
   ) vms;
+  onDemand = any (gpu: gpu.bind == "on-demand") gpus;
   autostart = any (vm: vm.autostart) vms;
 }

@@ -22,7 +22,7 @@ in
 
   nodes.by_id = node { };
   nodes.by_address = node { bind = "address"; };
-  nodes.left_to_libvirt = node { bind = "libvirt"; };
+  nodes.on_demand = node { bind = "on-demand"; };
 
   testScript =
     import ../lab/scenarios/calls.nix { inherit self; }
@@ -33,7 +33,7 @@ in
       cases = (
           ("by id: every card that has it", by_id, ["vfio-pci", "vfio-pci", "vfio-pci"]),
           ("by address: this card alone", by_address, ["vfio-pci", "vfio-pci", "bochs-drm"]),
-          ("left to libvirt", left_to_libvirt, ["bochs-drm", "snd_hda_intel", "bochs-drm"]),
+          ("on demand", on_demand, ["bochs-drm", "snd_hda_intel", "bochs-drm"]),
       )
 
       for name, node, drivers in cases:

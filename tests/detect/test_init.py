@@ -144,10 +144,10 @@ def test_nix(tmp_path: Path) -> None:
     assert "virtualisation.optimux.gpus.dgpu.functions = [" in text
 
 
-def test_a_virtual_function_is_bound_by_libvirt(tmp_path: Path) -> None:
+def test_a_virtual_function_is_bound_on_demand(tmp_path: Path) -> None:
     _, text = written(plant(tmp_path / "tree", described("virtual-functions")))
     gpu = tomllib.loads(text)["gpus"]["dgpu"]
-    assert gpu == {"functions": [{"address": "0000:00:02.1", "id": "8086:b080"}], "bind": "libvirt"}
+    assert gpu == {"functions": [{"address": "0000:00:02.1", "id": "8086:b080"}], "bind": "on-demand"}
     assert "NVIDIA" not in text
 
 

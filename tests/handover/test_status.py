@@ -270,7 +270,7 @@ CONFIG = f"""
 distribution = "debian"
 cpuVendor = "intel"
 [gpus.card]
-bind = "libvirt"
+bind = "on-demand"
 functions = [
   {{ address = "{GPU}", id = "1234:1111" }},
   {{ address = "{SOUND}", id = "8086:2668" }},

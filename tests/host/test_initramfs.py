@@ -141,4 +141,4 @@ def test_the_images_are_rebuilt_last(tool: str, command: str) -> None:
     distribution = "debian" if tool == "initramfs-tools" else "arch"
     host = {"distribution": distribution, "initramfs": tool}
     assert commands(plan(host=host))[-1] == command
-    assert command not in commands(plan(host=host, gpu={"bind": "libvirt"}))
+    assert command not in commands(plan(host=host, gpu={"bind": "on-demand"}))

@@ -40,7 +40,7 @@ EVERYTHING = {"user": "alice", "scream": {"enable": True}}
 
 def _plans() -> Iterator[Plan]:
     for host in HOSTS:
-        for bind in ("id", "address", "libvirt"):
+        for bind in ("id", "address", "on-demand"):
             for memory in ("kvmfr", "shm"):
                 if (bind, host.get("initramfs")) != ("address", "booster"):
                     yield plan(host=host, gpu={"bind": bind}, lookingGlass={**EVERYTHING, "memory": memory})

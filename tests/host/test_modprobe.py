@@ -44,7 +44,7 @@ def test_two_kvmfr_devices_have_their_own_sizes() -> None:
 
 
 def test_no_file_where_there_is_nothing_to_say() -> None:
-    planned = plan(gpu={"bind": "libvirt", "blacklist": []}, lookingGlass={"enable": False})
+    planned = plan(gpu={"bind": "on-demand", "blacklist": []}, lookingGlass={"enable": False})
     assert modprobe.PATH not in files(planned)
 
 

@@ -165,9 +165,30 @@ def test_no_start_with_a_card_that_the_host_drives(host: Host) -> None:
     assert host.hook("Windows 11", "prepare", "begin").returncode == 0
 
 
-def test_a_card_that_libvirt_binds_is_libvirts_affair(host: Host) -> None:
-    host.put(gpus={"dgpu": {"functions": CARD, "bind": "libvirt"}}, vms={"win": {"gpu": "dgpu", "memory": "1GiB"}})
-    assert host.run("test", "-e", "/files/libexec/optimux-hook").returncode == 1
+def test_a_card_on_demand_is_asked_for(host: Host) -> None:
+    """Before the start and after the end; a refusal and its reason go through, and a missing program is one."""
+    host.put(gpus={"dgpu": {"functions": CARD, "bind": "on-demand"}}, vms={"win": {"gpu": "dgpu", "memory": "1GiB"}})
+    missing = host.hook("win", "prepare", "begin")
+    assert missing.returncode == 1
+    assert "optimux is not installed for all users" in missing.stderr
+    host.session.put("/usr/local/bin/optimux", '#!/bin/sh\necho "$*" >>/asked\necho busy >&2\nexit 3\n', 0o755)
+    refused = host.hook("win", "prepare", "begin")
+    assert (refused.returncode, refused.stderr) == (1, "busy\n")
+    host.hook("win", "release", "end")
+    host.hook("win", "start", "begin")
+    host.hook("other", "prepare", "begin")
+    asked = ["gpu hook win prepare begin", "gpu hook win release end"]
+    assert host.session.read("/asked").decode().splitlines() == asked
+
+
+def test_a_hand_over_has_a_time_limit(host: Host) -> None:
+    host.put(gpus={"dgpu": {"functions": CARD, "bind": "on-demand"}}, vms={"win": {"gpu": "dgpu", "memory": "1GiB"}})
+    script = host.session.read("/files/libexec/optimux-hook").replace(b"--kill-after=2 20", b"--kill-after=2 1")
+    host.session.put("/files/libexec/optimux-hook", script, 0o755)
+    host.session.put("/usr/local/bin/optimux", "#!/bin/sh\nexec sleep 60\n", 0o755)
+    refused = host.hook("win", "prepare", "begin")
+    assert refused.returncode == 1
+    assert "handing the card over took more than 20 s" in refused.stderr
 
 
 def test_programs_around_a_vm(trixie: Root) -> None:

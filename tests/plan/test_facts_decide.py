@@ -87,7 +87,7 @@ def test_what_is_required_stays() -> None:
 @pytest.mark.parametrize("bind", ["id", "address"])
 def test_a_virtual_function_is_bound_by_libvirt(bind: str) -> None:
     planned = _plan(entry={"functions": [VIRTUAL], "bind": bind})
-    assert planned.gpus[0].bind == "libvirt"
+    assert planned.gpus[0].bind == "on-demand"
     assert (planned.host.vfio.ids, planned.host.early_modules, planned.host.override_addresses) == ((), (), ())
     assert [said.path for said in planned.warnings] == ["gpus.card.bind"]
 
@@ -98,10 +98,10 @@ def test_the_function_that_makes_them_is_bound_as_stated() -> None:
 
 
 def test_a_virtual_function_that_libvirt_binds_is_nothing_to_warn_of() -> None:
-    assert _plan(entry={"functions": [VIRTUAL], "bind": "libvirt"}).warnings == ()
+    assert _plan(entry={"functions": [VIRTUAL], "bind": "on-demand"}).warnings == ()
 
 
-@pytest.mark.parametrize(("role", "bind"), [("virtual", "libvirt"), ("physical", "id")])
+@pytest.mark.parametrize(("role", "bind"), [("virtual", "on-demand"), ("physical", "id")])
 def test_facts_show_a_virtual_function(role: Literal["virtual", "physical"], bind: str) -> None:
     device = PciDevice(address=Address(0, 1, 0, 0), id=Id(0x10DE, 0x249D), pci_class="0300", sriov=Sriov(role=role))
     assert _plan(Facts(devices=(device,))).gpus[0].bind == bind

@@ -71,12 +71,12 @@ WRONG_FIELDS = {
     'e: tuple[int, ...] = option("e", ListOf(Text()), doc="")': {"arg-type"},
 }
 RIGHT = (
-    'gpu.bind == "libvirt"',
+    'gpu.bind == "on-demand"',
     'options.host.distribution == "debian"',
     'smbios.system.get("serial")',
     'frame_memory(looking_glass.displays[0], "b7")',
     'Gpu(functions=(), bind="id")',
-    'gpu.replace(bind="libvirt")',
+    'gpu.replace(bind="on-demand")',
     "gpu.replace()",
     "address.replace(function=1)",
     'disk.replace(bus="sata").bus',

@@ -1,4 +1,4 @@
-"""libvirt's hook for VMs: the user's own programs around a VM, and no start with a card that the host drives."""
+"""libvirt's hook for VMs: cards on demand, the user's own programs, no start with a card that the host drives."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import HostCommand, HostFile
+from optimux.emit.cards import cards_files
 from optimux.rules import rules
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, Plan
 
 PATH = "/etc/libvirt/hooks/qemu.d/optimux"
+HOOK_SECONDS = 20
 # libvirt.org/hooks.html: the domain's name, the operation, the sub-operation; the domain's XML on standard input. A
 # hook must not call libvirt, which waits for it.
 _HEAD = """\
@@ -40,15 +42,32 @@ run() {
 }
 
 """
+# libvirt waits for a hook without a limit; what it prints on standard error is what virsh shows.
+_ON_DEMAND = f"""\
+# The card comes from the host's drivers and goes back to them, or the start is refused with the reason.
+card() {{
+  PATH=$PATH:/usr/local/bin:/usr/bin:/run/current-system/sw/bin
+  command -v optimux >/dev/null || {{
+    echo "optimux is not installed for all users: without it the card cannot be handed over" >&2
+    return 1
+  }}
+  timeout --kill-after=2 {HOOK_SECONDS} optimux gpu hook "$1" "$2" "$3" </dev/null
+  status=$?
+  [ "$status" -ne 124 ] || echo "handing the card over took more than {HOOK_SECONDS} s (optimux gpu status)" >&2
+  return "$status"
+}}
+
+"""
 
 
 def hook_entries(plan: Plan) -> list[HostEntry]:
-    """The hook, where programs of the user's ask for one; libvirt looks for hooks when it starts."""
-    if not any(domain.prepare or domain.release for domain in plan.domains):
+    """The hook, where a card on demand or a program of the user's asks for it; libvirt looks for hooks as it starts."""
+    if not any(domain.prepare or domain.release or on_demand(domain, plan) for domain in plan.domains):
         return []
     services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
-        HostFile(PATH, hook_script(plan), "your programs around the VMs", 0o755),
+        *cards_files(plan),
+        HostFile(PATH, hook_script(plan), "your programs around the VMs, and cards on demand", 0o755),
         HostCommand(
             f"systemctl try-restart {services}", "has libvirt read qemu.conf and look for its hook", after=(PATH,)
         ),
@@ -57,7 +76,15 @@ def hook_entries(plan: Plan) -> list[HostEntry]:
 
 def has_hook(plan: Plan) -> bool:
     """Whether there is anything for the hook to do."""
-    return any(domain.prepare or domain.release or guarded(domain, plan) for domain in plan.domains)
+    return any(
+        domain.prepare or domain.release or guarded(domain, plan) or on_demand(domain, plan) for domain in plan.domains
+    )
+
+
+def on_demand(domain: DomainPlan, plan: Plan) -> bool:
+    """Whether a card of the VM's is the host's while it does not run."""
+    own = {function.address for gpu in plan.gpus if not gpu.binds_early for function in gpu.functions}
+    return any(device.source in own for device in domain.host_devices)
 
 
 def guarded(domain: DomainPlan, plan: Plan) -> tuple[Address, ...]:
@@ -69,7 +96,8 @@ def guarded(domain: DomainPlan, plan: Plan) -> tuple[Address, ...]:
 def hook_script(plan: Plan) -> str:
     """A shell script with a case for each VM."""
     cases = "".join(_case(domain, plan) for domain in plan.domains)
-    return f'{_HEAD}case "$1" in\n{cases}esac\n'
+    demand = _ON_DEMAND if any(on_demand(domain, plan) for domain in plan.domains) else ""
+    return f'{_HEAD}{demand}case "$1" in\n{cases}esac\n'
 
 
 def _case(domain: DomainPlan, plan: Plan) -> str:
@@ -77,6 +105,9 @@ def _case(domain: DomainPlan, plan: Plan) -> str:
     before = [f"not_the_hosts {' '.join(map(str, functions))}"] if functions else []
     before += [f'run {quote(program)} "$@" || exit' for program in domain.prepare]
     after = [f'run {quote(program)} "$@"' for program in domain.release]
+    if on_demand(domain, plan):  # after what stops its users, before what starts them again
+        before.append('card "$@" || exit 1')
+        after.insert(0, 'card "$@"')
     stages = (("prepare/begin", before), ("release/end", after))
     written = "".join(_stage(stage, lines) for stage, lines in stages if lines)
     return f'  {quote(domain.name)})\n    case "$2/$3" in\n{written}    esac\n    ;;\n' if written else ""

@@ -13,6 +13,7 @@ from optimux.acpi.battery import battery_table
 from optimux.emit.apparmor import apparmor_rules
 from optimux.emit.artifact import Artifact, HostFile
 from optimux.emit.autostart import autostart_script
+from optimux.emit.cards import cards_files
 from optimux.emit.libvirt_hook import has_hook, hook_script
 from optimux.emit.libvirt_start import FOLDER, libvirt_commands, libvirt_files
 from optimux.emit.looking_glass_client import client_entries, client_files_of_each_vm
@@ -75,6 +76,7 @@ def nixos_plan(plan: Plan) -> dict[str, Any]:
         "apparmor": host.platform.security_module == "apparmor",
         "client": bool(plan.clients),
         "tables": bool(plan.battery_tables),
+        "onDemand": bool(cards_files(plan)),
         "scream": _scream(plan),
         "emulatedTpm": any(domain.tpm.backend == "emulator" for domain in plan.domains),
         "enrolledKeys": any(domain.firmware.loader == _enrolled_keys() for domain in plan.domains),
@@ -88,6 +90,7 @@ def nixos_plan(plan: Plan) -> dict[str, Any]:
 def nixos_files(plan: Plan) -> list[Artifact]:
     """The files by their place in a package."""
     host_files = [*udev_entries(plan), *client_entries(plan), *client_files_of_each_vm(plan), *libvirt_files(plan)]
+    host_files += cards_files(plan)
     placed = {_place(entry.path): entry.data for entry in host_files if isinstance(entry, HostFile)}
     units = {f"lib/systemd/user/{scream.unit}": scream_unit(scream, f"{_PROGRAMS}/scream") for scream in plan.scream}
     texts = {

@@ -55,7 +55,7 @@ class SubsystemIds(Declared):
     device: int = option("device", Int(0, 0xFFFF), doc="Subsystem device id, as a number.", example=0x88D1)
 
 
-Bind = Literal["id", "address", "libvirt"]
+Bind = Literal["id", "address", "on-demand"]
 
 
 class Gpu(Declared):
@@ -74,11 +74,12 @@ class Gpu(Declared):
     )
     bind: Bind = option(
         "bind",
-        Choice(Bind),
+        Choice(Bind, formerly={"libvirt": "on-demand"}),
         default="id",
         doc="When vfio-pci takes the functions: early by id (every device with that id), early by address "
-        "(driver_override, for two cards with one id), or by libvirt at VM start. Virtual functions of SR-IOV are "
-        "always bound by libvirt.",
+        "(driver_override, for two cards with one id), or on demand: the host has the card while no VM runs, and "
+        "Optimux' hook in libvirt takes it when a VM starts, or refuses the start and says who holds it (see "
+        "`optimux gpu`). Virtual functions of SR-IOV are always bound on demand.",
         example="address",
     )
     softdeps: tuple[str, ...] | None = option(
@@ -93,7 +94,7 @@ class Gpu(Declared):
         ListOf(MODULE),
         default=None,
         doc="Drivers never loaded by alias. Null is the GPU drivers of the functions' vendor when binding early, none "
-        "when libvirt binds. Never blacklist what the host needs for its own devices.",
+        "when it is bound on demand. Never blacklist what the host needs for its own devices.",
         example=["nouveau"],
     )
     rom: Rom = option("rom", Table(Rom), default=Rom(), doc="The expansion ROM of function 0.")

@@ -98,6 +98,7 @@ class HostDevice(Record):
     rom: Rom | None
     alias: str | None  # user alias, where qemu:override needs one
     iommufd: bool
+    managed: bool  # whether libvirt binds it; on demand our hook does, which refuses where libvirt would hang
     stated: bool  # whether the configuration names its place
 
     @property

@@ -19,18 +19,18 @@ def resolve_bindings(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) 
     """The cards with the time at which each can be bound.
 
     A virtual function of SR-IOV does not exist yet when the initramfs binds, and has the id of the physical one,
-    which the host needs to make it: libvirt binds it when the VM starts.
+    which the host needs to make it: it is bound when the VM starts.
     """
     return {name: _bindable(gpu, f"gpus.{name}", facts, findings) for name, gpu in gpus.items()}
 
 
 def _bindable(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> Gpu:
     virtual = next((function for _, function in functions_of(gpu) if _is_virtual(function, facts)), None)
-    if virtual is None or gpu.bind == "libvirt":
+    if virtual is None or gpu.bind == "on-demand":
         return gpu
-    remedy = "It is bound by libvirt: at boot it does not exist yet, and the function that makes it has its id."
-    findings.warn(f"{path}.bind", f"{gpu.bind}, of the virtual function {virtual.address}", "libvirt", remedy)
-    return gpu.replace(bind="libvirt")
+    remedy = "It is bound on demand: at boot it does not exist yet, and the function that makes it has its id."
+    findings.warn(f"{path}.bind", f"{gpu.bind}, of the virtual function {virtual.address}", "on-demand", remedy)
+    return gpu.replace(bind="on-demand")
 
 
 def _is_virtual(function: Function, facts: Facts) -> bool:
@@ -154,7 +154,7 @@ def _check_twins(given: set[Address], gpu: Gpu, path: str, facts: Facts, finding
 
 def _advise_drivers(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:
     """Only the facts, or the user, can tell what drives a device that is no GPU."""
-    if gpu.bind == "libvirt" or gpu.softdeps is not None:
+    if gpu.bind == "on-demand" or gpu.softdeps is not None:
         return
     for index, device in enumerate(gpu.other_devices):
         if facts.device(device.address) is None:

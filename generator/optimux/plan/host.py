@@ -26,7 +26,7 @@ def resolve_host(
     findings: Findings,
 ) -> HostPlan:
     """The host plan for cards, memories and domains that are already resolved."""
-    early = [gpu for gpu in options.gpus.values() if gpu.bind != "libvirt"]
+    early = [gpu for gpu in options.gpus.values() if gpu.bind != "on-demand"]
     in_use = _vendors_in_use(options, facts)
     by_address = [gpu for gpu in early if gpu.bind == "address"]
     if by_address and platform.initramfs == "booster":

@@ -69,7 +69,7 @@ class GpuPlan(Record):
     @property
     def binds_early(self) -> bool:
         """Whether vfio-pci takes it at boot."""
-        return self.bind != "libvirt"
+        return self.bind != "on-demand"
 
 
 class SharedMemory(Record):

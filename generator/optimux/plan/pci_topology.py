@@ -193,6 +193,7 @@ def _host_device(wanted: Wanted, function: Function, guest: Address, layout: Lay
         rom=settled(Rom, gpu.rom) if gpu and first and (gpu.rom.bar or gpu.rom.file) else None,
         alias="ua-gpu" if gpu and first and gpu.subsystem_ids else None,
         iommufd=wanted.vm.iommufd,
+        managed=gpu is None or gpu.bind != "on-demand",
         stated=function.guest_address is not None,
     )
 

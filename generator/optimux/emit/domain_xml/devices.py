@@ -205,7 +205,7 @@ def hostdev(device: HostDevice) -> Element:
         placed(device.placement),
         mode="subsystem",
         type_="pci",
-        managed="yes",
+        managed=yes_no(device.managed),
     )
 
 

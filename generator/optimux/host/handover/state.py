@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimux.errors import OptimuxError
-from optimux.files.replace import replace_file
+from optimux.files.atomic import put, remove
+from optimux.files.lock import locked
+from optimux.files.replace import explained
+from optimux.files.state import Metadata
+from optimux.files.walk import reach
 from optimux.pci import Address
 from optimux.record import Record
 
@@ -61,7 +64,7 @@ class Store:
         self._folder = Path(root.rstrip("/") + FOLDER)
 
     def _path(self, card: str) -> Path:
-        return self._folder / f"card-{card}.json"
+        return self._folder / _name(card)
 
     def read(self, card: str) -> State | None:
         """The state of a card that was taken. Raises ``OptimuxError`` for one that cannot be read."""
@@ -77,34 +80,30 @@ class Store:
             raise OptimuxError(f"{self._path(card)} holds something else than a card's state: {error}") from None
 
     def write(self, state: State) -> None:
-        """Keep it; it is there, whole, when this returns."""
-        self._make()
-        replace_file(self._path(state.card), json.dumps(_data(state), indent=1).encode(), 0o600)
+        """Keep it; it is there, whole, when this returns. Raises ``OptimuxError``."""
+        content = json.dumps(_data(state), indent=1).encode()
+        with explained(self._path(state.card)), reach(self._folder, make=True) as folder:
+            put(folder, _name(state.card), content, Metadata(0o600))
 
     def clear(self, card: str) -> None:
         """The card is what it was."""
-        self._path(card).unlink(missing_ok=True)
-
-    def _make(self) -> None:
-        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with explained(self._path(card), "removed"), reach(self._folder, make=True) as folder:
+            remove(folder, _name(card))
 
     @contextlib.contextmanager
     def lock(self, kernel: Kernel) -> Iterator[None]:
         """One hand-over at a time. Raises ``OptimuxError`` where another one is at work."""
-        self._make()
-        descriptor = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            for _ in kernel.rounds(LOCK_SECONDS):
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    continue
-            else:
+        with ExitStack() as stack:
+            with explained(self._folder):
+                folder = stack.enter_context(reach(self._folder, make=True))
+                had = stack.enter_context(locked(folder, _LOCK, kernel.rounds(LOCK_SECONDS)))
+            if not had:
                 raise OptimuxError("another hand-over is at work. Nothing was changed; try again when it has ended.")
             yield
-        finally:
-            os.close(descriptor)
+
+
+def _name(card: str) -> str:
+    return f"card-{card}.json"
 
 
 def _data(state: State) -> dict[str, Any]:

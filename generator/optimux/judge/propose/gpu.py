@@ -66,7 +66,7 @@ def _bind(facts: Facts, verdict: Verdict, given: tuple[PciDevice, ...]) -> Itera
     twins = [device for device in facts.devices if device.id in ids and device.address not in addresses]
     sriov = verdict.device.sriov
     if is_virtual(verdict.device) or (sriov and sriov.enabled):
-        yield Entry(TABLE, "bind", "libvirt", "SR-IOV: its own driver must be bound while virtual functions exist.")
+        yield Entry(TABLE, "bind", "on-demand", "SR-IOV: its own driver must be bound while virtual functions exist.")
     elif twins:
         yield Entry(
             TABLE, "bind", "address", f"{twins[0].address} has the id {twins[0].id} too and stays with the host."

@@ -79,7 +79,10 @@ def _take_over(draft: Draft, device: HostDevice, arguments: list[Argument]) -> N
 
 
 def _complete(draft: Draft, device: HostDevice, node: Node) -> None:
-    draft.set(node, "managed", "yes", "libvirt hands the device over and takes it back")
+    if device.managed:
+        draft.set(node, "managed", "yes", "libvirt hands the device over and takes it back")
+    else:
+        draft.set(node, "managed", "no", "our hook hands the device over, and refuses where libvirt would hang")
     driver = node.child("driver")
     if device.iommufd:
         if driver is None:

@@ -80,7 +80,7 @@ in
 
   environment.etc = lib.mkMerge [
     (mkIf hasKvmfr { "modprobe.d/optimux-kvmfr.conf".source = "${files}/etc/modprobe.d/optimux-kvmfr.conf"; })
-    (mkIf (plan.client || plan.tables) { optimux.source = "${guests}/etc/optimux"; })
+    (mkIf (plan.client || plan.tables || plan.onDemand) { optimux.source = "${guests}/etc/optimux"; })
     (mkIf plan.client {
       "looking-glass-client.ini".source = mkDefault "${guests}/etc/looking-glass-client.ini";
     })
