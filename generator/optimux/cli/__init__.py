@@ -22,6 +22,7 @@ VERBS = {
     "generate": "Write the bundle: host files, domain XML, battery table, client and guest files.",
     "apply": "Bring this host to the plan: packages, files, groups, boot loader, initramfs, VMs.",
     "rollback": "Undo what apply did, byte for byte.",
+    "doctor": "Look at each precondition on this machine: seen, wanted, and the remedy.",
     "patch": "Edit a domain that exists, and keep every byte that need not change.",
     "define": "Define or update the VMs in libvirt, keeping what the configuration does not speak of.",
     "verify": "Boot the battery table and the shared memory in a throwaway QEMU and check them.",

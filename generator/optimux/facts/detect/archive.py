@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tarfile
 from importlib import import_module
 from typing import IO, Any
 
 from optimux.errors import OptimuxError
+from optimux.facts.detect.store import Status
 
 # A recorded /sys and /proc has some ten thousand small files; whatever is larger is no record.
 MOST_MEMBERS = 200_000
@@ -30,6 +32,7 @@ class Archive:
     def __init__(self, path: str) -> None:
         self._files: dict[str, bytes | str | None] = {"": None}  # content, a link's target, or a folder
         self._other: dict[str, str] = {}
+        self._status: dict[str, Status] = {}
         self._children: dict[str, list[str]] = {"": []}
         try:
             with open(path, "rb") as raw, _opened(raw) as stream:  # noqa: PTH123 - the layers are streams
@@ -57,6 +60,7 @@ class Archive:
         if ".." in parts or not parts:
             return 0
         path = "".join(f"/{part}" for part in parts)
+        self._status[path] = _status(member)
         if member.issym():
             self._place(path, member.linkname)
         elif member.islnk():
@@ -96,6 +100,11 @@ class Archive:
         found = self._found(path)
         return self._other.get(path) or ("link" if isinstance(found, str) else "file")
 
+    def status(self, path: str) -> Status:
+        """See ``Store``. A folder that no member describes is root's."""
+        self._found(path)
+        return self._status.get(path) or Status(0o755, 0, 0)
+
     def target(self, path: str) -> str:
         """See ``Store``."""
         found = self._found(path)
@@ -123,6 +132,25 @@ class Archive:
         if path not in self._files:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return self._files[path]
+
+
+def _status(member: tarfile.TarInfo) -> Status:
+    """As the member says; GNU tar and bsdtar write an access control list as text, and SELinux' context."""
+    users = []
+    words = [
+        line.partition("#")[0].strip() for line in re.split("[,\n]", member.pax_headers.get("SCHILY.acl.access", ""))
+    ]
+    entries = [word.split(":") for word in words if word.count(":") == 2]
+    mask = next((_permissions(bits) for tag, _, bits in entries if tag == "mask"), 7)
+    for tag, name, bits in entries:
+        if tag == "user" and name.isdecimal():
+            users.append((int(name), _permissions(bits) & mask))
+    label = member.pax_headers.get("RHT.security.selinux", "").rstrip("\0") or None
+    return Status(member.mode & 0o7777, member.uid, member.gid, member.size, tuple(users), label)
+
+
+def _permissions(text: str) -> int:
+    return sum(bit for letter, bit in (("r", 4), ("w", 2), ("x", 1)) if letter in text)
 
 
 def _opened(raw: IO[bytes]) -> Any:

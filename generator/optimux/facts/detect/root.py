@@ -8,7 +8,7 @@ import re
 from collections import deque
 
 from optimux.errors import OptimuxError
-from optimux.facts.detect.store import Folder, Store
+from optimux.facts.detect.store import Folder, Status, Store
 
 # A sysfs attribute is a page; /proc/cpuinfo of 256 CPUs is half a MiB.
 LIMIT = 4 << 20
@@ -122,6 +122,28 @@ class Root:
             return self.store.kind(real)
         except OSError as error:
             self._missed(path, error)
+            return None
+
+    def status(self, path: str) -> Status | None:
+        """Whose a file is, and who may open it; ``None`` where there is nothing."""
+        real = self.real(path)
+        if real is None:
+            return None
+        try:
+            return self.store.status(real)
+        except OSError as error:
+            self._missed(path, error)
+            return None
+
+    def target(self, path: str) -> str | None:
+        """All that a link says, as a descriptor in /proc does; ``None`` for what is no link."""
+        folder, _, name = path.rpartition("/")
+        real = self.real(folder)
+        try:
+            return None if real is None else self.store.target(f"{real}/{name}")
+        except OSError as error:
+            if error.errno not in (*MISSING, errno.EINVAL):
+                self._missed(path, error)
             return None
 
     def exists(self, path: str) -> bool:

@@ -7,10 +7,34 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from typing import Protocol
+
+from optimux.record import Record
 
 # Open folders kept at once; a process may have 1024 descriptors.
 MOST_FOLDERS = 200
+
+
+# The user entries of an access control list, as the kernel keeps them: a version, then tag, permissions, id
+# (include/uapi/linux/posix_acl_xattr.h).
+ACL = "system.posix_acl_access"
+ACL_USER, ACL_MASK = 0x02, 0x10
+
+
+class Status(Record):
+    """Whose a file is and who may open it: permission bits, numbers of user and group, and the users of its list.
+
+    ``users`` are pairs of a number and permissions (4 read, 2 write), already within the list's mask; ``label`` is
+    SELinux' context.
+    """
+
+    mode: int
+    uid: int
+    gid: int
+    size: int = 0
+    users: tuple[tuple[int, int], ...] = ()
+    label: str | None = None
 
 
 class Store(Protocol):
@@ -18,6 +42,9 @@ class Store(Protocol):
 
     def kind(self, path: str) -> str:
         """``folder``, ``file``, ``link``, ``char`` or ``other``."""
+
+    def status(self, path: str) -> Status:
+        """Whose it is; of a link its own."""
 
     def target(self, path: str) -> str:
         """Where a link points."""
@@ -71,6 +98,20 @@ class Folder:
         mode = os.stat(name, dir_fd=self._folder(parent), follow_symlinks=False).st_mode
         return KINDS.get(stat.S_IFMT(mode), "other")
 
+    def status(self, path: str) -> Status:
+        """See ``Store``. Opened for its name alone, so that no device is."""
+        parent, _, name = path.rpartition("/")
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, dir_fd=self._folder(parent)) if name else os.dup(self._top)
+        try:
+            found = os.fstat(descriptor)
+            link = f"/proc/self/fd/{descriptor}"
+            users, label = acl_users(_attribute(link, ACL)), _attribute(link, "security.selinux")
+        finally:
+            os.close(descriptor)
+        said = label.rstrip(b"\0").decode("utf-8", "replace") or None
+        return Status(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_size, users, said)
+
     def target(self, path: str) -> str:
         """See ``Store``."""
         parent, _, name = path.rpartition("/")
@@ -100,3 +141,18 @@ def _all(descriptor: int, limit: int) -> bytes:
         pieces.append(piece)
         limit -= len(piece)
     return b"".join(pieces)
+
+
+def _attribute(path: str, name: str) -> bytes:
+    """An extended attribute, empty where the file or the file system has none."""
+    try:
+        return os.getxattr(path, name)
+    except OSError:
+        return b""
+
+
+def acl_users(data: bytes) -> tuple[tuple[int, int], ...]:
+    """The named users of a list in the kernel's form, each with what the mask leaves of its permissions."""
+    entries = [struct.unpack_from("<HHI", data, place) for place in range(4, len(data) - 7, 8)]
+    mask = next((bits for tag, bits, _ in entries if tag == ACL_MASK), 7)
+    return tuple((number, bits & mask) for tag, bits, number in entries if tag == ACL_USER)

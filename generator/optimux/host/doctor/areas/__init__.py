@@ -1,0 +1,1 @@
+"""The checks, a module an area, in the order in which a person would look."""

@@ -1,0 +1,166 @@
+"""What a VM needs of the host before it starts: memory, huge pages, the limit of locked memory, TPM, firmware."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.sizes import Size
+
+if TYPE_CHECKING:
+    from optimux.host.doctor.look import Look
+    from optimux.plan.model import DomainPlan
+
+HUGEPAGES = "/sys/kernel/mm/hugepages"
+# What a host without a desktop takes at least.
+SPARE = Size(1 << 30)
+
+
+@check("memory.fits", "memory for the guest and the host", "All of a guest's memory is pinned: none of it is swapped.")
+def fits(look: Look) -> Iterator[Result]:
+    """Each guest alone, beside all that the host has."""
+    has = look.facts.memory
+    for domain in look.domains:
+        if has is None:
+            yield unseen("the host's memory is not shown", "/proc/meminfo", subject=domain.name)
+            continue
+        seen = f"{domain.ram} of {has.bytes / (1 << 30):.1f}GiB"
+        if domain.ram.bytes + SPARE.bytes <= has.bytes:
+            yield holds(seen, "/proc/meminfo", domain.name)
+        else:
+            remedy = f"State less for vms.{domain.key}.memory: the host needs some too."
+            yield broken(seen, "/proc/meminfo", remedy, "optimux define CONFIG", domain.name)
+
+
+@check(
+    "memory.hugepages",
+    "as many free huge pages as the guest takes",
+    "A VM that is to have huge pages does not start without them, and a host that runs finds few.",
+)
+def hugepages(look: Look) -> Iterator[Result]:
+    """The free ones of the size that is asked for, else of the host's default."""
+    for domain in look.domains:
+        backing = domain.memory_backing
+        if not backing.hugepages or look.running(domain.name):
+            continue
+        size = backing.hugepage_size or _default(look)
+        pages = next((pages for pages in look.facts.hugepages if size and pages.size == size), None)
+        if pages is None or size is None:
+            yield unseen("the kernel's huge pages are not shown", HUGEPAGES, subject=domain.name)
+            continue
+        needed = -(-domain.ram.bytes // size.bytes)
+        where = f"{HUGEPAGES}/hugepages-{size.bytes >> 10}kB"
+        seen = f"{pages.free} of {size} free, {needed} needed"
+        if pages.free >= needed:
+            yield holds(seen, where, domain.name)
+        else:
+            remedy = "Reserve them at boot (host.hugepages), or try now, while memory is in one piece."
+            yield broken(
+                seen, where, remedy, f"echo {pages.count + needed - pages.free} > {where}/nr_hugepages", domain.name
+            )
+
+
+def _default(look: Look) -> Size | None:
+    match = re.search(r"^Hugepagesize:\s*([0-9]{1,10}) kB", look.root.text("/proc/meminfo") or "", re.MULTILINE)
+    return Size(int(match[1]) << 10) if match else Size(2 << 20) if look.facts.hugepages else None
+
+
+@check(
+    "memory.locked",
+    "a limit of locked memory above the guest's",
+    'VFIO pins all that a guest may reach: "vfio_pin_pages_remote: RLIMIT_MEMLOCK exceeded", and the VM stops.',
+    of_log=True,
+)
+def locked(look: Look) -> Iterator[Result]:
+    """The kernel's complaint; and the limit of a VM's process while it runs."""
+    if look.log.missing or not look.domains:
+        yield from look.unlogged() if look.domains else ()
+        return
+    lines = look.log.find(r"RLIMIT_MEMLOCK \(?[0-9]+\)? exceeded")
+    if lines:
+        name = look.domains[0].name
+        remedy = "libvirt sets the limit by what it knows: give the VM one that covers the shared memory too."
+        command = f"virsh memtune {name} --hard-limit {(look.domains[0].ram.bytes >> 10) + (2 << 20)} --config"
+        yield broken(lines[-1][0].text, look.log.where, remedy, command)
+    else:
+        yield holds("no complaint", look.log.where)
+
+
+@check("tpm.swtpm", "swtpm, which emulates the guest's TPM", "Windows 11 wants one, and a VM with one does not start.")
+def swtpm(look: Look) -> Iterator[Result]:
+    """The program, and the tool that prepares a TPM's state."""
+    if not any(domain.tpm.backend == "emulator" for domain in look.domains):
+        return
+    program = look.facts.firmware.swtpm
+    setup = program.replace("/swtpm", "/swtpm_setup") if program else ""
+    if not look.root.names("/usr/bin") and not program:
+        yield unseen("this tree has no programs", "/usr/bin/swtpm")
+    elif program is None:
+        yield broken("missing", "/usr/bin/swtpm", "Install the packages swtpm and swtpm-tools.", "optimux apply")
+    elif not look.root.exists(setup):
+        yield broken("without swtpm_setup", setup, "Install the package swtpm-tools.", "optimux apply")
+    else:
+        yield holds("there", program)
+
+
+@check(
+    "tpm.state",
+    "a TPM that its emulator could start",
+    'A state that swtpm cannot read ends the start of the VM: "CMD_INIT: 0x101".',
+)
+def state(look: Look) -> Iterator[Result]:
+    """The last words of each VM's swtpm; a VM that never started has none."""
+    for domain in look.domains:
+        path = f"/var/log/swtpm/libvirt/qemu/{domain.name}-swtpm.log"
+        if domain.tpm.backend != "emulator" or not look.root.exists("/var/log/swtpm/libvirt/qemu"):
+            continue
+        if not look.may_read(path):
+            yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor", domain.name)
+            continue
+        said = (look.root.text(path) or "")[-4096:].splitlines()[-20:]
+        wrong = [line for line in said if re.search("CMD_INIT: 0x|[Ee]rror:|[Ff]ailed|Permission denied", line)]
+        if wrong:
+            folder = f"/var/lib/libvirt/swtpm/{domain.uuid}"
+            remedy = f"Is {folder} whole, and swtpm's own? A new state loses what Windows sealed in it (BitLocker)."
+            yield broken(wrong[-1], path, remedy, f"ls -lRn {folder}", domain.name)
+        else:
+            yield holds("no complaint", path, domain.name)
+
+
+@check("firmware.image", "an image for the guest's firmware", "Without one libvirt refuses to define or start the VM.")
+def image(look: Look) -> Iterator[Result]:
+    """A stated image, else one of those that QEMU's descriptions name."""
+    for domain in look.domains:
+        firmware = domain.firmware
+        if firmware.type != "efi":
+            continue
+        if not firmware.automatic and firmware.loader:
+            yield from _stated(look, domain, firmware.loader)
+            continue
+        images = look.facts.firmware.images
+        fitting = [found for found in images if not firmware.secure_boot or (found.secure_boot and found.enrolled_keys)]
+        wanted = "one with Secure Boot and enrolled keys" if firmware.secure_boot else "a UEFI image"
+        where = "/usr/share/qemu/firmware"
+        if fitting:
+            yield holds(fitting[0].path, where, domain.name)
+        elif not look.root.exists("/usr/share") and not images:
+            yield unseen("this tree has no /usr/share", where, subject=domain.name)
+        else:
+            seen = f"{len(images)} images, none of them {wanted}" if images else "none is described"
+            yield broken(seen, where, "Install the package (Debian: ovmf).", "optimux apply", domain.name)
+
+
+def _stated(look: Look, domain: DomainPlan, loader: str) -> Iterator[Result]:
+    if look.root.exists(loader):
+        yield holds("there", loader, domain.name)
+    elif look.root.live:
+        yield broken(
+            "missing", loader, f"Correct vms.{domain.key}.firmware.loader.", "optimux define CONFIG", domain.name
+        )
+    else:
+        yield unseen("not in this tree", loader, subject=domain.name)
+
+
+CHECKS = (fits, hugepages, locked, swtpm, state, image)

@@ -1,0 +1,159 @@
+"""libvirt: its daemon, the networks of the VMs, each VM against the plan as a machine, and QEMU's log of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.known import known
+
+if TYPE_CHECKING:
+    from optimux.host.doctor.look import Look
+    from optimux.plan.model import DomainPlan
+
+RUN = "/run/libvirt"
+SOCKETS = (f"{RUN}/virtqemud-sock", f"{RUN}/libvirt-sock")
+DOMAINS = "/etc/libvirt/qemu"
+ON_NIXOS = "/var/lib/libvirt/qemu"
+MOST_LOG = 4 << 20
+
+
+@check("libvirt.daemon", "libvirt's daemon, or its socket", "Nothing defines or starts a VM without it.")
+def daemon(look: Look) -> Iterator[Result]:
+    """The sockets of the modular and the monolithic daemon."""
+    if not look.domains:
+        return
+    found = next((path for path in SOCKETS if look.root.exists(path)), None)
+    if found:
+        yield holds("there", found)
+    elif not look.root.live and not look.root.names("/run"):
+        yield unseen("this tree has no /run", RUN)
+    elif look.facts.libvirt_version is None:
+        yield broken("no libvirt is installed", SOCKETS[1], "Install it.", "optimux apply")
+    else:
+        command = (
+            "systemctl enable --now libvirtd.socket || systemctl enable --now virtqemud.socket virtnetworkd.socket"
+        )
+        yield broken("no socket", SOCKETS[1], "Start it, now and at each boot.", command)
+
+
+@check(
+    "libvirt.networks",
+    "the VMs' networks, active, and started at boot",
+    "A VM whose network is down does not start: \"network 'default' is not active\".",
+)
+def networks(look: Look) -> Iterator[Result]:
+    """Definition, state and autostart of each."""
+    names = {n.source for d in look.domains for n in d.networks if n.type == "network" and n.source}
+    folder = f"{_home(look)}/networks"
+    for name in sorted(names):
+        if not look.root.exists(folder):
+            hidden = any(path.startswith(_home(look)) for path in look.root.unseen)
+            reason = "only root may look there" if hidden else "libvirt keeps nothing there"
+            yield unseen(reason, folder, "Look as root.", "sudo optimux doctor", name)
+        elif not look.root.exists(f"{folder}/{name}.xml"):
+            remedy = "Define it; the plan's own networks are in the bundle."
+            command = f"virsh net-define {name}.xml && virsh net-start {name}"
+            yield broken("not defined", f"{folder}/{name}.xml", remedy, command, name)
+        elif look.root.names("/run") and not look.root.exists(f"{RUN}/network/{name}.xml"):
+            command = f"virsh net-start {name} && virsh net-autostart {name}"
+            yield broken("not active", f"{RUN}/network/{name}.xml", "Start it.", command, name)
+        elif look.root.target(f"{folder}/autostart/{name}.xml") is None:
+            where = f"{folder}/autostart/{name}.xml"
+            yield broken("not started at boot", where, "Have it start.", f"virsh net-autostart {name}", name)
+        else:
+            yield holds("active, and started at boot", folder, name)
+
+
+def _home(look: Look) -> str:
+    """NixOS' libvirt keeps its configuration below /var/lib."""
+    return ON_NIXOS if look.facts.distribution == "nixos" else DOMAINS
+
+
+@check(
+    "domain.plan",
+    "the VM in libvirt, as the plan has it",
+    "What libvirt starts is its own definition: a configuration that was changed since changes nothing.",
+)
+def domain(look: Look) -> Iterator[Result]:
+    """Each VM's definition, compared as the machine that it makes; nothing is said of what the plan leaves open."""
+    for planned in look.domains:
+        path = f"{_home(look)}/{planned.name}.xml"
+        document = look.root.data(path)
+        if document is None and look.root.exists(path):
+            yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor", planned.name)
+        elif document is None and not look.root.names(_home(look)):
+            hidden = any(missed.startswith(_home(look)) for missed in look.root.unseen)
+            reason = "only root may look there" if hidden else "libvirt keeps nothing there"
+            yield unseen(reason, _home(look), "Look as root.", "sudo optimux doctor", planned.name)
+        elif document is None:
+            remedy = "Define it."
+            yield broken("libvirt does not know it", path, remedy, "optimux define CONFIG", planned.name)
+        else:
+            yield _compared(look, planned, document, path)
+
+
+def _compared(look: Look, planned: DomainPlan, document: bytes, path: str) -> Result:
+    from optimux.errors import InvalidInput
+    from optimux.patch import patch_domain
+
+    try:
+        patched = patch_domain(document, planned, read_table=lambda table: look.root.data(table))
+    except InvalidInput as error:
+        problem = error.problems[0]
+        return broken(f"{problem.path}: {problem.found}", path, problem.remedy, "", planned.name)
+    left = [str(change) for change in (*patched.changes, *patched.unpatched)]
+    if not left:
+        return holds("nothing to change", path, planned.name)
+    seen = f"{len(left)} differences: {'; '.join(left[:3])}" + ("; …" if len(left) > 3 else "")
+    return broken(seen, path, "Bring it to the plan; the rest stays.", "optimux define CONFIG", planned.name)
+
+
+@check(
+    "domain.log",
+    "no failure in QEMU's log of the last start",
+    "libvirt repeats only the last line; what went wrong stands above it.",
+)
+def log(look: Look) -> Iterator[Result]:
+    """What QEMU wrote since the VM was last started, by what is known of its complaints."""
+    for planned in look.domains:
+        path = f"/var/log/libvirt/qemu/{planned.name}.log"
+        if not look.root.exists(path):
+            continue
+        data = look.root.data(path, MOST_LOG)
+        if data is None:
+            yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor", planned.name)
+            continue
+        said = without_peers(last_start(data.decode("utf-8", "replace")))
+        wrong = [(line, cause) for line in said for cause in known()["causes"] if re.search(cause["pattern"], line)]
+        for line, cause in {cause["pattern"]: (line, cause) for line, cause in wrong}.values():
+            command = cause["command"].replace("VM", planned.name)
+            yield broken(_short(line), path, cause["remedy"], command, planned.name)
+        if not wrong:
+            yield holds("no complaint that is known", path, planned.name)
+
+
+def last_start(text: str) -> list[str]:
+    """The lines since libvirt last wrote ``starting up``, which begins each start's command line."""
+    lines = text.splitlines()
+    starts = [number for number, line in enumerate(lines) if ": starting up" in line]
+    return lines[starts[-1] :] if starts else lines
+
+
+def without_peers(lines: list[str]) -> list[str]:
+    """The lines without failed mappings between two devices, which QEMU itself explains in the next line."""
+    after = [*lines[1:], ""]
+    return [line for line, then in zip(lines, after, strict=True) if PEERS not in line and PEERS not in then]
+
+
+PEERS = "PCI peer-to-peer transactions on BARs are not supported"
+
+
+def _short(line: str) -> str:
+    line = re.sub(r"^[0-9T:.+Z-]+ ?(qemu-system-x86_64: )?", "", line)
+    return line if len(line) <= 300 else f"{line[:300]}…"
+
+
+CHECKS = (daemon, networks, domain, log)

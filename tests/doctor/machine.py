@@ -1,0 +1,174 @@
+"""A machine on which everything holds, as a recorded tree in a tar; a case changes some of its files.
+
+A tar, because it can have character devices, owners and access control lists without root.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from optimux.facts.detect import Root, detect
+from optimux.host.doctor import Look, examine
+from optimux.host.doctor.findings import Report, report_of
+from optimux.options.load import read_config
+from tests.detect.tree import plant
+from tests.doctor.images import archive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from optimux.host.doctor import Check, Result
+
+HERE = Path(__file__).parent
+CONFIG = HERE / "optimux.toml"
+
+
+class Node:
+    """A member that is more than text: its type, mode, owner, group, and headers of its own."""
+
+    def __init__(
+        self,
+        kind: bytes = tarfile.CHRTYPE,
+        mode: int = 0o660,
+        uid: int = 0,
+        gid: int = 0,
+        acl: str = "",
+        label: str = "",
+        text: str = "",
+    ) -> None:
+        self.kind, self.mode, self.uid, self.gid, self.text = kind, mode, uid, gid, text
+        self.headers = {"SCHILY.acl.access": acl, "RHT.security.selinux": label}
+
+
+Change = str | bytes | Node | None
+Members = dict[str, Change]
+
+
+@cache
+def _planted() -> tuple[tuple[str, tarfile.TarInfo, bytes], ...]:
+    """The machine's tree as members of a tar, from ``machine.toml`` and its files."""
+    import tomllib
+
+    described = tomllib.loads((HERE / "machine.toml").read_text(encoding="utf-8"))
+    with TemporaryDirectory() as scratch:
+        plant(Path(scratch), described)
+        memory, found = io.BytesIO(), []
+        with tarfile.open(fileobj=memory, mode="w") as tar:
+            tar.add(scratch, arcname="")
+        memory.seek(0)
+        with tarfile.open(fileobj=memory) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if member.isreg() else None
+                found.append((f"/{member.name}", member, file.read() if file else b""))
+    return tuple(found)
+
+
+IMAGE = "/boot/initrd.img-6.12.41+deb13-amd64"
+NODES: Members = {
+    "/dev/kvm": Node(gid=104, mode=0o666),
+    "/dev/kvmfr0": Node(gid=104, acl="user::rw-,user:1000:rw-,group::rw-,mask::rw-,other::---"),
+    "/dev/null": Node(mode=0o666),
+    IMAGE: gzip.compress(archive("usr/lib/modules/6.12/vfio-pci.ko.xz", "etc/modprobe.d/optimux.conf")),
+}
+
+
+@cache
+def _of_the_plan() -> Members:
+    """What the configuration puts on the machine, as apply and define would."""
+    import tempfile
+
+    from optimux.emit.artifact import HostFile, HostLines
+    from optimux.emit.domain_xml import domain_xml
+    from optimux.emit.host import host_entries
+    from optimux.emit.merge import merged
+    from optimux.host.doctor.findings import plan_on
+
+    with tempfile.TemporaryDirectory() as scratch:
+        facts = detect(Root.at(_write(Path(scratch), NODES)))
+    plan, problems = plan_on(read_config(str(CONFIG)), facts)
+    assert problems == ()
+    found: Members = {"/etc/libvirt/qemu/win11.xml": domain_xml(plan.domains[0])}
+    for entry in host_entries(plan):
+        if isinstance(entry, HostFile):
+            found[entry.path] = entry.data
+        elif isinstance(entry, HostLines) and entry.path != "/etc/libvirt/qemu.conf":
+            found[entry.path] = merged("", entry)
+    return found
+
+
+def tree(place: Path, changes: Mapping[str, Change] | None = None) -> str:
+    """Write the tar with the changes: new content, a node, or ``None`` for what is missing with all beneath it."""
+    return _write(place, {**NODES, **_of_the_plan(), **(changes or {})})
+
+
+def _write(place: Path, changed: Mapping[str, Change]) -> str:
+    gone = [path for path, content in changed.items() if content is None]
+    path = place / "machine.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, member, data in _planted():
+            if name in changed or any(name.startswith(f"{prefix}/") for prefix in gone):
+                continue
+            tar.addfile(member, io.BytesIO(data))
+        for name, content in changed.items():
+            if content is not None and not any(name.startswith(f"{prefix}/") for prefix in gone):
+                tar.addfile(*_member(name, content))
+    return str(path)
+
+
+def _member(name: str, content: str | bytes | Node) -> tuple[tarfile.TarInfo, io.BytesIO]:
+    node = content if isinstance(content, Node) else Node(tarfile.REGTYPE, 0o644)
+    data = node.text if isinstance(content, Node) else content
+    raw = data.encode() if isinstance(data, str) else data
+    info = tarfile.TarInfo(name.lstrip("/"))
+    info.type, info.mode, info.uid, info.gid = node.kind, node.mode, node.uid, node.gid
+    if node.kind == tarfile.SYMTYPE:
+        info.linkname, raw = node.text, b""
+    info.size = len(raw)
+    info.pax_headers = {key: value for key, value in node.headers.items() if value}
+    return info, io.BytesIO(raw)
+
+
+def link(target: str) -> Node:
+    """A symbolic link."""
+    return Node(tarfile.SYMTYPE, 0o777, text=target)
+
+
+def config(place: Path, *edits: tuple[str, str]) -> str:
+    """The configuration with words replaced; each must be there."""
+    text = CONFIG.read_text(encoding="utf-8")
+    for old, new in edits:
+        assert old in text, old
+        text = text.replace(old, new)
+    path = place / "optimux.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def report(
+    place: Path,
+    changes: Mapping[str, Change] | None = None,
+    edits: Iterable[tuple[str, str]] = (),
+    *,
+    previous: bool = False,
+    vm: str | None = None,
+) -> Report:
+    """What the whole of ``doctor`` finds on the changed machine."""
+    return report_of(config(place, *edits), vm, tree(place, changes), previous=previous)
+
+
+def results_of(
+    check: Check, place: Path, changes: Mapping[str, Change] | None = None, edits: Iterable[tuple[str, str]] = ()
+) -> tuple[Result, ...]:
+    """What one check finds on the changed machine, by a plan that fits it."""
+    from optimux.host.doctor.findings import plan_on
+
+    root = Root.at(tree(place, changes))
+    facts = detect(root)
+    plan, _ = plan_on(read_config(config(place, *edits)), facts)
+    return examine(Look(root, facts, plan), [check])

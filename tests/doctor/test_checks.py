@@ -1,0 +1,60 @@
+"""Every check holds on a machine that works, and is broken, for the stated reason, on one that does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from optimux.host.doctor import BROKEN, HOLDS, UNSEEN, checks
+from tests.doctor import cases
+from tests.doctor.machine import report, results_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHECKS = {check.key: check for check in checks()}
+TWINS = [
+    pytest.param(key, case, id=f"{key}-{number}")
+    for key, found in cases.BROKEN.items()
+    for number, case in enumerate(found)
+]
+
+
+def test_every_check_has_both_twins() -> None:
+    assert set(CHECKS) == set(cases.BROKEN)
+    assert set(cases.HOLDS) | set(cases.UNSEEN) <= set(CHECKS)
+
+
+def test_no_key_stands_twice() -> None:
+    assert len(CHECKS) == len(checks())
+
+
+def test_everything_holds_on_a_machine_that_works(tmp_path: Path) -> None:
+    found = report(tmp_path)
+    assert [(result.key, result.seen) for result in (*found.broken, *found.unseen)] == []
+
+
+@pytest.mark.parametrize("key", CHECKS)
+def test_holds(key: str, tmp_path: Path) -> None:
+    changes, edits = cases.HOLDS.get(key, ({}, ()))
+    results = results_of(CHECKS[key], tmp_path, changes, edits)
+    assert {result.outcome for result in results} == {HOLDS}, results
+
+
+@pytest.mark.parametrize(("key", "case"), TWINS)
+def test_broken(key: str, case: cases.Case, tmp_path: Path) -> None:
+    changes, edits, said = case
+    found = [r for r in results_of(CHECKS[key], tmp_path, changes, edits) if r.outcome == BROKEN]
+    assert found
+    assert said in found[0].seen
+    assert found[0].where
+    assert found[0].remedy
+
+
+@pytest.mark.parametrize("key", cases.UNSEEN)
+def test_unseen(key: str, tmp_path: Path) -> None:
+    changes, edits, said = cases.UNSEEN[key]
+    results = results_of(CHECKS[key], tmp_path, changes, edits)
+    assert [result.outcome for result in results] == [UNSEEN]
+    assert said in results[0].seen
