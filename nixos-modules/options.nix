@@ -958,10 +958,12 @@ let
           "OVMF, chosen by libvirt from the firmware descriptions on the host, or SeaBIOS.";
       };
       secureBoot = mkOption {
-        type = types.bool;
-        default = false;
+        type =
+          types.nullOr (types.coercedTo types.bool (on: if on then "on" else "off") (types.enum [ "off" "capable" "on" ]));
+        default = null;
         description =
-          "Whether the image enforces secure boot and holds Microsoft's keys. Unsigned guest drivers need it off.";
+          "Secure Boot's state: an image without it; one that can check signatures and holds no keys, which Windows 11's Setup accepts and which refuses nothing; one with Microsoft's keys, which refuses unsigned drivers. Null is \"capable\" where libvirt chooses the image, and \"off\" with an explicit loader or BIOS. false and true are \"off\" and \"on\".";
+        example = "on";
       };
       loader = mkOption {
         type = types.nullOr path;

@@ -148,7 +148,7 @@ in
   }) screams;
   emulatedTpm = any (vm: vm.tpm.backend == "emulator") vms;
   enrolledKeys = any (
-    vm: vm.firmware.type == "efi" && vm.firmware.secureBoot && vm.firmware.loader == null
+    vm: vm.firmware.type == "efi" && vm.firmware.secureBoot == "on" && vm.firmware.loader == null
   ) vms;
   bridges = unique (
     map (

@@ -211,6 +211,25 @@ def test_users(tmp_path: Path) -> None:
     assert facts.user == "ada"
 
 
+DESCRIPTION = """{"interface-types": ["uefi"], "features": [%s],
+"targets": [{"architecture": "x86_64", "machines": ["pc-q35-*"]}], "mapping": {"device": "flash",
+"executable": {"filename": "/usr/share/OVMF/%s.fd"}, "nvram-template": {"filename": "/usr/share/OVMF/VARS.%s.fd"}}}"""
+PCA_2011, CA_2023 = b"..Microsoft Windows Production PCA 2011..", b"..Windows UEFI CA 2023.."
+
+
+@pytest.mark.parametrize(("store", "years"), [(PCA_2011, (2011,)), (PCA_2011 + CA_2023, (2011, 2023)), (b"", ())])
+def test_keys_of_a_variable_store(store: bytes, years: tuple[int, ...], tmp_path: Path) -> None:
+    files: Tree = {
+        "/usr/share/qemu/firmware/40-enrolled.json": DESCRIPTION % ('"secure-boot", "enrolled-keys"', "MS", "ms"),
+        "/usr/share/qemu/firmware/50-secure.json": DESCRIPTION % ('"secure-boot"', "SB", "plain"),
+        "/usr/share/qemu/firmware/60-broken.json": '{"mapping": []}',
+        "/usr/share/OVMF/VARS.ms.fd": b"\0" * 1000 + store,
+    }
+    enrolled, secure = facts_of(tmp_path, files).firmware.images
+    assert (enrolled.enrolled_keys, enrolled.template, enrolled.keys) == (True, "/usr/share/OVMF/VARS.ms.fd", years)
+    assert (secure.secure_boot, secure.enrolled_keys, secure.keys) == (True, False, ())
+
+
 def test_widths_of_the_iommu(tmp_path: Path) -> None:
     """The unit's register says 39 bits where the table says 46."""
     table = bytearray(48)

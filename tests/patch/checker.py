@@ -337,8 +337,9 @@ def _power(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
 
 def _firmware(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
     if plan.requested.states("firmware.secureBoot") and "firmware.secureBoot" not in said:
-        enabled = "yes" if plan.firmware.secure_boot else "no"
-        yield from _has(root, f"/domain/os/firmware/feature[@name='secure-boot'][@enabled='{enabled}']")
+        for name, on in plan.firmware.features:
+            enabled = "yes" if on else "no"
+            yield from _has(root, f"/domain/os/firmware/feature[@name='{name}'][@enabled='{enabled}']")
 
 
 def _smbios(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:

@@ -94,17 +94,23 @@ class Choice(Kind[W]):
     """One of a few words, those of a ``Literal``: ``Choice(Bind)`` with ``Bind = Literal["id", "address"]``.
 
     ``formerly`` are words of older releases, each with the one that took its place: taken, with a warning.
+    ``booleans`` are the words that false and true stand for, where the option has been a truth value.
     """
 
-    def __init__(self, words: TypeForm[W], formerly: Mapping[str, W] | None = None) -> None:
+    def __init__(
+        self, words: TypeForm[W], formerly: Mapping[str, W] | None = None, booleans: tuple[W, W] | None = None
+    ) -> None:
         self.words: tuple[W, ...] = words.__args__  # type: ignore[attr-defined] # a Literal's, in its order
         self.formerly = formerly or {}
+        self.booleans = booleans
 
     @property
     def allowed(self) -> str:
         return "one of " + ", ".join(f'"{word}"' for word in self.words)
 
     def load(self, value: object, path: str, findings: Findings) -> W:
+        if self.booleans and isinstance(value, bool):
+            return self.booleans[value]
         for word in self.words:
             if word == value:
                 return word

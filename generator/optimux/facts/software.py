@@ -75,6 +75,13 @@ class FirmwareImage(Declared):
     path: str = option("path", TEXT, doc="The image for QEMU.")
     secure_boot: bool = option("secureBoot", Bool(), default=False, doc="Whether it can check signatures.")
     enrolled_keys: bool = option("enrolledKeys", Bool(), default=False, doc="Whether Microsoft's keys are in it.")
+    template: str | None = option("template", TEXT, default=None, doc="The template of its variable store.")
+    keys: tuple[int, ...] = option(
+        "keys",
+        ListOf(Int(2000, 2100)),
+        default=(),
+        doc="The years of Microsoft's keys in the template, as far as seen.",
+    )
 
 
 TPM = Text("[12](\\.[0-9])?", "a version such as 2.0")

@@ -249,6 +249,9 @@ class _Types(Renderer[str]):
 
     def choice(self, kind: Choice[Any]) -> str:
         today = f"types.enum [ {' '.join(map(string, kind.words))} ]"
+        if kind.booleans:
+            off, on = map(string, kind.booleans)
+            return f"types.coercedTo types.bool (on: if on then {on} else {off}) ({today})"
         if not kind.formerly:
             return today
         former = " ".join(f"{string(word)} = {string(now)};" for word, now in kind.formerly.items())

@@ -49,7 +49,9 @@ class _Schemas(Renderer[Schema]):
 
     def choice(self, kind: Choice[Any]) -> Schema:
         words = {"enum": list(kind.words)}
-        return {"anyOf": [words, {"enum": list(kind.formerly), "deprecated": True}]} if kind.formerly else words
+        others: list[Schema] = [{"enum": list(kind.formerly), "deprecated": True}] if kind.formerly else []
+        others += [{"type": "boolean"}] if kind.booleans else []
+        return {"anyOf": [words, *others]} if others else words
 
     def scalar(self, _kind: Scalar) -> Schema:
         return {"type": ["string", "integer", "boolean"]}

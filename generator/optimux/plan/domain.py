@@ -102,8 +102,8 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         smbios=settled(Smbios, vm.smbios) if vm.smbios else None,
         machine=_machine(wanted),
         emulator=vm.emulator,
-        firmware=_firmware(vm.firmware, wanted.platform.distribution),
-        features=settled(Features, vm.features, smm=vm.firmware.secure_boot),
+        firmware=(firmware := _firmware(vm.firmware, wanted.platform.distribution)),
+        features=settled(Features, vm.features, smm=firmware.secure_boot != "off"),
         hyperv=resolve_hyperv(wanted),
         clock=settled(Clock, vm.clock, timers=settled(Timers, vm.clock.timers)),
         lifecycle=settled(Lifecycle, vm.lifecycle),
@@ -133,11 +133,13 @@ def _resolve(wanted: Wanted) -> DomainPlan:
 
 
 def _firmware(firmware: platform_options.Firmware, distribution: str) -> Firmware:
-    """On NixOS the images with enrolled keys, which QEMU's own descriptions of firmware do not have."""
-    if distribution == "nixos" and firmware.type == "efi" and firmware.secure_boot and not firmware.loader:
+    """The state where none is stated; on NixOS the images with enrolled keys, which QEMU's own descriptions lack."""
+    automatic = firmware.type == "efi" and firmware.loader is None
+    state = firmware.secure_boot or ("capable" if automatic else "off")
+    if distribution == "nixos" and automatic and state == "on":
         images = rules()["firmware"]["enrolledKeys"]
         firmware = firmware.replace(loader=images["code"], nvram_template=images["vars"])
-    return settled(Firmware, firmware, automatic=firmware.type == "efi" and firmware.loader is None)
+    return settled(Firmware, firmware, secure_boot=state, automatic=automatic and firmware.loader is None)
 
 
 def _cpu_tune(tune: options.CpuTune) -> CpuTune:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         OnReboot,
         PitPolicy,
         RtcPolicy,
+        SecureBoot,
     )
     from optimux.sizes import Size
 
@@ -97,14 +98,19 @@ class Firmware(Record):
 
     type: FirmwareType
     automatic: bool
-    secure_boot: bool
+    secure_boot: SecureBoot
     loader: str | None
     nvram_template: str | None
     nvram: str | None
 
+    @property
+    def features(self) -> tuple[tuple[str, bool], ...]:
+        """What tells OVMF's images apart, as libvirt's descriptions of firmware name it."""
+        return (("enrolled-keys", self.secure_boot == "on"), ("secure-boot", self.secure_boot != "off"))
+
 
 class Features(Record):
-    """Hypervisor features; ``smm`` is what secure boot needs."""
+    """Hypervisor features; ``smm`` is what Secure Boot needs, enforced or not."""
 
     kvm_hidden: bool
     vmport: bool

@@ -27,7 +27,7 @@ def os_element(domain: DomainPlan) -> Element:
     return element(
         "os",
         element("type", text="hvm", arch="x86_64", machine=domain.machine),
-        _firmware_features(firmware.secure_boot) if firmware.automatic else None,
+        firmware_features(firmware) if firmware.automatic else None,
         _loader(firmware),
         _nvram(firmware),
         element("acpi", table) if domain.battery and domain.battery_in_acpi else None,
@@ -37,16 +37,15 @@ def os_element(domain: DomainPlan) -> Element:
     )
 
 
-def _firmware_features(secure_boot: bool) -> Element:
+def firmware_features(firmware: Firmware) -> Element:
     """Both features decide which OVMF image libvirt picks."""
-    features_ = (element("feature", enabled=yes_no(secure_boot), name=n) for n in ("enrolled-keys", "secure-boot"))
-    return element("firmware", *features_)
+    return element("firmware", *(element("feature", enabled=yes_no(on), name=name) for name, on in firmware.features))
 
 
 def _loader(firmware: Firmware) -> Element | None:
     if firmware.loader is None:
         return None
-    secure = "yes" if firmware.secure_boot else None
+    secure = "yes" if firmware.secure_boot != "off" else None
     return element("loader", text=firmware.loader, readonly="yes", secure=secure, type_="pflash")
 
 

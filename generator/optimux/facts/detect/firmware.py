@@ -10,6 +10,12 @@ from optimux.facts.software import FirmwareFacts, FirmwareImage
 # docs/interop/firmware.json of QEMU: the user's descriptions come before the distribution's.
 DESCRIPTIONS = ("/etc/qemu/firmware", "/usr/share/qemu/firmware", "/run/current-system/sw/share/qemu/firmware")
 MOST = 64
+MOST_STORE = 4 << 20
+# Subjects of Microsoft's authorities for Windows' boot manager and for others' programs.
+KEYS = {
+    2011: (b"Microsoft Windows Production PCA 2011", b"Microsoft Corporation UEFI CA 2011"),
+    2023: (b"Windows UEFI CA 2023", b"Microsoft UEFI CA 2023"),
+}
 TPM = "/sys/class/tpm/tpm0/tpm_version_major"
 
 
@@ -49,10 +55,25 @@ def _image(root: Root, path: str) -> FirmwareImage | None:
         file = data["mapping"]["executable"]["filename"]
         if "uefi" not in data["interface-types"] or not any("q35" in word for word in targets["x86_64"]):
             return None
+        template = data["mapping"].get("nvram-template", {}).get("filename")
         features = data.get("features", [])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     name = clean(file) if isinstance(file, str) else None
     if name is None:
         return None
-    return FirmwareImage(path=name, secure_boot="secure-boot" in features, enrolled_keys="enrolled-keys" in features)
+    store = clean(template) if isinstance(template, str) and template.startswith("/") else None
+    enrolled = "enrolled-keys" in features
+    return FirmwareImage(
+        path=name,
+        secure_boot="secure-boot" in features,
+        enrolled_keys=enrolled,
+        template=store,
+        keys=_years(root, store) if store and enrolled else (),
+    )
+
+
+def _years(root: Root, template: str) -> tuple[int, ...]:
+    """Certificates lie in the store as they are, with the names of their subjects in ASCII."""
+    content = root.data(template, MOST_STORE) or b""
+    return tuple(year for year, names in KEYS.items() if any(name in content for name in names))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 FirmwareType = Literal["efi", "bios"]
+SecureBoot = Literal["off", "capable", "on"]
 
 
 class Firmware(Declared):
@@ -22,11 +23,15 @@ class Firmware(Declared):
         default="efi",
         doc="OVMF, chosen by libvirt from the firmware descriptions on the host, or SeaBIOS.",
     )
-    secure_boot: bool = option(
+    secure_boot: SecureBoot | None = option(
         "secureBoot",
-        Bool(),
-        default=False,
-        doc="Whether the image enforces secure boot and holds Microsoft's keys. Unsigned guest drivers need it off.",
+        Choice(SecureBoot, booleans=("off", "on")),
+        default=None,
+        doc="Secure Boot's state: an image without it; one that can check signatures and holds no keys, which Windows "
+        "11's Setup accepts and which refuses nothing; one with Microsoft's keys, which refuses unsigned drivers. Null "
+        'is "capable" where libvirt chooses the image, and "off" with an explicit loader or BIOS. false and true are '
+        '"off" and "on".',
+        example="on",
     )
     loader: str | None = option(
         "loader",

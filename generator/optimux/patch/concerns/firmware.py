@@ -23,7 +23,7 @@ def _os(draft: Draft) -> Node:
 
 def _secure_boot(draft: Draft) -> None:
     os = _os(draft)
-    wanted = draft.plan.firmware.secure_boot
+    wanted = draft.plan.firmware
     if os.get("firmware") != "efi":
         if os.child("loader") is not None:
             draft.unpatched("firmware.secureBoot", "the domain names its firmware image: name another loader")
@@ -31,11 +31,11 @@ def _secure_boot(draft: Draft) -> None:
             draft.unpatched("firmware.secureBoot", _BIOS)
         return
     block, before = draft.ensure(os, "firmware"), len(draft.changes)
-    for name in ("enrolled-keys", "secure-boot"):
-        put(draft, block, element("feature", enabled=yes_no(wanted), name=name), _RENEW, by=("name",))
+    for name, on in wanted.features:
+        put(draft, block, element("feature", enabled=yes_no(on), name=name), _RENEW, by=("name",))
     if len(draft.changes) > before:
         _let_libvirt_choose(draft, os)
-    if wanted:
+    if wanted.secure_boot != "off":
         why = "Secure Boot's firmware needs it"
         put(draft, draft.ensure(draft.root, "features"), element("smm", state="on"), why)
 

@@ -35,8 +35,26 @@ def _check_firmware(wanted: Wanted) -> None:
     if firmware.nvram_template and not firmware.loader:
         remedy, because = "Add firmware.loader.", [f"{where}.loader"]
         wanted.error(f"{where}.nvramTemplate", firmware.nvram_template, "only with a loader", remedy, because)
-    if firmware.secure_boot and firmware.type == "bios":
-        wanted.error(f"{where}.secureBoot", "true", 'only with type = "efi"', "Remove it.", [f"{where}.type"])
+    if firmware.secure_boot not in (None, "off") and firmware.type == "bios":
+        found = firmware.secure_boot
+        wanted.error(f"{where}.secureBoot", found, 'only with type = "efi"', "Remove it.", [f"{where}.type"])
+    if firmware.secure_boot == "on":
+        _advise_keys(wanted)
+
+
+def _advise_keys(wanted: Wanted) -> None:
+    """Microsoft's keys of 2011 have expired: what is signed since needs those of 2023."""
+    firmware, images = wanted.vm.firmware, wanted.facts.firmware.images
+    chosen = next((i for i in images if i.template == firmware.nvram_template), None)
+    if firmware.nvram_template is None:
+        chosen = next((i for i in images if i.secure_boot and i.enrolled_keys), None)
+    if chosen is not None and chosen.keys == (2011,):
+        found = f"on, with the keys of 2011 alone in {chosen.template}"
+        remedy = (
+            'Programs that are signed by the keys of 2023 do not start: take a newer image of OVMF, or "capable". For '
+            "a VM that is there, virsh start --reset-nvram renews its keys; have BitLocker's recovery key at hand."
+        )
+        wanted.warn("firmware.secureBoot", found, "the keys of 2023 too", remedy)
 
 
 def _check_battery(wanted: Wanted) -> None:
