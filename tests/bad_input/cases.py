@@ -8,6 +8,8 @@ from tests.bad_input.case import Case, case
 from tests.bad_input.devices import DEVICES
 from tests.bad_input.doubles import DOUBLES
 from tests.bad_input.edits import GONE, GPU, VM, Edits
+from tests.bad_input.host_rules import HOST_RULES
+from tests.bad_input.rules import RULES
 from tests.bad_input.shapes import SHAPES
 
 
@@ -343,4 +345,4 @@ XML = (
     _xml_case("nested too deeply", "<a>" * 300 + "</a>" * 300, "elements nested", "<a>" * 99 + "</a>" * 99),
 )
 
-CASES = (*SHAPES, *DOUBLES, *DEVICES, *PCI, *LOOKING_GLASS, *VMS, *XML)
+CASES = (*SHAPES, *DOUBLES, *DEVICES, *PCI, *LOOKING_GLASS, *VMS, *XML, *RULES, *HOST_RULES)

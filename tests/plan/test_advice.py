@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from optimux.facts import Facts
+from optimux.facts.model import facts_from
+from optimux.findings import Findings
 from optimux.plan.resolve import plan_from
-from tests.bad_input.edits import VM, Edits, edited
+from tests.bad_input.edits import GPU, VM, Edits, edited
 
 EVDEV = {"dev": "/dev/input/by-id/usb-a-event-kbd", "grabToggle": "scrolllock"}
 OFF: Edits = {f"{VM}.channels": [], f"{VM}.sound": {"model": "none"}}
@@ -27,6 +31,68 @@ ADVICE: tuple[tuple[str, Edits, Edits], ...] = (
     ),
     (f"{VM}.evdev", {f"{VM}.evdev": [EVDEV]}, {f"{VM}.evdev": [{**EVDEV, "grabToggle": "ctrl-ctrl"}]}),
     (f"{VM}.memballoon", {f"{VM}.memballoon": True}, {f"{VM}.memballoon": False}),
+    (
+        "lookingGlass.windows",
+        {"lookingGlass.release": "idd", "lookingGlass.windows": {"throttleFPS": 60}},
+        {"lookingGlass.release": "b7", "lookingGlass.windows": {"throttleFPS": 60}},
+    ),
+    (
+        f"{GPU}.functions[1].passThrough",
+        {f"{GPU}.functions.1.passThrough": False},
+        {f"{GPU}.functions.1.passThrough": True},
+    ),
+    (
+        f"{GPU}.bind",
+        {GPU: {"functions": [{"address": "0000:00:02.1", "id": "8086:b080"}], "bind": "id"}},
+        {GPU: {"functions": [{"address": "0000:00:02.0", "id": "8086:b080"}], "bind": "id"}},
+    ),
+    (
+        "lookingGlass.sizeRule",
+        {"lookingGlass.sizeRule": "two-frames", "lookingGlass.size": "64MiB"},
+        {"lookingGlass.sizeRule": "two-frames", "lookingGlass.size": "128MiB"},
+    ),
+    (
+        "lookingGlass.displays",
+        {"lookingGlass.displays": [{"width": 3456, "height": 2024}]},
+        {"lookingGlass.displays": [{"width": 3456, "height": 1944}]},
+    ),
+    (
+        "lookingGlass.client.app.shmFile",
+        {"lookingGlass.client": {"app": {"shmFile": "/dev/kvmfr0"}}},
+        {"lookingGlass.client": {"app": {"cursorPollInterval": 1000}}},
+    ),
+    (
+        "lookingGlass.client.win.boderless",
+        {"lookingGlass.client": {"win": {"boderless": True}}},
+        {"lookingGlass.client": {"win": {"unheardOf": True}}},
+    ),
+    (
+        f"{VM}.memoryBacking.hugepages",
+        {f"{VM}.memoryBacking": {"hugepages": True}},
+        {f"{VM}.memoryBacking": {"hugepages": True}, "host.hugepages": [{"size": "1GiB", "count": 16}]},
+    ),
+    (
+        "lookingGlass.sizeRule",
+        {"lookingGlass.sizeRule": "article", "lookingGlass.size": "128MiB"},
+        {"lookingGlass.sizeRule": "two-frames", "lookingGlass.size": "128MiB"},
+    ),
+)
+
+# What the facts make of a good configuration: path, edits, the facts, and facts with which nothing is said.
+BY_FACTS: tuple[tuple[str, Edits, dict[str, Any], dict[str, Any]], ...] = (
+    ("host.distribution", {}, {"distribution": "fedora"}, {"distribution": "debian"}),
+    (
+        f"{VM}.cpu.maxPhysAddr",
+        {},
+        {"cpu": {"physicalBits": 46, "iommuBits": 39}},
+        {"cpu": {"physicalBits": 39, "iommuBits": 39}},
+    ),
+    (
+        "lookingGlass.user",
+        {"host.distribution": "nixos"},
+        {"users": [{"name": "lantin", "uid": 1000}]},
+        {"users": [{"name": "lantian", "uid": 1000}]},
+    ),
 )
 
 
@@ -34,7 +100,19 @@ def _advised(edits: Edits) -> list[str]:
     return [warning.path for warning in plan_from(edited({"lookingGlass.release": "b7", **edits}), Facts()).warnings]
 
 
-@pytest.mark.parametrize(("path", "edits", "twin"), ADVICE, ids=[path for path, _, _ in ADVICE])
+@pytest.mark.parametrize(
+    ("path", "edits", "twin"), ADVICE, ids=[f"{path}-{n}" for n, (path, _, _) in enumerate(ADVICE)]
+)
 def test_advice_stands_at_its_place(path: str, edits: Edits, twin: Edits) -> None:
     assert _advised(edits).count(path) == 1
     assert path not in _advised(twin)
+
+
+def _with(edits: Edits, facts: dict[str, Any]) -> list[str]:
+    return [warning.path for warning in plan_from(edited(edits), facts_from(facts, Findings())).warnings]
+
+
+@pytest.mark.parametrize(("path", "edits", "facts", "twin"), BY_FACTS, ids=[path for path, *_ in BY_FACTS])
+def test_what_the_machine_shows_is_said(path: str, edits: Edits, facts: dict[str, Any], twin: dict[str, Any]) -> None:
+    assert _with(edits, facts).count(path) == 1
+    assert path not in _with(edits, twin)
