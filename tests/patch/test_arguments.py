@@ -9,6 +9,8 @@ from optimux.errors import InvalidInput
 from tests.patch.passthrough import patch_domain
 from tests.patch.plans import GPU, domain, patch, plan, said
 
+KVMFR = "memory-backend-file,id=lg,mem-path=/dev/kvmfr0,size=32M,share=on"
+
 
 class TestOtherConcerns:
     @pytest.mark.parametrize(
@@ -117,6 +119,17 @@ class TestDoubts:
             (("-cpu", ",x"), "cpu", "no CPU model"),
             (("-cpu", "host", "-cpu", "max"), "hyperv", "2 times -cpu"),
             (("-device", "usb-kbd,id=a", "-device", "usb-mouse,id=a"), "tpm", 'the id "a" for 2 devices'),
+            (("-netdev", "user,id=n", "-netdev", "user,id=n"), "tpm", 'the id "n" for 2 network back ends'),
+            (("-device", "usb-kbd,id=hostdev0"), "tpm", "with the id of <hostdev"),
+            (("-device", 'usb-kbd,id="a'), "gpu", "begins with a letter"),
+            (("-object", 'memory-backend-file,id=a,mem-path="/dev/kvmfr0'), "memory", "a quote without its other"),
+            (("-device", "ivshmem-plain,memdev=a,addr=zz"), "pci", "no slot and function"),
+            (("-device", "pci-testdev,addr=5", "-device", "{'driver':'pci-testdev','addr':40}"), "tpm", "at one place"),
+            (("-readconfig", "/etc/qemu/gpu.cfg"), "gpu", "QEMU reads more options from this file"),
+            (("-machine", "pc"), "tpm", "wins over the domain's own machine"),
+            (("-device qxl-vga", "-vga", "none"), "tpm", "each word of an option is an argument of its own"),
+            (("-frobnicate", "x"), "tpm", "an option of QEMU's"),
+            (("-device", "x") * 5000, "tpm", "10000 arguments"),
             (("-device", "x") * 3000, "tpm", "6000 arguments"),
             (("-device", "x" * (128 << 10)), "memory", "longer than Linux passes"),
         ],
@@ -132,6 +145,95 @@ class TestDoubts:
             patch_domain(text.encode(), plan())
         patch_domain(text.encode(), plan(), except_=["memory", "gpu", "pci", "video", "input", "audio"])
 
+    def test_what_is_no_doubt(self) -> None:
+        """Options of every QEMU, the machine's settings, a quote that is meant, ids of different kinds."""
+        line = ("-M", "q35,kernel-irqchip=split", "--enable-kvm", "-m", "4G", "-object", "rng-random,id=a", "-device",
+                "virtio-rng-pci,rng=a,id=a,addr=5.0,multifunction=on", "-device", "pci-testdev,addr=5.1", "-smbios",
+                "type=11,value=it's", "disk.img")  # fmt: skip
+        after = patch_domain(domain(arguments=line).encode(), plan()).document.decode()
+        root = etree.fromstring(after)
+        assert [arg.get("value") for arg in root.iter("{*}arg")][: len(line)] == list(line)
+
+    def test_an_alias_twice(self) -> None:
+        alias = "<alias name='ua-x'/>"
+        twice = GPU.replace("</hostdev>", f"{alias}</hostdev>") + f"<memballoon model='none'>{alias}</memballoon>"
+        with pytest.raises(InvalidInput, match='the alias "ua-x" for 2 devices'):
+            patch_domain(domain(twice).encode(), plan())
+
+    def test_every_doubt_at_once(self) -> None:
+        line = ("-cpu", "host", "-cpu", "max", "-device", "a,id=1", "-frobnicate", "-readconfig", "x")
+        with pytest.raises(InvalidInput) as refusal:
+            patch_domain(domain(arguments=line).encode(), plan())
+        assert refusal.value.count == 4
+
     def test_an_override_without_its_namespace(self) -> None:
         with pytest.raises(InvalidInput, match="<override> without a namespace"):
             patch_domain(domain(rest="<override/>").encode(), plan())
+
+
+class TestPlacesOfOtherWords:
+    """``qemu:override`` and ``-global`` place devices as well."""
+
+    OVERRIDE = (
+        "<qemu:override><qemu:device alias='{}'><qemu:frontend>"
+        "<qemu:property name='addr' type='{}' value='{}'/></qemu:frontend></qemu:device></qemu:override>"
+    )
+
+    @pytest.mark.parametrize(("kind", "value"), [("string", "0x10"), ("unsigned", "128")])
+    def test_an_override_takes_a_place(self, kind: str, value: str) -> None:
+        text = domain(GPU + "<sound model='ich9'/>", rest=self.OVERRIDE.format("sound0", kind, value))
+        after, found = patch(text, plan(), "memory", "pci")
+        assert '"addr":"0x11"' in after
+        assert f"value='{value}'" in after
+        assert "ivshmem-plain shmem0 at 0000:00:11.0" in found.machine.added
+
+    def test_an_override_of_the_cards_place_goes(self) -> None:
+        after, found = patch(domain(rest=self.OVERRIDE.format("hostdev0", "string", "0x10")), plan(), "pci")
+        assert "qemu:override" not in after
+        assert "it wins over the device's <address>" in said(found)
+        assert "host device 0000:01:00.0: 0000:00:10.0 -> 0000:01:00.0" in map(str, found.machine.moved)
+
+    def test_a_global_places_the_arguments_of_its_driver(self) -> None:
+        line = ("-global", "pci-testdev.addr=0x10", "-device", "pci-testdev", "-device", "pci-testdev,addr=0x11")
+        after, _ = patch(domain(arguments=line), plan(), "memory")
+        assert '"addr":"0x12"' in after
+        other = ("-global", "driver=edu,property=addr,value=0x10", "-device", "pci-testdev")
+        assert '"addr":"0x10"' in patch(domain(arguments=other), plan(), "memory")[0]
+
+
+class TestIdsOfLibvirts:
+    def test_a_new_device_does_not_take_an_arguments_id(self) -> None:
+        line = ("-device", "usb-kbd,id=sound0", "-device", "virtio-rng-pci,id=video0")
+        after, found = patch(domain(GPU, line), plan(), "video", "audio")
+        root = etree.fromstring(after)
+        assert root.find("devices/sound/alias[@name='ua-sound0']") is not None
+        assert root.find("devices/video/alias[@name='ua-video0']") is not None
+        assert "an argument has the id that libvirt would give the device" in said(found)
+
+    def test_the_memorys_device_does_not_take_libvirts(self) -> None:
+        line = ("-device", "ivshmem-plain,id=shmem0,memdev=lg,addr=0x10", "-object", KVMFR)
+        after, found = patch(domain(GPU + "<shmem name='scream'/>", line), plan(), "memory")
+        assert "id=looking-glass-device,memdev=lg" in after
+        assert "libvirt gives the id to a device of its own" in said(found)
+
+
+class TestFirmwareAndDrives:
+    @pytest.mark.parametrize("value", [("-drive", "if=pflash,format=raw,readonly=on,file=/x/OVMF.fd"), ("-bios", "/x")])
+    def test_firmware_of_an_argument_is_the_firmware(self, value: tuple[str, ...]) -> None:
+        after, found = patch(domain(arguments=value), plan(vms={"firmware": {"secureBoot": True}}), "firmware")
+        assert after == domain(arguments=value)
+        assert [change.what for change in found.unpatched] == ["firmware.secureBoot"]
+        assert "gives the firmware" in str(found.unpatched[0])
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            ("-drive", "file=/var/lib/libvirt/images/win.qcow2,if=virtio"),
+            ("-blockdev", "{'driver':'file','node-name':'a','filename':'/var/lib/libvirt/images/win.qcow2'}"),
+            ("-hda", "/var/lib/libvirt/images/win.qcow2"),
+        ],
+    )
+    def test_a_disk_of_an_argument_is_not_given_twice(self, value: tuple[str, ...]) -> None:
+        after, found = patch(domain(arguments=value), plan(), "disks")
+        assert after == domain(arguments=value)
+        assert "gives the guest the same already" in str(found.unpatched[0])

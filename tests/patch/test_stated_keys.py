@@ -65,6 +65,7 @@ BARE = """<domain type='kvm'>
   <devices/>
 </domain>
 """
+PORT_2 = "<address type='usb' bus='0' port='2'/>"
 
 
 def patched(domain: str = DOMAIN, **vm: Any) -> Patched:
@@ -208,7 +209,54 @@ LEFT: dict[str, tuple[str, dict[str, Any], str]] = {
         {"disks": [DISK | {"bootOrder": 1}]},
         "disks.bootOrder",
     ),
-}
+    "a network card's order beside boot devices": (
+        BARE.replace("</type>", "</type>\n    <boot dev='hd'/>"),
+        {"networks": [{"bootOrder": 1}]},
+        "networks[0].bootOrder",
+    ),
+    "an order that another device has": (
+        BARE.replace("<devices/>", "<devices><redirdev bus='usb'><boot order='1'/></redirdev></devices>"),
+        {"disks": [DISK | {"bootOrder": 1}]},
+        "disks.bootOrder",
+    ),
+    "a USB port that is taken": (
+        BARE.replace("<devices/>", f"<devices><redirdev bus='usb'>{PORT_2}</redirdev></devices>"),
+        {"usb": {"hostDevices": [{"id": "045e:028e", "port": 2}]}},
+        "usb.hostDevices",
+    ),
+    "a second watchdog of another action": (
+        BARE.replace("<devices/>", "<devices><watchdog model='itco' action='reset'/></devices>"),
+        {"watchdog": {"model": "i6300esb", "action": "poweroff"}},
+        "watchdog",
+    ),
+    "USB with companions": (
+        BARE.replace("<devices/>", "<devices><controller type='usb' model='ich9-ehci1'/>"
+                     "<controller type='usb' model='ich9-uhci1'/></devices>"),
+        {"usb": {"model": "qemu-xhci"}},
+        "usb.model",
+    ),
+}  # fmt: skip
+
+
+def test_what_libvirt_would_refuse_is_not_written() -> None:
+    """SCSI disks on a controller that takes their target; a card, or USB, of another kind leaves the old place."""
+    scsi = DISK | {"bus": "scsi", "driveAddress": "0:0:3:0"}
+    found = patched(BARE, disks=[scsi])
+    assert values(found, "//controller[@type='scsi']/@model") == ["virtio-scsi"]
+    there = BARE.replace("<devices/>", "<devices><controller type='scsi' index='0' model='lsilogic'/></devices>")
+    assert values(patched(there, disks=[scsi]), "//disk/address/@target") == []
+    place = "<address type='pci' bus='1' slot='0'/>"
+    card = BARE.replace(
+        "<devices/>", f"<devices><interface type='user'><model type='virtio'/>{place}</interface></devices>"
+    )
+    found = patched(card, networks=[{"type": "user", "model": "rtl8139"}])
+    assert values(found, "//interface/address/@bus") == []
+    assert values(patched(card, networks=[{"type": "user", "model": "e1000e"}]), "//interface/address/@bus") == ["1"]
+    place = "<address type='pci' slot='0x1d' function='7'/>"
+    usb = f"<controller type='usb' index='0' model='ich9-ehci1'>{place}</controller>"
+    found = patched(BARE.replace("<devices/>", f"<devices>{usb}</devices>"), usb={"model": "qemu-xhci"})
+    assert values(found, "//controller[@type='usb']/@model") == ["qemu-xhci"]
+    assert values(found, "//controller[@type='usb']/address/@slot") == []
 
 
 @pytest.mark.parametrize(("domain", "vm", "key"), LEFT.values(), ids=LEFT)

@@ -153,3 +153,23 @@ def test_some_function_is_function_0(numbers: list[int], guests: list[int]) -> N
     config = {"host": HOST, "lookingGlass": {"enable": False}, "gpus": {"card": {"functions": functions}}}
     (domain,) = plan_from({**config, "vms": {"win": {"memory": "1GiB", "gpu": "card"}}}).domains
     assert [device.guest.function for device in domain.host_devices] == guests
+
+
+def test_no_bridge_of_libvirts_takes_a_bus_before_the_cards() -> None:
+    """What is no PCI Express device gets a slot of bus 0; without a card libvirt may put it where it likes."""
+    vm: dict[str, Any] = {
+        "memory": "1GiB",
+        "networks": [{"model": "rtl8139"}, {"model": "virtio"}, {"model": "rtl8139", "address": "0000:00:0a.0"}],
+        "sound": {"model": "ac97"},
+        "watchdog": {"model": "i6300esb"},
+        "pci": {"gpu": "0000:09:00.0", "firstRootPort": "0000:00:01.0"},
+    }
+    card = {"card": {"functions": [FUNCTION]}}
+    domain = plan_from({"host": HOST, "gpus": card, "vms": {"a": vm | {"gpu": "card"}}}).domains[0]
+    assert domain.watchdog is not None
+    placed = [domain.sound.address, domain.watchdog.address, *(network.address for network in domain.networks)]
+    assert [str(address or "")[5:] for address in placed] == ["00:04.0", "00:05.0", "00:06.0", "", "00:0a.0"]
+    vm.pop("pci")
+    alone = plan_from({"host": HOST, "vms": {"a": vm}}).domains[0]
+    assert alone.watchdog is not None
+    assert [alone.sound.address, alone.watchdog.address, alone.networks[0].address] == [None, None, None]

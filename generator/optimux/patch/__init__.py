@@ -14,7 +14,7 @@ from optimux.patch.draft import Change, Draft, TableReader
 from optimux.patch.edit import apply, edits
 from optimux.patch.machine.difference import MachineDifference, difference, seen
 from optimux.patch.node import Node
-from optimux.patch.overrides import follow_aliases
+from optimux.patch.overrides import distinct_ids, follow_aliases
 from optimux.patch.room import keep_the_cards_bus
 from optimux.patch.source import Source, refused
 from optimux.patch.style import Style
@@ -68,6 +68,7 @@ def patch_domain(
         draft.concern = "pci"
         keep_the_cards_bus(draft)
     draft.concern = "gpu"
+    distinct_ids(draft)
     follow_aliases(draft)
     if not only:
         draft.concern = "keys"

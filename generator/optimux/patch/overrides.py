@@ -12,6 +12,7 @@ from optimux.patch.arguments import remove
 from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.aliases import aliases, user_alias
 from optimux.patch.machine.arguments import Argument
+from optimux.patch.machine.override import placing_properties
 from optimux.patch.node import Node
 
 _BOOLEAN = {"on": "true", "off": "false", "true": "true", "false": "false", "yes": "true", "no": "false"}
@@ -36,12 +37,11 @@ def follow_aliases(draft: Draft) -> None:
             draft.set(entry, "alias", new[node], "libvirt counts the device anew")
 
 
-def name_device(draft: Draft, node: Node, alias: str) -> str:
+def name_device(draft: Draft, node: Node, alias: str, why: str = "qemu:override finds the device by it") -> str:
     """Give a device a user's alias; its override follows at once."""
     present = user_alias(node)
     if present is not None:
         return present
-    why = "qemu:override finds the device by it"
     before = draft.aliases_before.get(node)
     written = node.child("alias")
     if written is None:
@@ -52,6 +52,14 @@ def name_device(draft: Draft, node: Node, alias: str) -> str:
     if entry is not None and entry.was_attributes:
         draft.set(entry, "alias", alias, "the override follows its device, or libvirt drops it in silence")
     return alias
+
+
+def distinct_ids(draft: Draft) -> None:
+    """A device to which libvirt would give the id of an argument gets an alias of its own: QEMU takes no id twice."""
+    given = {argument.get("id") for argument in draft.machine.of_option("device")} - {""}
+    for node, alias in aliases(draft.root).items() if given else ():
+        if alias in given and not user_alias(node):
+            name_device(draft, node, f"ua-{alias}", "an argument has the id that libvirt would give the device")
 
 
 class Setting(NamedTuple):
@@ -99,6 +107,26 @@ def _same(node: Node, kind: str, value: str) -> bool:
     if node.get("type") != kind:
         return False
     return node.get("value") == value or (kind == "unsigned" and read_number(node.get("value")) == int(value))
+
+
+def drop_override_of_place(draft: Draft, node: Node) -> None:
+    """An override of a device's place wins over its ``<address>``, which libvirt plans all others around."""
+    alias = user_alias(node) or draft.aliases_before.get(node, "")
+    entry = draft.machine.override(alias) if alias else None
+    for prop in placing_properties(entry) if entry is not None else ():
+        draft.remove(prop, "it wins over the device's <address>, and libvirt plans the others around that")
+    if entry is None:
+        return
+    draft.machine.forget_override(node)
+    if not any(child.children for child in entry.children):
+        _remove_empty(draft, entry)
+
+
+def _remove_empty(draft: Draft, entry: Node) -> None:
+    block = entry.parent
+    draft.remove(entry, "it overrides nothing any more")
+    if block is not None and not block.children:
+        draft.remove(block, "it overrides nothing any more")
 
 
 def sets_of(draft: Draft, alias: str) -> list[Argument]:

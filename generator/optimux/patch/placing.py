@@ -10,6 +10,7 @@ from optimux.notation.libvirt import number
 from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.device import BRIDGES, Device, Slot, address_of
 from optimux.patch.node import Node, new_node
+from optimux.patch.overrides import drop_override_of_place
 from optimux.patch.ports import OWN_SLOTS, ensure_bus, free_slot, free_slot_of_argument, spare_port
 from optimux.pci import Address
 from optimux.plan.devices import HostDevice
@@ -66,6 +67,8 @@ def place_functions(draft: Draft, device: tuple[int, int, int]) -> None:
     group = [(d, nodes[d.source]) for d in draft.plan.host_devices if d.guest.device == device and d.source in nodes]
     if not group or _may_stay(draft, group):
         return
+    for _, node in group:
+        drop_override_of_place(draft, node)
     _clear_port_slots(draft)
     _settle_switches(draft)
     if device[1] > 1 and any(address_of(node) != planned.guest for planned, node in group):
@@ -331,7 +334,9 @@ def place_new(draft: Draft, node: Node, wanted: Address | None, *, conventional:
         if not draft.machine.others((target.bus, target.slot), [node]):
             set_address(draft, node, target)
             return
-    if is_crowded(draft):
+    if is_conventional(node) and draft.plan.host_devices:
+        set_address(draft, node, free_slot(draft))
+    elif is_crowded(draft):
         port = 0 if conventional else spare_port(draft, "libvirt does not see the places that arguments take")
         set_address(draft, node, Address(0, port, 0, 0) if port else free_slot(draft))
 

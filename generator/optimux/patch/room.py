@@ -22,7 +22,7 @@ def keep_the_cards_bus(draft: Draft) -> None:
     It takes ports that are free before it makes new ones, and makes those in the lowest free slot of bus 0; one for
     each index too that is left out below the highest.
     """
-    port = _port_of_card(draft)
+    port = _last_port(draft)
     if port is None or not _is_exposed(draft, port):
         return
     for node in list(_unplaced_ports(draft)):
@@ -40,13 +40,12 @@ def keep_the_cards_bus(draft: Draft) -> None:
         add_port(draft, None, index, _WHY)
 
 
-def _port_of_card(draft: Draft) -> Device | None:
-    """The port on bus 0 that the card sits behind."""
-    cards = {device.source.device for device in draft.plan.host_devices[:1]}
-    nodes = [node for source, node in planned_nodes(draft).items() if source.device in cards]
-    place = address_of(nodes[0]) if nodes else None
-    ports = [bridge for bridge in draft.machine.bridges if place is not None and bridge.behind == place.bus]
-    return next((port for port in ports if port.bus == 0), None)
+def _last_port(draft: Draft) -> Device | None:
+    """Of the ports on bus 0 that planned functions sit behind, the one that the guest counts last."""
+    places = [address_of(node) for node in planned_nodes(draft).values()]
+    buses = {place.bus for place in places if place is not None}
+    ports = [bridge for bridge in draft.machine.bridges if bridge.bus == 0 and bridge.behind in buses]
+    return max(ports, key=lambda port: (port.slot, port.function), default=None)
 
 
 def _is_exposed(draft: Draft, port: Device) -> bool:
@@ -76,6 +75,7 @@ def _wanting(draft: Draft) -> int:
     count += is_serial and ("controller", "virtio-serial") not in kinds
     count += _has_scsi(nodes) and ("controller", "scsi") not in kinds
     count += ("controller", "usb") not in kinds
+    count += any(address_of(node) is None and is_conventional(node) for node in nodes)
     return count + (not any(node.local == "memballoon" for node in nodes))
 
 

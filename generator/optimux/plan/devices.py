@@ -226,7 +226,7 @@ class Serial(Record):
     console: bool
 
 
-class Watchdog(Record):
+class Watchdog(Placed):
     """A watchdog."""
 
     model: WatchdogModel

@@ -16,6 +16,11 @@ from optimux.record import Record
 # Slots of bus 0 that QEMU's q35 machine fills itself: the host bridge, and ICH9's LPC, SATA and SMBus at 1f.
 BUILT_IN_SLOTS = (0x00, 0x1F)
 VIDEO_SLOT = 0x02
+# Devices of conventional PCI that libvirt puts behind a bridge of its own, which takes a root port and a bus number.
+# (ICH9's sound and USB have slots of their own.)
+_CONVENTIONAL = {"networks": ("rtl8139",), "sound": ("ac97", "ich6"), "watchdog": ("i6300esb",)}
+# Where libvirt puts ICH9's USB and sound, unless they say otherwise.
+_FAVOURITES = (0x1A, 0x1B, 0x1D)
 
 
 class Layout:
@@ -80,6 +85,7 @@ class PciTopology(Record):
     usb: Placement | None
     sound: Placement | None
     virtio_serial: Placement | None
+    watchdog: Placement | None
     disks: tuple[Placement | None, ...]
     networks: tuple[Placement | None, ...]
     inputs: tuple[Placement | None, ...]
@@ -104,6 +110,8 @@ def pci_topology(wanted: Wanted) -> PciTopology:
     others = _other_devices(wanted, layout)
     layout.check_functions()
     video = _video(wanted, layout)
+    if functions or others:
+        _settle_conventional(wanted, layout, single, lists)
     devices = tuple(_host_device(wanted, function, guest, layout) for function, guest in (*functions, *others))
     return PciTopology(
         root_ports=_root_ports(wanted, layout),
@@ -113,6 +121,7 @@ def pci_topology(wanted: Wanted) -> PciTopology:
         usb=layout.placement(single["usb.address"]),
         sound=layout.placement(single["sound.address"]),
         virtio_serial=layout.placement(single["virtioSerialAddress"]),
+        watchdog=layout.placement(single.get("watchdog")),
         **{key: tuple(map(layout.placement, addresses)) for key, addresses in lists.items()},
     )
 
@@ -173,15 +182,38 @@ def _video(wanted: Wanted, layout: Layout) -> Address | None:
     """The display's stated address, else 00:02.0, unless something or the root ports are there."""
     if wanted.vm.video.address or wanted.vm.video.model == "none":
         return wanted.vm.video.address
+    return _beside_the_ports(wanted, layout, "video.address", (VIDEO_SLOT, *range(1, 0x1F)))
+
+
+def _beside_the_ports(wanted: Wanted, layout: Layout, key: str, slots: Iterable[int]) -> Address | None:
+    """The first of some slots of bus 0 that nobody has and that the root ports leave, taken for a key."""
     pci = wanted.vm.pci
     first = pci.first_root_port.slot
     ports = pci.root_ports or max(layout.buses, default=0)
-    slots = range(first, first + (pci.first_root_port.function + ports + 7) // 8)
-    free = (slot for slot in (VIDEO_SLOT, *range(1, 0x1F)) if layout.slot_is_free(slot) and slot not in slots)
-    slot = next(free, None)
+    reserved = range(first, first + (pci.first_root_port.function + ports + 7) // 8)
+    slot = next((slot for slot in slots if layout.slot_is_free(slot) and slot not in reserved), None)
     address = None if slot is None else Address(0, 0, slot, 0)
-    layout.take(f"{wanted.path}.video.address", address)
+    layout.take(f"{wanted.path}.{key}", address)
     return address
+
+
+def _settle_conventional(
+    wanted: Wanted, layout: Layout, single: dict[str, Address | None], lists: dict[str, tuple[Address | None, ...]]
+) -> None:
+    """A place on bus 0 for each device of conventional PCI that has none: the card keeps its bus."""
+    vm = wanted.vm
+    slots = [slot for slot in range(1, 0x1F) if slot not in _FAVOURITES]
+    if single["sound.address"] is None and vm.sound.model in _CONVENTIONAL["sound"]:
+        single["sound.address"] = _beside_the_ports(wanted, layout, "sound.address", slots)
+    if vm.watchdog is not None and vm.watchdog.model in _CONVENTIONAL["watchdog"]:
+        single["watchdog"] = _beside_the_ports(wanted, layout, "watchdog", slots)
+    cards = zip(vm.networks, lists["networks"], strict=True)
+    lists["networks"] = tuple(
+        _beside_the_ports(wanted, layout, f"networks[{index}].address", slots)
+        if address is None and network.model in _CONVENTIONAL["networks"]
+        else address
+        for index, (network, address) in enumerate(cards)
+    )
 
 
 def _host_device(wanted: Wanted, function: Function, guest: Address, layout: Layout) -> HostDevice:

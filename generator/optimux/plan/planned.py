@@ -51,7 +51,7 @@ def planned_devices(vm: Vm, topology: PciTopology) -> dict[str, Any]:
         "video": settled(Video, vm.video, placement=topology.video),
         "tpm": settled(Tpm, vm.tpm),
         "serials": tuple(_serial(index, serial) for index, serial in enumerate(vm.serials)),
-        "watchdog": settled(Watchdog, vm.watchdog) if vm.watchdog else None,
+        "watchdog": settled(Watchdog, vm.watchdog, placement=topology.watchdog) if vm.watchdog else None,
     }
 
 

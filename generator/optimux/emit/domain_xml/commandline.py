@@ -9,6 +9,8 @@ from optimux.notation.qemu.numbers import write_place
 from optimux.plan.devices import Placement
 from optimux.plan.model import DomainPlan, SharedMemory
 
+ID = "looking-glass-device"  # of the device where libvirt has the usual one
+
 
 def commandline(domain: DomainPlan) -> Element | None:
     """The arguments, or nothing where there are none."""
@@ -20,11 +22,14 @@ def kvmfr_arguments(domain: DomainPlan) -> list[str]:
     """The shared memory of the kvmfr module, which libvirt has no element for."""
     if domain.shared_memory is None or domain.shared_memory.kind != "kvmfr":
         return []
-    return ["-device", _ivshmem(domain.shared_memory, domain.ivshmem), "-object", _backend(domain.shared_memory)]
+    # libvirt counts <shmem> elements, and gives the first one the id that guides give this device.
+    name = ID if "<shmem" in domain.extra_xml.devices else "shmem0"
+    device = _ivshmem(domain.shared_memory, domain.ivshmem, name)
+    return ["-device", device, "-object", _backend(domain.shared_memory)]
 
 
-def _ivshmem(memory: SharedMemory, placement: Placement | None) -> str:
-    values: dict[str, object] = {"driver": "ivshmem-plain", "id": "shmem0", "memdev": memory.name}
+def _ivshmem(memory: SharedMemory, placement: Placement | None, name: str) -> str:
+    values: dict[str, object] = {"driver": "ivshmem-plain", "id": name, "memdev": memory.name}
     if placement:
         values |= {"bus": bus_id(placement.address.bus), "addr": write_place(placement.address)}
         values |= {"multifunction": True} if placement.multifunction else {}

@@ -230,7 +230,7 @@ def redirections(usb: Usb) -> Iterator[Element]:
 def watchdog(item: Watchdog | None) -> Iterator[Element]:
     """``<watchdog>``, where there is one."""
     if item:
-        yield element("watchdog", model=item.model, action=item.action)
+        yield element("watchdog", placed(item.placement), model=item.model, action=item.action)
 
 
 def shmem(domain: DomainPlan, memory: SharedMemory) -> Element:

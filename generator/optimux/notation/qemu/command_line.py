@@ -15,6 +15,19 @@ _WORDS = """
     xen-domid-restrict audio-help
 """
 _BARE = frozenset(_WORDS.split())
+# The others of QEMU 7.2 to 11.1, and those that earlier ones had.
+_MORE = """
+    D L M accel acpitable action add-fd alt-grab append audio audiodev balloon bios blockdev boot bootp bt cdrom
+    chardev chroot clock compat cpu ctrl-grab curses d debugcon device dfilter display drive dtb
+    dump-vmstate echr fda fdb fsdev fw_cfg g gdb global hda hdb hdc hdd icount igd-passthru incoming initrd
+    iscsi jitdump k kernel loadvm localtime m machine mem-path mon monitor msg mtdblock name net netdev nic no-frame
+    no-kvm-irqchip no-kvm-pit no-kvm-pit-reinjection no-quit nodefconfig numa object option-rom overcommit parallel
+    perfmap pflash pidfile plugin prom-env qmp qmp-pretty qtest qtest-log readconfig realtime redir rotate rtc
+    rtc-td-hack run-with runas sandbox sd sdl seed semihosting-config serial set shim show-cursor smb smbios smp
+    soundhw spice startdate tb-size tdf tftp tpmdev trace usbdevice uuid vga virtfs virtioconsole
+    vmcoreinfo vnc watchdog watchdog-action writeconfig xen-create xen-domid
+"""
+_KNOWN = _BARE | frozenset(_MORE.split())
 
 # Those whose value may begin with a dash and is a value all the same.
 _VALUED = frozenset(("cpu", "set", "global", *IMPLIED))
@@ -42,6 +55,11 @@ def options(words: Sequence[str]) -> Iterator[Option]:
         count = 2 if has_value else 1
         yield Option(name, words[position + 1] if has_value else None, position, count)
         position += count
+
+
+def is_known(name: str) -> bool:
+    """Whether some QEMU has the option; the empty name is a disk image's."""
+    return not name or name in _KNOWN
 
 
 def _takes(name: str, following: str) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from optimux.emit.domain_xml.devices import disk as disk_element
 from optimux.emit.domain_xml.devices import network as network_element
+from optimux.emit.xml import element
 from optimux.patch.concerns.stated import WHY, child_of
 from optimux.patch.draft import Draft, describe
+from optimux.patch.machine.device import address_of
 from optimux.patch.node import Node, new_node
-from optimux.patch.placing import place_new
+from optimux.patch.placing import is_conventional, place_new
 from optimux.plan.devices import Disk, Network
 
 _DRIVER = ("cache", "io", "iothread")
@@ -23,7 +25,10 @@ def disks(draft: Draft) -> None:
         return
     for planned in draft.plan.disks:
         present = _find(draft, planned)
-        if present is None:
+        given = draft.machine.drive_argument(planned.source) if planned.source else None
+        if present is None and given is not None:
+            draft.unpatched(f"disks of {planned.source}", f"the argument {given} gives the guest the same already")
+        elif present is None:
             _add(draft, planned)
         else:
             _change(draft, present, planned)
@@ -51,14 +56,44 @@ def _add(draft: Draft, planned: Disk) -> None:
     taken = {other.get("dev") for disk in draft.devices.all("disk") for other in disk.all("target")}
     if target.get("dev") in taken:
         target.set("dev", next(name for name in _names(target.get("dev")) if name not in taken))
-    boot = node.child("boot")
-    if boot is not None and _has_boot_devices(draft):
-        boot.remove()
-        draft.unpatched("disks.bootOrder", _BOOT)
+    _without_boot(node)
+    if planned.bus == "scsi":
+        _scsi(draft, node)
     draft.add(draft.devices, node)
     if planned.bus in ("virtio", "nvme"):
         place_new(draft, node, planned.address, conventional=False)
     draft.did(f"added {describe(node)} {planned.source or 'without a medium'} as {target.get('dev')}", WHY)
+    _boot(draft, node, planned.boot_order, "disks.bootOrder")
+
+
+def _without_boot(node: Node) -> None:
+    """Its order is given when it is there, where it may clash."""
+    if (boot := node.child("boot")) is not None:
+        boot.remove()
+
+
+def _scsi(draft: Draft, node: Node) -> None:
+    """The controller that the plan has, where there is none: libvirt's default one takes seven disks and no target."""
+    controllers = list(draft.devices.all("controller", type_="scsi"))
+    if not controllers:
+        wanted = element("controller", type_="scsi", index="0", model="virtio-scsi")
+        place_new(draft, draft.insert(draft.devices, wanted, "the disk hangs on it"), None, conventional=False)
+        return
+    address = node.child("address")
+    index = address.get("controller") if address is not None else ""
+    mine = next((each for each in controllers if each.get("index", "0") == index), None)
+    if address is not None and (mine is None or mine.get("model") != "virtio-scsi" or _is_taken(draft, address)):
+        address.remove()
+
+
+def _is_taken(draft: Draft, address: Node) -> bool:
+    wanted = {(key, address.get(key, "0")) for key in ("controller", "bus", "target", "unit")}
+    disks = (disk for disk in draft.devices.all("disk") if any(t.get("bus") == "scsi" for t in disk.all("target")))
+    return any(
+        wanted == {(key, other.get(key, "0")) for key in ("controller", "bus", "target", "unit")}
+        for disk in disks
+        for other in disk.all("address", type_="drive")
+    )
 
 
 def _names(target: str) -> Iterator[str]:
@@ -140,9 +175,11 @@ def networks(draft: Draft) -> None:
         present = _card(unused, planned)
         if present is None:
             node = new_node(network_element(planned))
+            _without_boot(node)
             draft.add(draft.devices, node)
-            place_new(draft, node, planned.address, conventional=False)
+            place_new(draft, node, planned.address, conventional=is_conventional(node))
             draft.did(f"added {describe(node)} on {planned.source or planned.type}", WHY)
+            _boot(draft, node, planned.boot_order, f"networks[{index}].bootOrder")
         else:
             unused.remove(present)
             _plug(draft, present, planned, index)
@@ -184,5 +221,17 @@ def _plug(draft: Draft, node: Node, planned: Network, index: int) -> None:
             draft.add(node, Node("model", "model", "", {"type": planned.model}))
             draft.did(f"added <model type='{planned.model}'>", WHY)
         else:
-            draft.set(model, "type", planned.model, WHY)
+            _set_model(draft, node, model, planned)
     _boot(draft, node, planned.boot_order, f"networks[{index}].bootOrder")
+
+
+def _set_model(draft: Draft, node: Node, model: Node, planned: Network) -> None:
+    """A card of the other kind of PCI does not work behind the port, or on the bus, of the first."""
+    was = is_conventional(node)
+    draft.set(model, "type", planned.model, WHY)
+    address = node.child("address")
+    if is_conventional(node) != was and address is not None:
+        draft.remove(address, "a card of this model sits on the other kind of bus")
+        place_new(draft, node, planned.address, conventional=is_conventional(node))
+        if (place := address_of(node)) is not None:
+            draft.did(f"put {describe(node)} at {place}", WHY)

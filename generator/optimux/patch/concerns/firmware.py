@@ -14,7 +14,12 @@ _BIOS = "the domain starts by BIOS, and a system that was installed so does not 
 
 def firmware(draft: Draft) -> None:
     """Secure Boot, and the paths of an explicit image."""
-    run(draft, _FIRMWARE)
+    given = draft.machine.firmware_argument
+    if given is None:
+        run(draft, _FIRMWARE)
+        return
+    for key in filter(draft.states, _FIRMWARE):
+        draft.unpatched(key, f"the argument {given} gives the firmware")
 
 
 def _os(draft: Draft) -> Node:

@@ -56,6 +56,8 @@ def _firmware(draft: Draft) -> bool:
     has_uefi = os is not None and (
         os.get("firmware") == "efi" or any(x.get("type") == "pflash" for x in os.all("loader"))
     )
+    if (given := draft.machine.firmware_argument) is not None:
+        has_uefi = given.option != "bios" or "ovmf" in given.text.lower()
     return has_uefi != (draft.plan.firmware.type == "efi")
 
 

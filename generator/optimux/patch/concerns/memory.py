@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optimux.emit.domain_xml.commandline import kvmfr_arguments
+from optimux.emit.domain_xml.commandline import ID, kvmfr_arguments
 from optimux.emit.domain_xml.devices import shmem
 from optimux.emit.xml import element
 from optimux.notation.libvirt import bus_id, size
@@ -162,6 +162,8 @@ def _device(draft: Draft, backend: Argument) -> None:
     device, *more = devices
     remove(draft, more, "one device is enough")
     update(draft, device, "Looking Glass takes plain shared memory", driver="ivshmem-plain")
+    if device.get("id") in aliases(draft.root).values():
+        update(draft, device, "libvirt gives the id to a device of its own", id=_free_id(draft))
     _place_argument(draft, device)
 
 
@@ -187,14 +189,17 @@ def _planned_words(draft: Draft, backend: str) -> list[str]:
     """The emitter's arguments, with a free id and place for the device."""
     option, device, other, memory_ = kvmfr_arguments(draft.plan)
     values = read_json(device) | {"memdev": backend}
-    # libvirt's own ids are as good as taken: its <shmem> is shmem0 too.
-    used = {argument.get("id") for argument in draft.machine.of_option("device")} | set(aliases(draft.root).values())
-    names = (values["id"], *(f"shmem{n}" for n in range(1, len(used) + 2)))
-    values["id"] = next(name for name in names if name not in used)
+    values["id"] = _free_id(draft, values["id"])
     place = free_ivshmem_address(draft)
     if place is not None:
         values |= _bus_and_place(place)
     return [option, write_json(values), other, write_json(read_json(memory_) | {"id": backend})]
+
+
+def _free_id(draft: Draft, wanted: str = ID) -> str:
+    """libvirt's own ids are as good as taken: its <shmem> is shmem0 too."""
+    used = {argument.get("id") for argument in draft.machine.of_option("device")} | set(aliases(draft.root).values())
+    return next(name for name in (wanted, ID, *(f"{ID}-{n}" for n in range(2, len(used) + 3))) if name not in used)
 
 
 def _bus_and_place(place: Address) -> dict[str, str]:

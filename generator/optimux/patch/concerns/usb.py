@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from optimux.emit.domain_xml.devices import channel, graphics, redirections, serial, usb_hostdev, watchdog
-from optimux.emit.xml import element
+from optimux.emit.xml import Element, element
 from optimux.notation import libvirt
 from optimux.patch.concerns.stated import WHY, covers, put, run
 from optimux.patch.draft import Draft, describe
+from optimux.patch.machine.device import address_of
 from optimux.patch.node import Node, new_node
+from optimux.patch.placing import place_new
+from optimux.plan.devices import Usb
+
+_EXPRESS = ("qemu-xhci", "nec-xhci")
 
 
 def usb(draft: Draft) -> None:
@@ -32,13 +37,24 @@ def _model(draft: Draft) -> None:
             draft.unpatched("usb.model", "a controller is not taken away from devices that may be plugged into it")
     elif node is None:
         wanted = element("controller", type_="usb", index="0", model=planned.model, ports=planned.ports)
-        draft.insert(draft.devices, wanted, WHY)
+        place_new(draft, draft.insert(draft.devices, wanted, WHY), planned.address, conventional=False)
     elif node.get("model") != planned.model:
-        companions = [c for c in draft.devices.all("controller", type_="usb") if c.child("master") is not None]
-        if companions:
+        if any(each.get("model").startswith("ich9-uhci") for each in draft.devices.all("controller", type_="usb")):
             draft.unpatched("usb.model", f"{node.get('model')} has companion controllers: edit them together")
         else:
-            draft.set(node, "model", planned.model, WHY)
+            _exchange(draft, node, planned)
+
+
+def _exchange(draft: Draft, node: Node, planned: Usb) -> None:
+    """Another model; one of the chip set's has its own slot, where none of PCI Express belongs."""
+    was_express = node.get("model") in _EXPRESS
+    draft.set(node, "model", planned.model, WHY)
+    address = node.child("address")
+    if address is not None and was_express != (planned.model in _EXPRESS):
+        draft.remove(address, "it is the place of the earlier model")
+        place_new(draft, node, planned.address, conventional=False)
+        if (place := address_of(node)) is not None:
+            draft.did(f"put {describe(node)} at {place}", WHY)
 
 
 def _ports(draft: Draft) -> None:
@@ -61,8 +77,10 @@ def _host(draft: Draft) -> None:
         return
     for planned in draft.plan.usb.host_devices:
         wanted = (planned.id.vendor, planned.id.device)
-        if not any(_ids(node) == wanted for node in draft.devices.all("hostdev", type_="usb")):
-            draft.insert(draft.devices, usb_hostdev(planned), WHY)
+        node = next((each for each in draft.devices.all("hostdev", type_="usb") if _ids(each) == wanted), None)
+        node = node or _plug(draft, usb_hostdev(planned))
+        if planned.port and node.child("address", port=str(planned.port)) is None:
+            draft.unpatched("usb.hostDevices", f"{planned.id} is not at port {planned.port}, but it is there")
 
 
 def _ids(node: Node) -> tuple[int | None, int | None] | None:
@@ -79,7 +97,26 @@ def _redirections(draft: Draft) -> None:
     wanted = list(redirections(draft.plan.usb))
     present = len(list(draft.devices.all("redirdev", bus="usb")))
     for item in wanted[present:]:
-        draft.insert(draft.devices, item, WHY)
+        _plug(draft, item)
+
+
+def _plug(draft: Draft, wanted: Element) -> Node:
+    """A device at its port, or at one that libvirt finds where that is taken."""
+    node = new_node(wanted)
+    address = node.child("address")
+    is_taken = address is not None and _has_port(draft, address)
+    if address is not None and is_taken:
+        address.remove()
+    draft.add(draft.devices, node)
+    why = f"{WHY}; its port has another device, and libvirt finds a free one" if is_taken else WHY
+    draft.did(f"added {describe(node)}", why)
+    return node
+
+
+def _has_port(draft: Draft, wanted: Node) -> bool:
+    place = (wanted.get("bus"), wanted.get("port"))
+    every = (address for node in draft.all_devices() for address in node.all("address", type_="usb"))
+    return any((address.get("bus", "0"), address.get("port")) == place for address in every)
 
 
 def spice(draft: Draft) -> None:
@@ -145,8 +182,18 @@ def _name_of(node: Node) -> str:
 
 
 def _watchdog(draft: Draft) -> None:
-    for item in watchdog(draft.plan.watchdog):
-        put(draft, draft.devices, item, by=("model",))
+    planned = draft.plan.watchdog
+    for item in watchdog(planned):
+        others = [each.get("action", "reset") for each in draft.devices.all("watchdog")]
+        present = draft.devices.child("watchdog", model=item.attributes["model"])
+        if present is not None and len(others) == 1:
+            draft.set(present, "action", item.attributes["action"], WHY)
+        elif any(action != item.attributes["action"] for action in others):
+            draft.unpatched("watchdog", f"libvirt has one action for all watchdogs, and there is one with {others[0]}")
+        elif planned is not None:
+            node = draft.insert(draft.devices, item, WHY)
+            if planned.model == "i6300esb":
+                place_new(draft, node, planned.address, conventional=True)
 
 
 def _emulator(draft: Draft) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
 from optimux.notation.libvirt import QEMU
 from optimux.notation.qemu.command_line import options
 from optimux.notation.qemu.errors import UnreadableError
+from optimux.notation.qemu.numbers import read_place
 from optimux.notation.qemu.properties import Properties
 from optimux.notation.qemu.short import Assignment, Cpu, read_cpu, read_global, read_set
 from optimux.patch.node import Node
@@ -16,8 +18,11 @@ from optimux.patch.node import Node
 MOST_WORDS = 4096
 _LONGEST = 128 << 10  # MAX_ARG_STRLEN
 _QUOTED = 300
-_PROPERTIES = ("acpitable", "device", "drive", "object")
-READ = (*_PROPERTIES, "cpu", "global", "set")
+_PROPERTIES = ("acpitable", "audiodev", "blockdev", "chardev", "device", "drive", "M", "machine", "netdev", "object")
+READ = (*_PROPERTIES, "cpu", "global", "readconfig", "set")
+# QEMU's id_wellformed (util/id.c).
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
+_QUOTES = ("'", '"')
 
 
 class Argument:
@@ -41,8 +46,12 @@ class Argument:
             raise UnreadableError("no value")
         if len(value) >= _LONGEST:
             raise UnreadableError("longer than Linux passes to a program")
+        if self.option == "readconfig":
+            raise UnreadableError("QEMU reads more options from this file, and what they say is not known here")
         if self.option in _PROPERTIES:
-            self.values = Properties(self.option, value)
+            values = Properties(self.option, value)
+            _check(self.option, values)
+            self.values = values
         elif self.option == "cpu":
             self.cpu = read_cpu(value)
         else:
@@ -80,6 +89,18 @@ class Argument:
         words = [node.get("value") for node in self.nodes]
         text = " ".join(words)
         return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
+
+
+def _check(option: str, values: Properties) -> None:
+    """What QEMU refuses of well-formed properties, and a quote that a shell was to take away. Raises."""
+    if (name := values.get("id")) and not _ID.fullmatch(name):
+        raise UnreadableError(f'the id "{name}" is none: it begins with a letter, and has letters, digits, - . _')
+    place = values.values.get("addr")
+    if option == "device" and isinstance(place, str) and place not in ("-1", "") and read_place(place) is None:
+        raise UnreadableError(f'"{place}" is no slot and function')
+    for key, text in {} if values.is_json else values.values.items():
+        if (text[:1] in _QUOTES) != (text[-1:] in _QUOTES) or text in _QUOTES:
+            raise UnreadableError(f"a quote without its other in {key}={text}")
 
 
 def read_arguments(root: Node) -> Iterator[Argument]:

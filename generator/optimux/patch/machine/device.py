@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from optimux.notation.libvirt import bus_index, guest_address, pci_address
 from optimux.notation.qemu.numbers import read_host, read_place
 from optimux.patch.machine.arguments import Argument
@@ -58,20 +60,33 @@ def _index(node: Node) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-def of_element(node: Node) -> Device:
-    """An element of ``<devices>``."""
+def of_element(node: Node, overlay: Mapping[str, object] | None = None) -> Device:
+    """An element of ``<devices>``; ``overlay`` is what ``qemu:override`` says of its place."""
     address = address_of(node)
-    place = (address.bus, address.slot, address.function) if address is not None and not address.domain else None
+    place: tuple[Bus, int, int] | None = None
+    if address is not None and not address.domain:
+        place = (address.bus, address.slot, address.function)
+    if overlay:
+        place = _overridden(place, overlay)
     driver = node.get("model") if node.local == "controller" and node.get("type") == "pci" else node.local
     return Device(node, None, driver, place, source_of(node))
 
 
-def of_argument(argument: Argument, overlay: dict[str, str]) -> Device:
-    """A ``-device``; ``overlay`` is what ``-set`` gives it."""
+def _overridden(place: tuple[Bus, int, int] | None, overlay: Mapping[str, object]) -> tuple[Bus, int, int] | None:
+    bus: Bus | None = place[0] if place is not None else 0
+    if isinstance(said := overlay.get("bus"), str):
+        index = bus_index(said)
+        bus = index if index is not None else said
+    slot = read_place(overlay["addr"]) if "addr" in overlay else place[1:] if place is not None else None
+    return (bus, *slot) if slot is not None and bus is not None else None
+
+
+def of_argument(argument: Argument, overlay: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> Device:
+    """A ``-device``; ``overlay`` is what ``-set`` gives it, ``defaults`` what ``-global`` gives its driver."""
     assert argument.values is not None
     driver = argument.get("driver")
-    said = overlay.get("addr", argument.values.values.get("addr"))
-    place, bus = read_place(said), overlay.get("bus") or argument.get("bus") or "pcie.0"
+    values = {**(defaults or {}), **argument.values.values, **overlay}
+    place, bus = read_place(values.get("addr")), str(values.get("bus") or "pcie.0")
     index = bus_index(bus)
     where = (index if index is not None else bus, *place) if place is not None else None
     return Device(None, argument, driver, where, _host_of(argument) if driver in _PASSED else None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from optimux.notation.libvirt import QEMU
 from optimux.patch.machine.arguments import Argument, read_arguments
 from optimux.patch.machine.device import Bus, Device, Slot, of_argument, of_element
+from optimux.patch.machine.override import places_of_overrides
 from optimux.patch.node import Node
 from optimux.pci import Address, guest_buses
 
@@ -26,9 +27,10 @@ class Machine:
         self._numbers: dict[Bus, int] | None = None
         self._argument_keys: list[int] = []
         self.arguments: list[Argument] = []
+        self._overrides = places_of_overrides(root)
         devices = root.child("devices")
         for node in devices.children if devices is not None else ():
-            self._add(id(node), of_element(node))
+            self._add(id(node), of_element(node, self._overrides.get(node)))
         self.read_arguments()
 
     def read_arguments(self) -> None:
@@ -46,10 +48,15 @@ class Machine:
             said = argument.assignment
             if said is not None and said.group == "device":
                 overlays.setdefault(said.target, {})[said.key] = said.value
+        defaults: dict[str, dict[str, str]] = {}
+        for argument in self.of_option("global"):
+            if (said := argument.assignment) is not None:
+                defaults.setdefault(said.target, {})[said.key] = said.value
         for argument in self.of_option("device"):
             if argument.values is not None:
                 self._argument_keys.append(id(argument))
-                self._add(id(argument), of_argument(argument, overlays.get(argument.get("id"), {})))
+                overlay = overlays.get(argument.get("id"), {})
+                self._add(id(argument), of_argument(argument, overlay, defaults.get(argument.get("driver"))))
 
     def of_option(self, *options: str) -> Iterator[Argument]:
         """The arguments of some options, in order."""
@@ -59,7 +66,12 @@ class Machine:
         """An element was added, changed or removed."""
         self._drop(id(node))
         if not node.gone and node.parent is not None and node.parent.local == "devices":
-            self._add(id(node), of_element(node))
+            self._add(id(node), of_element(node, self._overrides.get(node)))
+
+    def forget_override(self, node: Node) -> None:
+        """What ``qemu:override`` said of a device's place is gone."""
+        self._overrides.pop(node, None)
+        self.refresh(node)
 
     def _add(self, key: int, device: Device) -> None:
         self._devices[key] = device
@@ -169,6 +181,21 @@ class Machine:
     def in_guest(self, address: Address) -> Address:
         """An address of libvirt's as the guest sees it."""
         return address.replace(bus=self.guest_buses.get(address.bus, address.bus))
+
+    @property
+    def firmware_argument(self) -> Argument | None:
+        """An argument that gives the firmware, which wins over libvirt's."""
+        for argument in self.of_option("bios", "pflash", "drive"):
+            if argument.option != "drive" or argument.get("if") == "pflash":
+                return argument
+        return None
+
+    def drive_argument(self, path: str) -> Argument | None:
+        """An argument that gives the guest a file or block device as a drive."""
+        for argument in self.of_option("drive", "blockdev", "hda", "hdb", "hdc", "hdd", "cdrom"):
+            if path in (argument.get("file"), argument.get("filename"), argument.text, argument.get("file.filename")):
+                return argument
+        return None
 
     @property
     def has_usb(self) -> bool:
