@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from bench import detect, generate, growth, handover, imports, nix, patch, scale, schema
+from bench import detect, doctor, generate, growth, handover, imports, nix, patch, scale, schema
 
 PARTS = {
     "detect": detect.report,
+    "doctor": doctor.report,
     "generate": generate.report,
     "growth": growth.report,
     "handover": handover.report,

@@ -18,7 +18,7 @@ SCRIPT = "import sys; from optimux.cli import main; main(sys.argv[1:])"
 def report(count: int) -> Iterator[str]:
     """Lines for a reader: milliseconds and peak memory beside what is allowed."""
     with tempfile.TemporaryDirectory() as scratch:
-        tree = _tree(Path(scratch, "tree"))
+        tree = recorded_tree(Path(scratch, "tree"))
         out = str(Path(scratch, "out.toml"))
         init = ["init", "--yes", "--anyway", "--force", "-o", out]
         lines = {
@@ -38,7 +38,7 @@ def report(count: int) -> Iterator[str]:
             )
 
 
-def _tree(root: Path) -> Path:
+def recorded_tree(root: Path) -> Path:
     """Sixty functions with what sysfs has of each."""
     for number in range(FUNCTIONS):
         display = number == 1

@@ -107,7 +107,7 @@ def _together(results: tuple[Result, ...], *alike: str) -> list[tuple[Result, ..
 
 
 def _name(result: Result) -> str:
-    return shown(f"{result.key}  {result.subject}" if result.subject else result.key)
+    return shown(f"{result.key} {result.subject}" if result.subject else result.key)
 
 
 def _table() -> Table:
@@ -119,13 +119,15 @@ def _table() -> Table:
 
 def _unseen(results: tuple[Result, ...]) -> RenderableType:
     """By the reason: what keeps one from being seen often keeps others too."""
-    table = _table()
-    for group in _together(results, "seen", "where", "command"):
-        table.add_row("not seen", Text(shown(f"{group[0].seen}{_where(group[0])}"), style=COLOURS[UNSEEN]))
-        table.add_row("so not", Text(", ".join(dict.fromkeys(map(_name, group)))))
-        advice = " ".join(word for word in (group[0].remedy, group[0].command) if word)
-        if advice:
-            table.add_row("remedy", Text(shown(advice)))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold", style=COLOURS[UNSEEN], ratio=2)
+    table.add_column(overflow="fold", ratio=3)
+    for group in _together(results, "seen", "command"):
+        places = dict.fromkeys(result.where for result in group if result.where)
+        said = Text(shown(group[0].seen + (f"  ({next(iter(places))})" if len(places) == 1 else "")))
+        if advice := " ".join(word for word in (group[0].remedy, group[0].command) if word):
+            said.append(f"\n{shown(advice)}", style="bold")
+        table.add_row(Text(", ".join(dict.fromkeys(map(_name, group)))), said)
     return Group(Text("\nCannot be seen from here", style="bold"), Padding(table, (0, 0, 0, 2)))
 
 

@@ -87,8 +87,12 @@ class Look:
     def unlogged(self, subject: str = "") -> Iterator[Result]:
         """That the log cannot be read, where it cannot."""
         if self.log.missing:
-            remedy, command = ("Look as root.", "sudo optimux doctor") if self.root.live else ("", "")
-            yield unseen(self.log.missing, self.log.where, remedy, command, subject)
+            yield unseen(self.log.missing, self.log.where, "Look as root.", "sudo optimux doctor", subject)
+
+    def has(self, folder: str) -> bool:
+        """Whether the folder is shown at all: /dev of a record may be a few nodes, and proves nothing of others."""
+        sure = {"/dev": "/dev/null"}.get(folder)
+        return self.root.live or (self.root.exists(sure) if sure else bool(self.root.names(folder)))
 
     def running(self, name: str) -> bool:
         """Whether libvirt's QEMU driver keeps a process of that VM."""

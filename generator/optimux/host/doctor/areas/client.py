@@ -73,6 +73,9 @@ def settings(look: Look) -> Iterator[Result]:
     """What the client would have after all its files, beside what the plan writes; a later file wins."""
     from optimux.emit.looking_glass_client import SYSTEM_FILE, client_settings_of
 
+    if _shown(look) and not look.has("/etc"):
+        yield unseen("this tree has no /etc", SYSTEM_FILE)
+        return
     for planned in _shown(look)[:1]:
         user = planned.shared_memory.user if planned.shared_memory else None
         files = [SYSTEM_FILE, *_own_files(look, user)]

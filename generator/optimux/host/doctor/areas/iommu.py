@@ -119,7 +119,7 @@ def kvm(look: Look) -> Iterator[Result]:
     module, word = ("kvm_amd", "SVM") if vendor == "amd" else ("kvm_intel", "VT-x")
     if kind == "char":
         yield holds("a character device", "/dev/kvm")
-    elif not look.root.live and kind is None and not look.root.names("/dev"):
+    elif kind is None and not look.has("/dev"):
         yield unseen("this tree has no /dev", "/dev/kvm")
     elif look.facts.cpu.virtualisation is False:
         remedy = f"Switch {word} on in the firmware's setup."

@@ -50,7 +50,7 @@ def device(look: Look) -> Iterator[Result]:
             remedy = "QEMU made it while the module was missing: remove it with the VM off, then load the module."
             command = f"rm {memory.path} && modprobe -r kvmfr; modprobe kvmfr"
             yield broken("a plain file", memory.path, remedy, command, memory.path)
-        elif not look.root.exists("/dev"):
+        elif not look.has("/dev"):
             yield unseen("this tree has no /dev", memory.path, subject=memory.path)
         else:
             yield broken(f"{kind or 'nothing'}", memory.path, "Load the module.", "modprobe kvmfr", memory.path)
@@ -192,6 +192,9 @@ def qemu_conf(look: Look) -> Iterator[Result]:
         return
     path = "/var/lib/libvirt/qemu.conf" if look.plan.host.platform.distribution == "nixos" else QEMU_CONF
     text = look.root.text(path)
+    if not look.has("/etc"):
+        yield unseen("this tree has no /etc", path)
+        return
     if text is None and look.root.exists(path):
         yield unseen("only root may read it", path, "Look as root.", "sudo optimux doctor")
         return
