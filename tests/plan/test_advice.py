@@ -15,6 +15,8 @@ from tests.bad_input.edits import GPU, VM, Edits, edited
 EVDEV = {"dev": "/dev/input/by-id/usb-a-event-kbd", "grabToggle": "scrolllock"}
 OFF: Edits = {f"{VM}.channels": [], f"{VM}.sound": {"model": "none"}}
 
+IMAGE = {"path": "/a/CODE.fd", "template": "/a/VARS.fd", "secureBoot": True, "enrolledKeys": True}
+
 ADVICE: tuple[tuple[str, Edits, Edits], ...] = (
     (f"{VM}.video.model", {f"{VM}.video": {"model": "none"}}, {f"{VM}.video": {"model": "vga"}}),
     (
@@ -92,6 +94,12 @@ BY_FACTS: tuple[tuple[str, Edits, dict[str, Any], dict[str, Any]], ...] = (
         {"host.distribution": "nixos"},
         {"users": [{"name": "lantin", "uid": 1000}]},
         {"users": [{"name": "lantian", "uid": 1000}]},
+    ),
+    (
+        f"{VM}.firmware.secureBoot",
+        {f"{VM}.firmware": {"secureBoot": "on"}},
+        {"firmware": {"images": [IMAGE | {"keys": [2011]}]}},
+        {"firmware": {"images": [IMAGE | {"keys": [2011, 2023]}]}},
     ),
 )
 
