@@ -14,6 +14,7 @@ _OPTIONS = Path(__file__).with_name("options.toml")
 USER = "alice"  # the desktop's user, whom the image makes
 VM = "win"
 GPU, AUDIO = CARD = ("0000:01:00.0", "0000:01:00.1")
+USB = "0000:01:00.2"  # of the machine ``on_demand`` alone
 NETWORK = "0000:02:00.0"
 OTHER_GPU = "0000:03:00.0"
 
@@ -30,6 +31,16 @@ def by_address_config() -> dict[str, Any]:
     options = by_id_config()
     del options["gpus"]["card"]["otherDevices"]
     options["gpus"]["card"]["bind"] = "address"
+    return options
+
+
+def on_demand_config() -> dict[str, Any]:
+    """The emulated card and its USB controller, which the host has while no VM runs."""
+    options = by_id_config("shm")
+    card = options["gpus"]["card"]
+    del card["otherDevices"]
+    card["bind"] = "on-demand"
+    card["functions"].append({"address": USB, "id": "1b36:000d"})
     return options
 
 

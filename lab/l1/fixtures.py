@@ -10,9 +10,9 @@ import pytest
 
 from lab.consumers import roots
 from lab.errors import Unavailable
-from lab.l1.configs import VM, by_address_config, by_id_config, domains
+from lab.l1.configs import VM, by_address_config, by_id_config, domains, on_demand_config
 from lab.l1.debian import debian_image
-from lab.l1.image import GIVEN
+from lab.l1.image import CODE, GIVEN
 from lab.l1.kvmfr import kvmfr_module
 from lab.l1.machine import l1_of
 from lab.scenarios.given import given
@@ -22,6 +22,7 @@ from optimux.plan.resolve import plan_from
 from optimux.record import Record
 from optimux.vm.linux.initramfs import initramfs
 from optimux.vm.linux.kernel import installed
+from optimux.vm.verify.checks import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from optimux.emit.artifact import HostEntry
 
 # Tests that share a machine run in one worker, so that it is booted once.
-_MACHINES = ("by_id", "by_address", "without_files")
+_MACHINES = ("by_id", "by_address", "on_demand", "without_files")
 OPTIONS = f"{GIVEN}/options.json"
 
 
@@ -141,6 +142,33 @@ def _run(by_id: L1, name: str) -> Seen:
 def by_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine whose card is bound by its address."""
     with booted(tmp_path_factory, host_entries(plan_from(by_address_config()))) as l1:
+        yield l1
+
+
+# The host's own display, which has its console; the card's USB controller, and a stick of 16 MiB on it.
+_MORE = (
+    {"driver": "VGA", "id": "primary", "bus": "pcie.0", "addr": "0x2"},
+    {"driver": "qemu-xhci", "id": "usb", "bus": "port1", "addr": "0x0.0x2"},
+    {"driver": "usb-storage", "bus": "usb.0", "drive": "stick"},
+)
+_STICK = (
+    *("-drive", "if=none,id=stick,driver=null-co,size=16M,read-zeroes=on"),
+    *(word for device in _MORE for word in ("-device", json.dumps(device))),
+)
+# The program as a system has it.
+_COMMAND = f'#!/bin/sh\nPYTHONPATH={CODE}:{CODE}/generator exec python3 -m optimux "$@"\n'
+
+
+@pytest.fixture(scope="session")
+def on_demand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
+    """A machine whose card is the host's while no VM runs, with the hook, the program and the small guest."""
+    options = on_demand_config()
+    planned = plan_from(options)
+    files: dict[str, str | bytes] = {OPTIONS: json.dumps(options), "/usr/local/bin/optimux": _COMMAND}
+    files[domain_file(VM)] = subject_of(planned.domains[0]).xml
+    folder, root = tmp_path_factory.mktemp("l1"), _root()
+    image = debian_image(root, folder, host_entries(planned), {**_guest(), **files}).replace(more=_STICK)
+    with l1_of(root, image, folder) as l1:
         yield l1
 
 

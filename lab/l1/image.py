@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lab.consumers.roots import Root
     from lab.consumers.session import Session
 
-_CODE = "/opt/optimux"
+CODE = "/opt/optimux"
 GIVEN = "/opt/given"  # the options as JSON, the domains
 _SIZE_GIB = 4
 BUILD_SECONDS = 300  # for a command that makes an image
@@ -29,7 +29,7 @@ DefaultDependencies=no
 After=systemd-udev-trigger.service local-fs.target
 
 [Service]
-Environment=PYTHONPATH={_CODE}:{_CODE}/generator PYTHONDONTWRITEBYTECODE=1
+Environment=PYTHONPATH={CODE}:{CODE}/generator PYTHONDONTWRITEBYTECODE=1
 ExecStart=/usr/bin/python3 -m lab.scenarios.agent /dev/virtio-ports/optimux
 Restart=no
 
@@ -46,12 +46,16 @@ class Boot(Record):
 
 
 class Image(Record):
-    """Files of this machine: ``parameters`` are the kernel parameters that the generated boot loader entry asks for."""
+    """Files of this machine: ``parameters`` are the kernel parameters that the generated boot loader entry asks for.
+
+    ``more`` are arguments of QEMU for what this machine has beside the hardware of all.
+    """
 
     disk: Path
     kernel: Path
     initrd: Path
     parameters: tuple[str, ...]
+    more: tuple[str, ...] = ()
 
 
 def build_image(
@@ -64,7 +68,7 @@ def build_image(
     with root.session({**code, **(binds or {})}) as session:
         # Nothing is due that systemd does after an update of /usr.
         session.run(["sh", "-c", "touch /etc/.updated /var/.updated"])
-        session.run(["sh", "-c", f"mkdir -p {_CODE} && cp -r /checkout/* {_CODE} && python3 -m compileall -q {_CODE}"])
+        session.run(["sh", "-c", f"mkdir -p {CODE} && cp -r /checkout/* {CODE} && python3 -m compileall -q {CODE}"])
         session.put("/etc/systemd/system/optimux-agent.service", _AGENT)
         link(session, "/etc/systemd/system/sysinit.target.wants/optimux-agent.service", "../optimux-agent.service")
         session.run(["useradd", "--create-home", USER])

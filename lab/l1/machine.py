@@ -135,7 +135,7 @@ def _machine(image: Image, channel: int) -> Machine:
         memory_mib=_MEMORY_MIB,
         processors=_PROCESSORS,
         kernel=kernel,
-        arguments=(*_devices(), *_disk(image.disk), *_channel(channel)),
+        arguments=(*_devices(), *image.more, *_disk(image.disk), *_channel(channel)),
     )
 
 

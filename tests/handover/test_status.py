@@ -167,12 +167,6 @@ CASES: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
         "display.boot",
         f"{GPU} is the boot display",
     ),
-    "lit": (
-        _set(f"{BELOW_PORT}/{GPU}/drm/card1/card1-HDMI-A-1/enabled", "enabled"),
-        CLOSE_FIRST,
-        "display.connector",
-        "a picture on HDMI-A-1",
-    ),
     "firmware": (
         _set(f"{BELOW_PORT}/{GPU}/simple-framebuffer.0/uevent", ""),
         CANNOT,
@@ -224,6 +218,19 @@ def test_references_of_seen_users_are_explained(machine: Path) -> None:
     put(machine, "/sys/module/bochs/refcnt", "1")
     process(machine, 77, "game", opened=("/dev/dri/card1",))
     assert set(judged(machine)[1]) == {"card.holder"}
+
+
+def test_a_picture_of_the_kernels_own_goes_dark(machine: Path) -> None:
+    """Nobody draws there: the framebuffer's driver lights whatever is plugged in."""
+    put(machine, f"{BELOW_PORT}/{GPU}/drm/card1/card1-HDMI-A-1/enabled", "enabled")
+    assert judged(machine) == (CAN, {"display.connector": ["HDMI-A-1 lit by the kernel alone"]})
+
+
+def test_a_picture_of_a_desktops_must_be_turned_off(machine: Path) -> None:
+    put(machine, f"{BELOW_PORT}/{GPU}/drm/card1/card1-HDMI-A-1/enabled", "enabled")
+    process(machine, 77, "sway", uid=1000, opened=("/dev/dri/card1",))
+    word, found = judged(machine)
+    assert (word, found["display.connector"]) == (CLOSE_FIRST, ["a picture on HDMI-A-1"])
 
 
 def test_a_network_link_that_is_down_is_none_in_use(machine: Path) -> None:

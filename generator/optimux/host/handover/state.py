@@ -79,6 +79,10 @@ class Store:
         except (KeyError, TypeError, ValueError) as error:
             raise OptimuxError(f"{self._path(card)} holds something else than a card's state: {error}") from None
 
+    def exists(self, card: str) -> bool:
+        """Whether the card was taken and is not back; anybody may ask."""
+        return self._path(card).exists()
+
     def write(self, state: State) -> None:
         """Keep it; it is there, whole, when this returns. Raises ``OptimuxError``."""
         content = json.dumps(_data(state), indent=1).encode()

@@ -110,10 +110,15 @@ def _display(picture: Picture) -> Iterator[Finding]:
         remedy = "Boot with fbcon=map:1, or show the console on the other card."
         yield broken("display.console", f"the text console on {picture.console}", "no console on it", remedy)
     lit = [connector for connector in picture.connectors if connector.enabled]
+    masters = [holder for holder in picture.holders if any("/dri/card" in name for name in holder.nodes)]
     for connector in lit:
         name = f"{connector.name}{f' ({connector.monitor})' if connector.monitor else ''}"
-        remedy = "Turn that screen off in the desktop's settings."
-        yield broken("display.connector", f"a picture on {name}", "no picture on its outputs", remedy)
+        if masters:
+            remedy = "Turn that screen off in the desktop's settings."
+            yield broken("display.connector", f"a picture on {name}", "no picture on its outputs", remedy)
+        else:  # the kernel's own framebuffer lights what is plugged in, and lets go by itself
+            found = f"{name} lit by the kernel alone"
+            yield broken("display.connector", found, "no picture on its outputs", "It will go dark.", ADVICE)
     if not lit:
         yield holds("display.connector", "no picture on its outputs", "no picture on its outputs")
 

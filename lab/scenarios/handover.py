@@ -1,0 +1,273 @@
+"""The card from the host's drivers to vfio-pci and back, on a real kernel: rounds, refusals, kills."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.scenarios import libvirt, pci
+from lab.scenarios.emulated import adapted
+from lab.scenarios.holding import CARD, node
+from lab.scenarios.l2 import boot, has_kvm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FUNCTIONS = tuple(f"0000:01:00.{number}" for number in range(3))
+NATIVE = dict(zip(FUNCTIONS, ("bochs-drm", "snd_hda_intel", "xhci_hcd"), strict=True))
+_VFIO = dict.fromkeys(FUNCTIONS, "vfio-pci")
+_SECONDS = 60
+_CREATE_DUMB = 0xC02064B2
+
+
+def optimux(*arguments: str, seconds: float = _SECONDS) -> tuple[int, str, str, float]:
+    """The program's exit status, output, errors, and how long it took."""
+    start = time.monotonic()
+    done = subprocess.run(["optimux", "gpu", *arguments], capture_output=True, text=True, timeout=seconds)
+    return done.returncode, done.stdout, done.stderr, time.monotonic() - start
+
+
+def status() -> dict[str, Any]:
+    """What ``gpu status`` says of the card."""
+    code, said, errors, _ = optimux("status", "--json")
+    assert code == 0, errors
+    (gpu,) = json.loads(said)["gpus"]
+    return dict(gpu)
+
+
+def state() -> dict[str, Any]:
+    """What hand-over may change, read from the kernel."""
+    modules = (line.split()[:3] for line in Path("/proc/modules").read_text().splitlines())
+    return {
+        "drivers": {address: pci.driver(address) for address in FUNCTIONS},
+        "override": {address: pci.attribute(address, "driver_override") for address in FUNCTIONS},
+        "control": {address: pci.attribute(address, "power/control") for address in FUNCTIONS},
+        "references": {name: count for name, _, count in modules if name in ("bochs", "snd_hda_intel", "xhci_pci")},
+        "run": sorted(path.name for path in Path("/run/optimux").glob("card-*")),
+    }
+
+
+def settle() -> None:
+    """Until udev has made the nodes."""
+    subprocess.run(["udevadm", "settle", "--timeout=30"], check=True, timeout=40)
+
+
+def usable() -> None:
+    """Every function is the host's: a buffer is drawn to, the sound has its controls, the stick is read."""
+    settle()
+    assert state()["drivers"] == NATIVE, state()
+    display = os.open(node(0, "drm/card*", "/dev/dri"), os.O_RDWR)
+    fcntl.ioctl(display, _CREATE_DUMB, struct.pack("=IIIIIIQ", 64, 64, 32, 0, 0, 0, 0))
+    os.close(display)
+    os.close(os.open(node(1, "sound/card*/controlC*", "/dev/snd"), os.O_RDWR))
+    end = time.monotonic() + 20
+    while not list(Path(f"{CARD}.2").glob("usb*/*/*/host*/target*/*/block/*")) and time.monotonic() < end:
+        time.sleep(0.2)
+    with open(node(2, "usb*/*/*/host*/target*/*/block/*", "/dev"), "rb") as stick:  # noqa: PTH123
+        assert len(stick.read(512)) == 512
+
+
+def ready() -> dict[str, Any]:
+    """The card at rest on the host, and nothing against giving it."""
+    subprocess.run(["modprobe", "-a", "bochs", "snd_hda_intel", "xhci_pci"], check=True, timeout=_SECONDS)
+    usable()
+    seen = status()
+    assert seen["verdict"] == "can", seen
+    return seen
+
+
+def rounds(count: int) -> dict[str, list[float]]:
+    """Host, vfio-pci, host: the same state after each round; the seconds of each way."""
+    before, took, gave = state(), [], []
+    for _ in range(count):
+        code, said, errors, seconds = optimux("take")
+        assert code == 0, (said, errors, status())
+        assert state()["drivers"] == _VFIO, state()
+        took.append(seconds)
+        code, said, errors, seconds = optimux("give")
+        assert code == 0, (said, errors)
+        gave.append(seconds)
+        usable()
+        assert state() == before, (state(), before)
+    return {"take": took, "give": gave}
+
+
+@contextlib.contextmanager
+def held(kind: str) -> Iterator[tuple[int, str]]:
+    """A process that holds the card: its number, and the node."""
+    command = [sys.executable, "-m", "lab.scenarios.holding", kind]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin
+        assert child.stdout
+        try:
+            where = child.stdout.readline().strip()
+            assert where.startswith("/dev/"), f"the holder {kind} said {where!r}"
+            yield child.pid, where
+        finally:
+            child.stdin.close()
+            child.kill()
+
+
+def refused(kind: str) -> dict[str, Any]:
+    """Taking the card from a holder: what was said, how long it took, and that nothing changed."""
+    with held(kind) as (pid, where):
+        before = state()
+        code, said, errors, seconds = optimux("take")
+        assert code == 1, (said, errors)
+        assert state() == before, (state(), before)
+    usable()
+    return {"words": errors, "process": pid, "node": where, "seconds": seconds}
+
+
+def refused_for_a_mount() -> str:
+    """The stick as swap's and a mount's stand-in: a device mapper on it."""
+    settle()
+    block = node(2, "usb*/*/*/host*/target*/*/block/*", "/dev")
+    size = Path(f"/sys/class/block/{block.rpartition('/')[2]}/size").read_text().strip()
+    subprocess.run(["dmsetup", "create", "onstick", "--table", f"0 {size} linear {block} 0"], check=True, timeout=30)
+    try:
+        code, _, errors, _ = optimux("take")
+        assert code == 1, errors
+        return errors
+    finally:
+        subprocess.run(["dmsetup", "remove", "onstick"], check=True, timeout=30)
+
+
+def killed_at_each_step() -> int:
+    """The taker is killed before each of its actions; ``give`` makes the machine what it was. How many there are."""
+    before = state()
+    for step in range(40):
+        ended = _killed(step)
+        code, said, errors, _ = optimux("give")
+        assert code == 0, (step, said, errors)
+        usable()
+        assert state() == before, (step, state(), before)
+        if ended:
+            return step
+    raise AssertionError("taking the card never ended")
+
+
+def _killed(step: int) -> bool:
+    """Whether the taker came to its end before the kill."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _take(step)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, code = os.waitpid(child, 0)
+    assert code in (0, signal.SIGKILL), code
+    return code == 0
+
+
+def _take(step: int) -> None:
+    from optimux.host.handover.cards import INSTALLED, cards_from
+    from optimux.host.handover.kernel import Kernel
+    from optimux.host.handover.picture import look
+    from optimux.host.handover.state import Store
+    from optimux.host.handover.take import Taking
+
+    class Mortal(Kernel):
+        count = 0
+
+        def _die(self) -> None:
+            if self.count == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.count += 1
+
+        def write(self, path: str, text: str, seconds: float = 3.0) -> None:
+            self._die()
+            super().write(path, text, seconds)
+
+        def run(self, *command: str, seconds: float = 10.0) -> str:
+            self._die()
+            return super().run(*command, seconds=seconds)
+
+    (card,) = cards_from(INSTALLED)
+    kernel, store = Mortal(), Store()
+    with store.lock(kernel):
+        Taking(card, kernel, store, lambda: look(card), print).run()
+
+
+def domain(xml: str, *, managed: str = "no") -> str:
+    """The generated domain for this machine."""
+    text = Path(xml).read_text(encoding="utf-8")
+    assert text.count("managed='no'") == len(FUNCTIONS), text
+    return adapted(text.replace("managed='no'", f"managed='{managed}'"), boot("quiet"), has_kvm())
+
+
+def through_libvirt(xml: str, count: int) -> list[float]:
+    """A VM starts with the card and ends, by libvirt and the hook alone; the seconds of each start."""
+    started, before, took = domain(xml), state(), []
+    for _ in range(count):
+        start = time.monotonic()
+        libvirt.start(started)
+        took.append(time.monotonic() - start)
+        assert state()["drivers"] == _VFIO, state()
+        assert status()["verdict"] == "in-use", status()
+        code, _, errors, _ = optimux("give")
+        assert (code, "a VM has card" in errors) == (1, True), errors
+        libvirt.stop(libvirt.name_of(started))
+        usable()
+        assert state() == before, (state(), before)
+    return took
+
+
+def refused_by_libvirt(xml: str) -> dict[str, Any]:
+    """The start is refused with the reason, libvirt answers meanwhile, and nothing has changed."""
+    started = domain(xml)
+    with held("mixer") as (pid, where):
+        before, start = state(), time.monotonic()
+        words = libvirt.refusal(started)
+        seconds = time.monotonic() - start
+        assert state() == before, (state(), before)
+        subprocess.run(["virsh", "-c", "qemu:///system", "list"], check=True, timeout=10, capture_output=True)
+    usable()
+    return {"words": words, "process": pid, "node": where, "seconds": seconds}
+
+
+def qemu_killed(xml: str) -> None:
+    """QEMU ends by a signal: libvirt's release hook brings the card back."""
+    started = domain(xml)
+    libvirt.start(started)
+    subprocess.run(["pkill", "-KILL", "-f", "guest=win"], check=True, timeout=20)
+    end = time.monotonic() + 60
+    while state()["drivers"] != NATIVE and time.monotonic() < end:
+        time.sleep(0.5)
+    usable()
+
+
+def twin_managed(xml: str) -> dict[str, Any]:
+    """Without our hook and with managed='yes' an open mixer hangs the start until it is closed."""
+    hook = Path("/etc/libvirt/hooks/qemu.d/optimux")
+    kept = hook.read_text()
+    hook.write_text("#!/bin/sh\n")
+    file = Path("/run/managed.xml")
+    file.write_text(domain(xml, managed="yes"))
+    try:
+        with held("mixer"):
+            child = subprocess.Popen(["virsh", "-c", "qemu:///system", "create", str(file)], stderr=subprocess.PIPE)
+            hung = _outlasts(child, 20)
+        child.communicate(timeout=120)
+        return {"hung": hung, "code": child.returncode}
+    finally:
+        hook.write_text(kept)
+        with contextlib.suppress(subprocess.CalledProcessError):
+            libvirt.stop("win")
+
+
+def _outlasts(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(seconds)
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""A process that holds a card in one of the ways that hand-over must see: ``python3 -m lab.scenarios.holding KIND``.
+
+Prints the node that it holds once it does, and holds it until its standard input ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import glob
+import mmap
+import os
+import socket
+import struct
+import sys
+import threading
+
+_CLONE_FILES, _CLONE_NEWNS = 0x400, 0x20000  # sched.h
+# drm_mode.h: a buffer of 64 by 64 pixels, and where it is mapped.
+_CREATE_DUMB, _MAP_DUMB = 0xC02064B2, 0xC01064B3
+_KEPT: list[object] = []
+CARD = "/sys/bus/pci/devices/0000:01:00"
+
+
+def node(function: int, pattern: str, folder: str) -> str:
+    """The node of a function whose folder in sysfs matches."""
+    found = sorted(glob.glob(f"{CARD}.{function}/{pattern}"))  # noqa: PTH207 - names are wanted
+    if not found:
+        raise RuntimeError(f"function {function} has no {pattern}")
+    return f"{folder}/{found[0].rpartition('/')[2]}"
+
+
+def drm() -> str:
+    """The display's own node, open."""
+    path = node(0, "drm/card*", "/dev/dri")
+    os.open(path, os.O_RDWR)
+    return path
+
+
+def mixer() -> str:
+    """The sound's controls, as every sound server has them."""
+    path = node(1, "sound/card*/controlC*", "/dev/snd")
+    os.open(path, os.O_RDWR)
+    return path
+
+
+def usb() -> str:
+    """The stick's block device."""
+    path = node(2, "usb*/*/*/host*/target*/*/block/*", "/dev")
+    os.open(path, os.O_RDONLY)
+    return path
+
+
+def mapped() -> str:
+    """A buffer of the display, mapped; the descriptor is closed."""
+    path = node(0, "drm/card*", "/dev/dri")
+    descriptor = os.open(path, os.O_RDWR)
+    made = fcntl.ioctl(descriptor, _CREATE_DUMB, struct.pack("=IIIIIIQ", 64, 64, 32, 0, 0, 0, 0))
+    handle, _, size = struct.unpack("=16xIIQ", made)
+    placed = fcntl.ioctl(descriptor, _MAP_DUMB, struct.pack("=IIQ", handle, 0, 0))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, *[ctypes.c_size_t] * 5]
+    (offset,) = struct.unpack("=8xQ", placed)
+    where = libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, descriptor, offset)
+    if where == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), "mmap")
+    os.close(descriptor)
+    return path
+
+
+def thread() -> str:
+    """Open in the table of one thread alone."""
+    path = node(0, "drm/card*", "/dev/dri")
+    done, ended = threading.Event(), threading.Event()
+
+    def own() -> None:
+        if ctypes.CDLL(None).unshare(_CLONE_FILES) == 0:
+            os.open(path, os.O_RDWR)
+            done.set()
+        ended.wait()
+
+    threading.Thread(target=own, daemon=True).start()
+    if not done.wait(20):
+        raise RuntimeError("the thread has no table of its own")
+    return path
+
+
+def queued() -> str:
+    """Sent through a socket and not received: no process has a descriptor."""
+    path = node(0, "drm/card*", "/dev/dri")
+    descriptor = os.open(path, os.O_RDWR)
+    pair = socket.socketpair()
+    socket.send_fds(pair[0], [b"x"], [descriptor])
+    os.close(descriptor)
+    _KEPT.append(pair)
+    return path
+
+
+def namespace() -> str:
+    """Open in a mount namespace where the node has another name."""
+    path = node(0, "drm/card*", "/dev/dri")
+    if ctypes.CDLL(None).unshare(_CLONE_NEWNS):
+        raise RuntimeError("no namespace")
+    status = os.stat(path)  # noqa: PTH116
+    os.mknod("/run/harmless", 0o600 | 0o020000, status.st_rdev)
+    os.open("/run/harmless", os.O_RDWR)
+    os.unlink("/run/harmless")  # noqa: PTH108
+    return path
+
+
+KINDS = {f.__name__: f for f in (drm, mixer, usb, mapped, thread, queued, namespace)}
+
+if __name__ == "__main__":
+    print(KINDS[sys.argv[1]](), flush=True)
+    sys.stdin.read()

@@ -1,0 +1,180 @@
+"""One command for every day: what is refused before libvirt is asked, the start, the client's line, the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from optimux.cli import run
+from optimux.errors import OptimuxError
+from optimux.host.handover.kernel import Refused
+from optimux.host.handover.picture import look
+from optimux.host.handover.session import begin, prepare, read_domain, wait
+from tests.handover.machine import CARD, process
+
+CHECKOUT = Path(__file__).parents[2]
+
+if TYPE_CHECKING:
+    from lab.consumers.roots import Root
+
+
+XML = """<domain type='kvm'>
+  <name>win</name>
+  <devices>
+    <interface type='network'><source network='default'/></interface>
+    <interface type='network'><source network='games' portid='1'/></interface>
+    <interface type='bridge'><source bridge='br0'/></interface>
+    <graphics type='spice' port='5901' autoport='yes' listen='127.0.0.1'><listen type='address'/></graphics>
+    <shmem name='looking-glass'><model type='ivshmem-plain'/></shmem>
+  </devices>
+</domain>
+"""
+
+
+class Vm:
+    """A domain that keeps what is asked of it, and ends after some looks."""
+
+    def __init__(self, *, runs: bool = False, looks: int = 3, xml: str = XML) -> None:
+        self.name, self.runs_now, self._looks, self._xml = "win", runs, looks, xml
+        self.asked: list[str] = []
+        self.stops = True
+
+    @property
+    def runs(self) -> bool:
+        self._looks -= self.runs_now
+        self.runs_now = self.runs_now and self._looks > 0
+        return self.runs_now
+
+    def xml(self) -> str:
+        return self._xml
+
+    def start_network(self, name: str) -> bool:
+        self.asked.append(f"network {name}")
+        return name == "games"
+
+    def start(self) -> None:
+        self.asked.append("start")
+        self.runs_now = True
+
+    def resume(self) -> None:
+        self.asked.append("resume")
+
+    def shut_down(self) -> None:
+        self.asked.append("shut down")
+        self._looks = 2 if self.stops else 1 << 20
+
+
+def test_networks_are_started_and_nothing_else(machine: Path) -> None:
+    vm, said = Vm(), list[str]()
+    prepare(vm, (CARD,), lambda card: look(card, str(machine)), said.append)
+    assert vm.asked == ["network default", "network games"]
+    assert said == ["started the network games"]
+
+
+def test_a_held_card_refuses_before_libvirt_is_asked(machine: Path) -> None:
+    process(machine, 77, "game", uid=1000, opened=("/dev/dri/card1",))
+    vm = Vm()
+    with pytest.raises(Refused, match="game, process 77 of anna"):
+        prepare(vm, (CARD,), lambda card: look(card, str(machine)), print)
+    assert vm.asked == []
+
+
+def test_who_lets_go_when_asked_is_no_reason(machine: Path) -> None:
+    process(machine, 77, "wireplumber", uid=1000, opened=("/dev/snd/controlC1",))
+    prepare(Vm(), (CARD,), lambda card: look(card, str(machine)), lambda _: None)
+
+
+def test_another_vms_card_is_no_reason(machine: Path) -> None:
+    process(machine, 77, "game", uid=1000, opened=("/dev/dri/card1",))
+    prepare(Vm(), (CARD.replace(domains=("other",)),), lambda card: look(card, str(machine)), lambda _: None)
+
+
+def test_no_kvmfr_device(tmp_path: Path) -> None:
+    line = "<qemu:arg value='memory-backend-file,mem-path=/dev/kvmfr9'/>"
+    xml = f"<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:commandline>{line}</qemu:commandline></domain>"
+    with pytest.raises(Refused, match="there is no /dev/kvmfr9"):
+        prepare(Vm(xml=xml), (), lambda card: look(card, str(tmp_path)), print)
+
+
+def test_what_the_client_is_told() -> None:
+    client = read_domain(XML).client
+    assert client.command(None) == (
+        "looking-glass-client",
+        "app:shmFile=/dev/shm/looking-glass",
+        "spice:host=127.0.0.1",
+        "spice:port=5901",
+    )
+    assert client.command("/own.ini", idd=True)[1:3] == (
+        "app:configFile=/own.ini",
+        "lgmp:shmDevice=/dev/shm/looking-glass",
+    )
+    socket = XML.replace("<listen type='address'/>", "<listen type='socket' socket='/run/spice'/>")
+    assert read_domain(socket).client.command(None)[-2:] == ("spice:host=/run/spice", "spice:port=0")
+
+
+def test_a_running_vm_is_gone_on_with() -> None:
+    vm, said = Vm(runs=True), list[str]()
+    begin(vm, said.append)
+    assert (vm.asked, said) == (["resume"], ["win runs already"])
+
+
+def test_the_end_is_waited_for() -> None:
+    pauses: list[float] = []
+    assert wait(Vm(runs=True), pauses.append, lambda: False, print)
+    assert len(pauses) == 2
+
+
+def _interrupted(count: int = 1) -> tuple[list[float], object]:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) <= count:
+            raise KeyboardInterrupt
+
+    return pauses, pause
+
+
+def test_an_interrupt_asks() -> None:
+    vm = Vm(runs=True)
+    assert wait(vm, _interrupted()[1], lambda: False, print) is False  # type: ignore[arg-type]
+    assert vm.asked == []
+    assert wait(vm, _interrupted()[1], lambda: True, lambda _: None) is True  # type: ignore[arg-type]
+    assert vm.asked == ["shut down"]
+
+
+def test_a_vm_that_does_not_stop() -> None:
+    vm = Vm(runs=True)
+    vm.stops = False
+    with pytest.raises(OptimuxError, match="has not shut down within 120 s"):
+        wait(vm, _interrupted()[1], lambda: True, lambda _: None)  # type: ignore[arg-type]
+
+
+def test_a_menu_entry(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["start", 'My "VM" 100%', "--desktop-file"]) == 0
+    assert r'Exec=optimux start "My \\"VM\\" 100%%"' in capsys.readouterr().out
+
+
+def test_with_libvirts_own_binding(trixie: Root) -> None:
+    """On libvirt's test driver, whose only domain runs and ends when it is asked to."""
+    script = "from optimux.cli import main; main()"
+    with trixie.session({CHECKOUT / "generator": "/opt/generator"}) as session:
+
+        def start(*arguments: str, code: str = script) -> tuple[int, str]:
+            line = ["python3", "-c", code, "start", *arguments, "--connect", "test:///default"]
+            done = session.run(line, env={"PYTHONPATH": "/opt/generator"}, check=False, input="")
+            return done.returncode, done.stderr
+
+        assert start("test", "--detach") == (0, "test runs already\ntest has no Looking Glass\n")
+        code, said = start("tset")
+        assert (code, 'allowed: "test"' in said) == (2, True), said
+        # Each connection has a domain of its own: its end is asked for by an interrupt, within one process.
+        interrupt = (
+            "import time, optimux.cli.start as s, click, sys\n"
+            "def sleep(_):\n    time.sleep = lambda _: None\n    raise KeyboardInterrupt\n"
+            "time.sleep = sleep\ns._shall_shut_down = lambda name: True\n"
+        )
+        code, said = start("test", "--no-client", code=interrupt + script)
+        assert (code, said.splitlines()[-2:]) == (0, ["asking test to shut down", "test has ended"]), said

@@ -1,0 +1,73 @@
+"""Scenario 8, handover: the card goes to the VM and back without a reboot, or a refusal changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.l1.configs import VM
+from lab.l1.fixtures import domain_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.l1.machine import L1
+
+_SECONDS = 300
+XML = domain_file(VM)
+ROUNDS = 20
+
+
+def test_the_card_at_rest_can_be_given(on_demand: L1) -> None:
+    seen = on_demand.call("handover.ready", _SECONDS)
+    assert [function["driver"] for function in seen["functions"]] == ["bochs-drm", "snd_hda_intel", "xhci_hcd"]
+
+
+def test_rounds(on_demand: L1, record_property: Callable[[str, object], None]) -> None:
+    """Each function is usable after each, and the kernel says the same as before."""
+    seconds = on_demand.call("handover.rounds", ROUNDS * 60, count=ROUNDS)
+    for way, took in seconds.items():
+        record_property(f"gpu {way}, seconds", f"{min(took):.1f} to {max(took):.1f}, {ROUNDS} rounds")
+
+
+@pytest.mark.parametrize("kind", ["drm", "mixer", "usb", "mapped", "thread", "namespace"])
+def test_each_kind_of_holder_is_named(kind: str, on_demand: L1) -> None:
+    said = on_demand.call("handover.refused", _SECONDS, kind=kind)
+    assert f"process {said['process']} of root" in said["words"]
+    assert said["node"] in said["words"]
+    assert "Nothing was changed." in said["words"]
+
+
+def test_what_no_process_shows_is_counted(on_demand: L1) -> None:
+    """A descriptor in a socket's queue."""
+    said = on_demand.call("handover.refused", _SECONDS, kind="queued")
+    assert "bochs is held 1 times by what no descriptor shows" in said["words"]
+
+
+def test_storage_on_the_stick(on_demand: L1) -> None:
+    assert "/dev/dm-0 on one of its disks" in on_demand.call("handover.refused_for_a_mount", _SECONDS)
+
+
+def test_a_kill_at_each_step(on_demand: L1) -> None:
+    assert on_demand.call("handover.killed_at_each_step", 20 * 60) >= 12
+
+
+def test_rounds_through_libvirt(on_demand: L1, record_property: Callable[[str, object], None]) -> None:
+    took = on_demand.call("handover.through_libvirt", 10 * 120, xml=XML, count=3)
+    record_property("virsh create with a card on demand, seconds", f"{min(took):.1f} to {max(took):.1f}")
+
+
+def test_libvirt_refuses_with_the_reason(on_demand: L1) -> None:
+    said = on_demand.call("handover.refused_by_libvirt", _SECONDS, xml=XML)
+    assert f"process {said['process']} of root" in said["words"]
+    assert said["node"] in said["words"]
+
+
+def test_a_killed_qemu_gives_the_card_back(on_demand: L1) -> None:
+    on_demand.call("handover.qemu_killed", _SECONDS, xml=XML)
+
+
+def test_twin_managed_by_libvirt_it_hangs(on_demand: L1) -> None:
+    """The reason for a hook of our own; the last test of this machine."""
+    assert on_demand.call("handover.twin_managed", _SECONDS, xml=XML)["hung"] is True
