@@ -333,6 +333,12 @@ let
         "When vfio-pci takes the functions: early by id (every device with that id), early by address (driver_override, for two cards with one id), or on demand: the host has the card while no VM runs, and Optimux' hook in libvirt takes it when a VM starts, or refuses the start and says who holds it (see `optimux gpu`). Virtual functions of SR-IOV are always bound on demand.";
       example = "address";
     };
+    keepFree = mkOption {
+      type = types.bool;
+      default = false;
+      description =
+        "Keeps the host's desktops off a card that is bound on demand, so that it can be taken while one runs: it gets a seat of its own (systemd-logind). Screens on its outputs stay dark on the host; programs may still render on it.";
+    };
     softdeps = mkOption {
       type = types.nullOr (types.listOf module);
       default = null;

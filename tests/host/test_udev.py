@@ -57,6 +57,27 @@ def test_the_user_becomes_a_member() -> None:
     assert not any("usermod" in command for command in commands(plan()))
 
 
+def test_a_card_on_demand_has_a_seat_of_its_own(trixie: Root) -> None:
+    """Without the tag's removal a greeter may start there; render nodes and other cards stay where they are."""
+    demand = {"bind": "on-demand", "keepFree": True}
+    rules = _rules(gpu=demand)
+    (rule,) = rules["72-optimux-seat.rules"].splitlines()[1:]
+    assert rule == (
+        f'SUBSYSTEM=="drm", KERNEL=="card[0-9]*", KERNELS=="{GPU}", ENV{{ID_SEAT}}="seat-optimux", '
+        'TAG-="master-of-seat", TAG+="mutter-device-ignore"'
+    )
+    udevadm_verify(trixie, rules)
+    assert "72-optimux-seat.rules" not in _rules(gpu={"bind": "on-demand"})
+    with pytest.raises(Refused):
+        udevadm_verify(trixie, {name: text.replace("TAG-=", "TAG-") for name, text in rules.items()})
+
+
+def test_a_card_bound_at_boot_needs_no_seat() -> None:
+    planned = plan(gpu={"keepFree": True})
+    assert "72-optimux-seat.rules" not in files(planned)
+    assert [warning.path for warning in planned.warnings if "keepFree" in warning.path] == ["gpus.card.keepFree"]
+
+
 def test_no_rules_no_reload() -> None:
     assert "udevadm control --reload" in commands(plan())
     nothing = plan(gpus={}, vms={})

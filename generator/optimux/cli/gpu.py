@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimux.cli.report import DONE, report_warnings, say
+from optimux.cli.report import DONE, FAILED, report_warnings, say
 from optimux.cli.verb import Verb, VerbGroup
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ Examples:
   sudo optimux gpu status --json
   sudo optimux gpu take optimux.toml --stop ollama.service
   sudo optimux gpu give optimux.toml
+  optimux gpu keep-free --desktop gnome
 """
 CONFIG = click.argument("config", required=False)
 GPU = click.option("--gpu", "name", metavar="NAME", help="The card; not needed where there is one.")
@@ -138,6 +139,42 @@ def give(config: str | None, name: str | None, facts: str | None) -> int:
     with store.lock(kernel):
         click.echo(give_back(card, kernel, store, say, look(card).machine))
     return DONE
+
+
+@command.command("keep-free", cls=Verb)
+@CONFIG
+@GPU
+@FACTS
+@click.option("--desktop", metavar="NAME", help="The desktop; by default that of this session.")
+@click.option("--root", metavar="DIR", help="Read a recorded tree of /sys and /run, and nothing of this machine.")
+def keep_free(config: str | None, name: str | None, facts: str | None, desktop: str | None, root: str | None) -> int:
+    """Say whether desktops leave each card alone, and what this desktop needs for it.
+
+    The rule itself comes from gpus.<name>.keepFree = true, through `optimux apply`, and goes with rollback.
+    """
+    from optimux.host.handover.cards import chosen
+    from optimux.host.handover.keep_free import advice, current_desktop, desktops, kept
+
+    if desktop is not None and desktop not in desktops():
+        from optimux.errors import InvalidInput, Problem
+
+        raise InvalidInput([Problem("--desktop", f'"{desktop}"', ", ".join(desktops()), "Name one of these.")])
+    known = cards(config, facts, root)
+    desktop = desktop or current_desktop()
+    all_free = True
+    for card in [chosen(known, name)] if name else known:
+        found = kept(card, root or "/")
+        all_free = all_free and (found.free or found.node is None)
+        if found.node is None:
+            click.echo(f"{card.name}: no driver of the host's has it, so no desktop does")
+        elif found.free:
+            click.echo(f"{card.name}: desktops leave {found.node} alone")
+        else:
+            click.echo(f"{card.name}: desktops open {found.node}")
+            click.echo(f"  Set gpus.{card.name}.keepFree = true, run optimux apply, and reboot.")
+        if desktop:
+            click.echo(f"  {desktop}: {advice(card, found.node, desktop)}")
+    return DONE if all_free else FAILED
 
 
 @command.command("hook", cls=Verb, hidden=True)

@@ -1,4 +1,4 @@
-"""udev(7) rules: who may open a kvmfr device, and how far idle cards may sleep."""
+"""udev(7) rules: who may open a kvmfr device, cards that desktops leave alone, and how far idle cards may sleep."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from optimux.plan.model import GpuPlan, Plan, SharedMemory
 KVMFR = "/etc/udev/rules.d/70-kvmfr.rules"
 # What QEMU's domain svirt_t may read, write and map (Fedora's policy); libvirt copies the label into its own /dev.
 _LABEL = ', SECLABEL{selinux}="system_u:object_r:svirt_image_t:s0"'
+# After 71-seat.rules, which makes every graphics card a seat's master, and before logind is told by 73-seat-late.rules.
+SEAT = "/etc/udev/rules.d/72-optimux-seat.rules"
 IDLE_POWER = "/etc/udev/rules.d/72-optimux-idle-power.rules"
 
 
 def udev_entries(plan: Plan) -> list[HostEntry]:
     """The rules that the plan needs, and udev's notice of them."""
-    files = [*_kvmfr_file(plan), *_idle_power_file(plan)]
+    files = [*_kvmfr_file(plan), *_seat_file(plan), *_idle_power_file(plan)]
     paths = tuple(entry.path for entry in files)
     reload = HostCommand("udevadm control --reload", "has udev read the new rules", after=paths)
     return [*files, reload] if files else []
@@ -39,6 +41,18 @@ def _kvmfr_rule(memory: SharedMemory) -> str:
 def _literal(text: str) -> str:
     """Text that udev substitutes nothing in."""
     return text.replace("$", "$$").replace("%", "%%")
+
+
+def _seat_file(plan: Plan) -> list[HostFile]:
+    rules = [_seat_rule(gpu) for gpu in plan.gpus if gpu.keep_free and not gpu.binds_early]
+    purpose = "cards that no desktop opens. Their render nodes keep their access."
+    return [HostFile(SEAT, commented(purpose, rules), "cards that are kept free")] if rules else []
+
+
+def _seat_rule(gpu: GpuPlan) -> str:
+    """A seat without a master, or a greeter would be started there; mutter asks for a tag of its own besides."""
+    match = f'SUBSYSTEM=="drm", KERNEL=="card[0-9]*", KERNELS=="{gpu.functions[0].address}"'
+    return f'{match}, ENV{{ID_SEAT}}="seat-optimux", TAG-="master-of-seat", TAG+="mutter-device-ignore"'
 
 
 def _idle_power_file(plan: Plan) -> list[HostFile]:

@@ -82,6 +82,14 @@ class Gpu(Declared):
         "`optimux gpu`). Virtual functions of SR-IOV are always bound on demand.",
         example="address",
     )
+    keep_free: bool = option(
+        "keepFree",
+        Bool(),
+        default=False,
+        doc="Keeps the host's desktops off a card that is bound on demand, so that it can be taken while one runs: it "
+        "gets a seat of its own (systemd-logind). Screens on its outputs stay dark on the host; programs may still "
+        "render on it.",
+    )
     softdeps: tuple[str, ...] | None = option(
         "softdeps",
         ListOf(MODULE),

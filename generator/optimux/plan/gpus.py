@@ -50,6 +50,9 @@ def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> t
         path = joined("gpus", name)
         _check_power(gpu, path, findings)
         _check_passed(gpu, path, findings)
+        if gpu.keep_free and gpu.bind != "on-demand":
+            remedy = "Leave it out: a card that is bound at boot is not the desktop's anyway."
+            findings.warn(f"{path}.keepFree", f'true, with bind = "{gpu.bind}"', 'true with bind = "on-demand"', remedy)
         _check_slot(gpu, path, findings)
         _advise_drivers(gpu, path, facts, findings)
         if facts.devices:
@@ -61,7 +64,7 @@ def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> t
 
 
 def _planned(name: str, gpu: Gpu) -> GpuPlan:
-    return GpuPlan(name, planned_functions(gpu), gpu.bind, gpu.d3cold_allowed, gpu.disable_idle_d3)
+    return GpuPlan(name, planned_functions(gpu), gpu.bind, gpu.d3cold_allowed, gpu.disable_idle_d3, gpu.keep_free)
 
 
 def planned_functions(gpu: Gpu) -> tuple[PlannedFunction, ...]:

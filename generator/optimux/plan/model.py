@@ -65,6 +65,7 @@ class GpuPlan(Record):
     bind: Bind
     d3cold_allowed: bool
     disable_idle_d3: bool
+    keep_free: bool  # no compositor of the host's opens it
 
     @property
     def binds_early(self) -> bool:
