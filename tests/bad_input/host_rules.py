@@ -90,6 +90,12 @@ TOPOLOGY = (
         twin=_vm(pci={"firstRootPort": "0000:00:02.0"}),
     ),
     case(
+        "fewer root ports than libvirt would add before them",
+        _vm(pci={"firstRootPort": "0000:00:10.0", "rootPorts": 1, "ivshmem": "0000:00:11.0"}),
+        (f"{VM}.pci.rootPorts", "1", "as libvirt would put its own before these", "Raise it to"),
+        twin=_vm(pci={"firstRootPort": "0000:00:01.0", "rootPorts": 1, "ivshmem": "0000:00:11.0"}),
+    ),
+    case(
         "no room for the root ports",
         _vm(pci={"firstRootPort": "0000:00:1e.0", "rootPorts": 9}),
         (f"{VM}.pci.firstRootPort", "room for 8 ports", "room for 9", "a lower slot"),

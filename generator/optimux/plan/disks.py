@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from optimux.findings import doubled
-from optimux.options.vm.devices import Disk
+from optimux.options.vm.devices import Disk, DiskBus
 from optimux.plan import devices
 from optimux.plan.wanted import Wanted
 
@@ -23,7 +23,7 @@ def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
     resolved = []
     for index, disk in enumerate(disks):
         cdrom = disk.device == "cdrom"
-        bus = disk.bus or ("sata" if cdrom else "virtio")
+        bus = bus_of(disk)
         target = disk.target or next(name for name in names[PREFIXES[bus]] if name not in taken)
         taken.add(target)
         resolved.append(
@@ -40,6 +40,11 @@ def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
     _check_sources(resolved, wanted)
     _check_places(resolved, wanted)
     return tuple(resolved)
+
+
+def bus_of(disk: Disk) -> DiskBus:
+    """The stated one, else virtio, which no firmware reads a CD-ROM from."""
+    return disk.bus or ("sata" if disk.device == "cdrom" else "virtio")
 
 
 def in_libvirts_order(disks: tuple[devices.Disk, ...]) -> tuple[devices.Disk, ...]:

@@ -8,8 +8,10 @@ from optimux import pci
 from optimux.declare.kind import joined
 from optimux.findings import Findings
 from optimux.options.gpus import Function
+from optimux.options.vm import Vm
 from optimux.pci import Address
 from optimux.plan.devices import HostDevice, Placement, Rom, RootPort, settled
+from optimux.plan.disks import PCI_BUSES, bus_of
 from optimux.plan.wanted import Wanted
 from optimux.record import Record
 
@@ -239,13 +241,15 @@ def _placing(wanted: Wanted) -> list[str]:
 def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
     """The root ports for every bus in use: consecutive functions from ``pci.firstRootPort``, free slots only."""
     vm = wanted.vm
-    needed = max(layout.buses, default=0)
+    first = vm.pci.first_root_port
+    needed, allowed = max(layout.buses, default=0), "the highest bus in use"
+    if needed and any(layout.slot_is_free(slot) for slot in range(1, first.slot)):
+        # libvirt's own ports would come first, in those slots, and take the numbers.
+        needed, allowed = needed + _unplaced(vm), "ports for every device, as libvirt would put its own before these"
     count = needed if vm.pci.root_ports is None else vm.pci.root_ports
     if count < needed:
         remedy = f"Raise it to {needed}, or leave it out."
-        allowed = f"at least {needed}, the highest bus in use"
-        wanted.error("pci.rootPorts", count, allowed, remedy, _placing(wanted))
-    first = vm.pci.first_root_port
+        wanted.error("pci.rootPorts", count, f"at least {needed}, {allowed}", remedy, _placing(wanted))
     if first.domain or first.bus or first.function:
         allowed = "an address of bus 00 and function 0"
         wanted.error("pci.firstRootPort", first, allowed, f"Write {Address(0, 0, first.slot, 0)}.")
@@ -260,6 +264,23 @@ def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
         RootPort(placement=Placement(address, address.function == 0), index=index, guest_bus=numbers[index])
         for index, address in enumerate(places, 1)
     )
+
+
+def _unplaced(vm: Vm) -> int:
+    """How many devices libvirt puts behind root ports: those of PCI Express without an address."""
+    each = (
+        *(disk.address for disk in vm.disks if bus_of(disk) in PCI_BUSES),
+        *(network.address for network in vm.networks if network.model not in _CONVENTIONAL["networks"]),
+        *(item.address for item in vm.inputs if item.bus == "virtio"),
+    )
+    lone = (
+        vm.usb.model.endswith("xhci") and vm.usb.address is None,
+        bool(vm.channels) and vm.virtio_serial_address is None,
+        any(disk.bus == "scsi" for disk in vm.disks),
+        vm.sound.model == "virtio" and vm.sound.address is None,
+        vm.memballoon,
+    )
+    return each.count(None) + sum(lone)
 
 
 def guest_buses(bridges: Mapping[int, Address]) -> dict[int, int]:
