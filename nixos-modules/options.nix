@@ -1658,21 +1658,23 @@ in
   options = {
     host = {
       distribution = mkOption (platform.distribution // {
-    type = types.nullOr (types.enum [ "nixos" "arch" "debian" "fedora" ]);
+    type =
+      types.nullOr (types.enum [ "nixos" "arch" "debian" "fedora" "fedora-atomic" "opensuse" ]);
     description =
-      "Whose files are written. Null takes it from the facts; without facts it must be given.";
+      "Whose files are written: the family, or any distribution of it (ubuntu, cachyos, bazzite …). Null takes it from the facts; without facts it must be given.";
     example = "arch";
   });
       initramfs = mkOption (platform.initramfs // {
     type = types.nullOr (types.enum [ "mkinitcpio" "dracut" "initramfs-tools" "booster" ]);
     description =
-      "What builds the initramfs. Null is the distribution's own: mkinitcpio on Arch, initramfs-tools on Debian, dracut on Fedora. Meaningless on NixOS.";
+      "What builds the initramfs. Null is what the facts show to be in use, else the distribution's own: mkinitcpio on Arch, initramfs-tools on Debian, dracut on Fedora and openSUSE. Meaningless on NixOS, and where the initramfs is part of an image.";
     example = "dracut";
   });
       bootLoader = mkOption (platform.bootLoader // {
-    type = types.nullOr (types.enum [ "grub" "systemd-boot" "grubby" ]);
+    type =
+      types.nullOr (types.enum [ "grub" "systemd-boot" "grubby" "limine" "uki" "rpm-ostree" "refind" "sdbootutil" "sdboot-manage" "kernelstub" "manual" ]);
     description =
-      "What holds the kernel command line. Null is grub on Arch and Debian, grubby on Fedora. Meaningless on NixOS.";
+      "What holds the kernel command line; uki is a unified kernel image, manual has parameters only printed. Null is what the facts show to be in use, else grub on Arch, Debian and openSUSE, grubby on Fedora, rpm-ostree on its atomic kin. Meaningless on NixOS.";
     example = "systemd-boot";
   });
       cpuVendor = mkOption (platform.cpuVendor // {
@@ -1702,7 +1704,7 @@ in
       securityModule = mkOption (platform.securityModule // {
     type = types.nullOr (types.enum [ "apparmor" "selinux" "none" ]);
     description =
-      "The security module that confines QEMU. Null takes it from the facts, else AppArmor on Debian, SELinux on Fedora, none on Arch and NixOS.";
+      "The security module that confines QEMU. Null takes it from the facts, else AppArmor on Debian, SELinux on Fedora and openSUSE, none on Arch and NixOS.";
     example = "apparmor";
   });
       iommuPassthrough = mkOption {

@@ -1,4 +1,4 @@
-"""The facts that are data: ``rules.toml``, read once and only when something needs it."""
+"""The facts that are data: ``rules.toml`` and ``families.toml``, read once and only when something needs them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,19 @@ from optimux.version import Version
 @cache
 def rules() -> dict[str, Any]:
     """The whole table, as tomllib reads it."""
+    return _read("rules.toml")
+
+
+@cache
+def families() -> dict[str, Any]:
+    """What differs between families of distributions: their tools, packages and services."""
+    return _read("families.toml")
+
+
+def _read(name: str) -> dict[str, Any]:
     import tomllib
 
-    return tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
 def since(feature: str) -> Version:

@@ -94,15 +94,21 @@ class Choice(Kind[W]):
     """One of a few words, those of a ``Literal``: ``Choice(Bind)`` with ``Bind = Literal["id", "address"]``.
 
     ``formerly`` are words of older releases, each with the one that took its place: taken, with a warning.
-    ``booleans`` are the words that false and true stand for, where the option has been a truth value.
+    ``booleans`` are the words that false and true stand for, where the option has been a truth value. ``called`` are
+    other names for the same, in lower case: taken in any, without a warning.
     """
 
     def __init__(
-        self, words: TypeForm[W], formerly: Mapping[str, W] | None = None, booleans: tuple[W, W] | None = None
+        self,
+        words: TypeForm[W],
+        formerly: Mapping[str, W] | None = None,
+        booleans: tuple[W, W] | None = None,
+        called: Mapping[str, W] | None = None,
     ) -> None:
         self.words: tuple[W, ...] = words.__args__  # type: ignore[attr-defined] # a Literal's, in its order
         self.formerly = formerly or {}
         self.booleans = booleans
+        self.called = called or {}
 
     @property
     def allowed(self) -> str:
@@ -114,6 +120,8 @@ class Choice(Kind[W]):
         for word in self.words:
             if word == value:
                 return word
+        if isinstance(value, str) and value.lower() in self.called:
+            return self.called[value.lower()]
         if isinstance(value, str) and value in self.formerly:
             today = self.formerly[value]
             findings.warn(path, f'"{value}", a former name', self.allowed, f'Write "{today}": it means the same.')

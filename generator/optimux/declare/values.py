@@ -10,11 +10,53 @@ from optimux.pci import Address, Id
 from optimux.sizes import Size, power_of_two_mib
 from optimux.version import Version
 
-Distribution = Literal["nixos", "arch", "debian", "fedora"]
+Distribution = Literal["nixos", "arch", "debian", "fedora", "fedora-atomic", "opensuse"]
 CpuVendor = Literal["intel", "amd"]
 SecurityModule = Literal["apparmor", "selinux", "none"]
 
-DISTRIBUTION = Choice(Distribution)
+# The family of a distribution, by os-release's ID and by the names that users write.
+FAMILIES: dict[str, Distribution] = {
+    "nixos": "nixos",
+    "arch": "arch",
+    "archlinux": "arch",
+    "cachyos": "arch",
+    "endeavouros": "arch",
+    "garuda": "arch",
+    "manjaro": "arch",
+    "omarchy": "arch",
+    "steamos": "arch",
+    "debian": "debian",
+    "elementary": "debian",
+    "linuxmint": "debian",
+    "mint": "debian",
+    "neon": "debian",
+    "pop": "debian",
+    "pop!_os": "debian",
+    "pop-os": "debian",
+    "ubuntu": "debian",
+    "zorin": "debian",
+    "almalinux": "fedora",
+    "centos": "fedora",
+    "fedora": "fedora",
+    "nobara": "fedora",
+    "rhel": "fedora",
+    "rocky": "fedora",
+    "aurora": "fedora-atomic",
+    "bazzite": "fedora-atomic",
+    "bluefin": "fedora-atomic",
+    "fedora-atomic": "fedora-atomic",
+    "kinoite": "fedora-atomic",
+    "silverblue": "fedora-atomic",
+    "leap": "opensuse",
+    "opensuse": "opensuse",
+    "opensuse-leap": "opensuse",
+    "opensuse-slowroll": "opensuse",
+    "opensuse-tumbleweed": "opensuse",
+    "suse": "opensuse",
+    "tumbleweed": "opensuse",
+}
+
+DISTRIBUTION = Choice(Distribution, called={name: own for name, own in FAMILIES.items() if name != own})
 CPU_VENDOR = Choice(CpuVendor)
 SECURITY_MODULE = Choice(SecurityModule)
 

@@ -44,7 +44,7 @@ class HostLines(Record):
     before its words, and our words are added to those that stand there. With ``items`` the anchor's match may be a
     list in brackets that is in force: it is only completed by those. ``emit.merge`` does it. ``how`` tells a person
     the same, in the imperative; with an anchor it names what the anchor matches. A missing file ``begins`` empty, or
-    with the words that the running kernel was started with.
+    with the words that the running kernel was started with. A file in which ``only_where`` matches nothing stays.
     """
 
     path: str
@@ -56,6 +56,7 @@ class HostLines(Record):
     separator: str | None = None
     how: str = "append at the end of the file, unless it is there already; the file may not exist yet"
     items: tuple[str, ...] = ()
+    only_where: str = ""
     begins: Literal["", "running-command-line"] = ""
     step: Step = "lines"
 

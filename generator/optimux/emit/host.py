@@ -16,6 +16,7 @@ from optimux.emit.modules_load import modules_load_entries
 from optimux.emit.packages import package_entries
 from optimux.emit.qemu_conf import qemu_conf_entries
 from optimux.emit.scream import scream_entries
+from optimux.emit.selinux import selinux_entries
 from optimux.emit.tmpfiles import tmpfiles_entries
 from optimux.emit.udev import udev_entries
 from optimux.emit.users import user_entries
@@ -29,6 +30,7 @@ _EMITTERS = (
     udev_entries,
     tmpfiles_entries,
     apparmor_entries,
+    selinux_entries,
     qemu_conf_entries,
     hook_entries,
     libvirt_start_entries,

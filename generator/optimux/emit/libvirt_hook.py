@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import HostCommand, HostFile
 from optimux.emit.cards import cards_files
-from optimux.rules import rules
+from optimux.rules import families
 
 if TYPE_CHECKING:
     from optimux.emit.artifact import HostEntry
@@ -64,7 +64,7 @@ def hook_entries(plan: Plan) -> list[HostEntry]:
     """The hook, where a card on demand or a program of the user's asks for it; libvirt looks for hooks as it starts."""
     if not any(domain.prepare or domain.release or on_demand(domain, plan) for domain in plan.domains):
         return []
-    services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
+    services = " ".join(families()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
         *cards_files(plan),
         HostFile(PATH, hook_script(plan), "your programs around the VMs, and cards on demand", 0o755),

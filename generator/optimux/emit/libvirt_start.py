@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile
 from optimux.emit.libvirt_xml import network_xml, pool_xml
-from optimux.rules import rules
+from optimux.rules import families
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +21,15 @@ FOLDER = "/etc/optimux/libvirt"
 
 def libvirt_start_entries(plan: Plan) -> list[HostEntry]:
     """After qemu.conf is in place; where libvirt runs already, nothing changes."""
-    command = rules()["hostCommands"]["libvirtStart"][plan.host.platform.distribution]
-    unit = rules()["hostCommands"]["libvirtUnit"][plan.host.platform.distribution]
+    command = families()["hostCommands"]["libvirtStart"][plan.host.platform.distribution]
+    units = families()["hostCommands"]["libvirtUnit"][plan.host.platform.distribution]
     start = HostCommand(
         command,
         "starts libvirt, now and at boot",
-        unless=f"systemctl is-enabled --quiet {unit} && systemctl is-active --quiet {unit}",
-        undo=f"systemctl disable {unit}",
+        unless=" || ".join(
+            f"{{ systemctl is-enabled --quiet {unit} && systemctl is-active --quiet {unit}; }}" for unit in units
+        ),
+        undo=f"systemctl disable {units[-1]}",
     )
     return [*libvirt_files(plan), start, *libvirt_commands(plan, FOLDER)]
 

@@ -16,6 +16,8 @@ def merged(text: str, entry: HostLines) -> str:
     (multi-line mode, so it may run over several lines) becomes our lines. Where nothing matches, they are appended,
     unless they are there already. A list that is in force keeps all that it has, and gets the items that it lacks.
     """
+    if entry.only_where and not re.search(entry.only_where, text, re.MULTILINE):
+        return text
     match = re.search(entry.anchor, text, re.MULTILINE) if entry.anchor else None
     if match is None:
         return _appended(text, entry.lines)
@@ -50,12 +52,14 @@ def _completed(listed: str, items: tuple[str, ...]) -> str | None:
 
 
 def _extended(text: str, match: re.Match[str], entry: HostLines) -> str:
-    """The match is the part of the line before its words."""
-    end = text.find("\n", match.end())
+    """The match is the part of the line before its words; where it ends in a quote, they end at the next one."""
+    closing = '"' if match[0].endswith('"') else "\n"
+    end = text.find(closing, match.end())
     end = len(text) if end < 0 else end
     separator = entry.separator or " "
     key = re.match(entry.anchor or "", entry.lines[0])
-    ours = _words(entry.lines[0][key.end() if key else 0 :], separator)
+    line = entry.lines[0][key.end() if key else 0 :]
+    ours = _words(line.removesuffix(closing), separator)
     present = _words(text[match.end() : end], separator)
     if all(word in present for word in ours):
         return text

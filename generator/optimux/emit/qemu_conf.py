@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optimux.emit.artifact import HostCommand, HostEntry, HostLines
 from optimux.plan.model import Plan
-from optimux.rules import rules
+from optimux.rules import families, rules
 
 PATH = "/etc/libvirt/qemu.conf"
 # The setting in force; where none is, the one that libvirt ships as a comment. Both run over several lines.
@@ -25,7 +25,7 @@ def qemu_conf_entries(plan: Plan) -> list[HostEntry]:
     devices = ",\n".join(f'    "{device}"' for device in plan.host.device_acl).split("\n")
     lines = ("cgroup_device_acl = [", *devices, "]")
     own = tuple(f'"{device}"' for device in plan.host.device_acl if device not in rules()["libvirt"]["deviceAcl"])
-    services = " ".join(rules()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
+    services = " ".join(families()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
         HostLines(PATH, lines, ANCHOR, "lets guests open the kvmfr devices", mode=0o600, how=_HOW, items=own),
         HostCommand(f"systemctl try-restart {services}", "has libvirt read qemu.conf", after=(PATH,)),

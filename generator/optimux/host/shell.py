@@ -41,7 +41,7 @@ class Shell:
         """Which tests succeed, in one shell; none does where nothing can be run, or where it takes a minute."""
         if not tests or not self.runs:
             return (False,) * len(tests)
-        script = "\n".join(f"{{ {test}\n}} >/dev/null 2>&1 && echo {number}" for number, test in enumerate(tests))
+        script = "\n".join(f"( {test}\n) >/dev/null 2>&1 && echo {number}" for number, test in enumerate(tests))
         try:
             done = subprocess.run(
                 [*self._prefix, "sh", "-c", script],

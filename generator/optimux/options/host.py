@@ -21,7 +21,19 @@ class Hugepages(Declared):
 
 
 Initramfs = Literal["mkinitcpio", "dracut", "initramfs-tools", "booster"]
-BootLoader = Literal["grub", "systemd-boot", "grubby"]
+BootLoader = Literal[
+    "grub",
+    "systemd-boot",
+    "grubby",
+    "limine",
+    "uki",
+    "rpm-ostree",
+    "refind",
+    "sdbootutil",
+    "sdboot-manage",
+    "kernelstub",
+    "manual",
+]
 
 
 Forward = Literal["nat", "route", "open", "isolated"]
@@ -62,23 +74,26 @@ class Host(Declared):
         "distribution",
         DISTRIBUTION,
         default=None,
-        doc="Whose files are written. Null takes it from the facts; without facts it must be given.",
+        doc="Whose files are written: the family, or any distribution of it (ubuntu, cachyos, bazzite …). Null takes "
+        "it from the facts; without facts it must be given.",
         example="arch",
     )
     initramfs: Initramfs | None = option(
         "initramfs",
         Choice(Initramfs),
         default=None,
-        doc="What builds the initramfs. Null is the distribution's own: mkinitcpio on Arch, initramfs-tools on "
-        "Debian, dracut on Fedora. Meaningless on NixOS.",
+        doc="What builds the initramfs. Null is what the facts show to be in use, else the distribution's own: "
+        "mkinitcpio on Arch, initramfs-tools on Debian, dracut on Fedora and openSUSE. Meaningless on NixOS, and where "
+        "the initramfs is part of an image.",
         example="dracut",
     )
     boot_loader: BootLoader | None = option(
         "bootLoader",
         Choice(BootLoader),
         default=None,
-        doc="What holds the kernel command line. Null is grub on Arch and Debian, grubby on Fedora. "
-        "Meaningless on NixOS.",
+        doc="What holds the kernel command line; uki is a unified kernel image, manual has parameters only printed. "
+        "Null is what the facts show to be in use, else grub on Arch, Debian and openSUSE, grubby on Fedora, "
+        "rpm-ostree on its atomic kin. Meaningless on NixOS.",
         example="systemd-boot",
     )
     cpu_vendor: CpuVendor | None = option(
@@ -115,7 +130,7 @@ class Host(Declared):
         SECURITY_MODULE,
         default=None,
         doc="The security module that confines QEMU. Null takes it from the facts, else AppArmor on Debian, SELinux "
-        "on Fedora, none on Arch and NixOS.",
+        "on Fedora and openSUSE, none on Arch and NixOS.",
         example="apparmor",
     )
     iommu_passthrough: bool = option(

@@ -48,7 +48,7 @@ class _Schemas(Renderer[Schema]):
         return {"type": "string", "pattern": f"^(?:{kind.pattern})$"}
 
     def choice(self, kind: Choice[Any]) -> Schema:
-        words = {"enum": list(kind.words)}
+        words = {"enum": [*kind.words, *kind.called]}
         others: list[Schema] = [{"enum": list(kind.formerly), "deprecated": True}] if kind.formerly else []
         others += [{"type": "boolean"}] if kind.booleans else []
         return {"anyOf": [words, *others]} if others else words

@@ -12,7 +12,7 @@ from optimux.options.model import Options
 from optimux.pci import Id
 from optimux.plan.gpus import functions_of
 from optimux.plan.model import DomainPlan, HostPlan, SharedMemory, VfioOptions
-from optimux.plan.platform import BY_INITRAMFS, Platform
+from optimux.plan.platform import BY_DISTRIBUTION, BY_INITRAMFS, Platform
 from optimux.rules import rules, since
 from optimux.version import Version
 
@@ -29,6 +29,10 @@ def resolve_host(
     early = [gpu for gpu in options.gpus.values() if gpu.bind != "on-demand"]
     in_use = _vendors_in_use(options, facts)
     by_address = [gpu for gpu in early if gpu.bind == "address"]
+    if by_address and platform.distribution == "fedora-atomic":
+        remedy = 'Bind by id, or with bind = "libvirt".'
+        allowed = "an initramfs of this host's own, to bind by address"
+        findings.error("host.distribution", "an initramfs that is part of an image", allowed, remedy, BY_DISTRIBUTION)
     if by_address and platform.initramfs == "booster":
         remedy = 'Use host.initramfs = "mkinitcpio" or "dracut", or bind by id.'
         findings.error("host.initramfs", "booster", "an initramfs with hooks, to bind by address", remedy, BY_INITRAMFS)
@@ -61,7 +65,19 @@ def _kernel_params(options: Options, platform: Platform, facts: Facts) -> tuple[
         params += table["releaseFramebuffer"]
     for pages in options.host.hugepages:
         params += [f"hugepagesz={_kernel_size(pages)}", f"hugepages={pages.count}"]
-    return (*params, *options.host.extra_kernel_params)
+    return (*params, *_binding_params(options, platform), *options.host.extra_kernel_params)
+
+
+def _binding_params(options: Options, platform: Platform) -> tuple[str, ...]:
+    """Where the initramfs is part of an image, the command line alone can have vfio-pci take a card early.
+
+    dracut's rd.driver.pre loads it before udev; ``vfio_pci`` with an underscore, as busybox's modprobe ignores a
+    hyphen.
+    """
+    ids = _vfio_options(options).ids
+    if platform.initramfs is not None or platform.distribution == "nixos" or not ids:
+        return ()
+    return "rd.driver.pre=vfio-pci", f"vfio_pci.ids={','.join(map(str, ids))}"
 
 
 def _kernel_size(pages: Hugepages) -> str:

@@ -9,7 +9,7 @@ from optimux.facts import Facts
 from optimux.findings import Findings
 from optimux.options.host import Host
 from optimux.record import Record
-from optimux.rules import rules
+from optimux.rules import families
 from optimux.version import Version
 
 if TYPE_CHECKING:
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from optimux.options.host import BootLoader, Initramfs
 
 Tool = TypeVar("Tool", bound=str)
+INITRAMFS: tuple[Initramfs, ...] = ("mkinitcpio", "dracut", "initramfs-tools", "booster")
+# Whoever writes the entries of another comes first: the next run of it would undo what is written there.
+BOOT_LOADERS: tuple[BootLoader, ...] = (
+    "rpm-ostree",
+    "kernelstub",
+    "limine",
+    "sdbootutil",
+    "sdboot-manage",
+    "grubby",
+    "uki",
+    "systemd-boot",
+    "refind",
+    "grub",
+)
 
 
 # What else a complaint about the host's software or CPU was judged by: each may be stated, or seen, or the
@@ -26,7 +40,7 @@ BY_LIBVIRT = ("host.libvirtVersion", "facts.libvirtVersion", *BY_DISTRIBUTION)
 BY_QEMU = ("host.qemuVersion", "facts.qemuVersion", *BY_DISTRIBUTION)
 BY_CPU_VENDOR = ("host.cpuVendor", "facts.cpu.vendor")
 BY_SECURITY_MODULE = ("host.securityModule", "facts.securityModule", *BY_DISTRIBUTION)
-BY_INITRAMFS = ("host.initramfs", *BY_DISTRIBUTION)
+BY_INITRAMFS = ("host.initramfs", "facts.boot.initramfs", *BY_DISTRIBUTION)
 
 
 class Platform(Record):
@@ -62,11 +76,11 @@ def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
         remedy = "Leave it out, or give the facts of the machine that it is for."
         findings.error("host.cpuVendor", found, f'"{facts.cpu.vendor}"', remedy, BY_CPU_VENDOR)
         findings.lose("host.cpuVendor")
-    own = rules()["distributions"][distribution or "debian"]
+    own = families()["distributions"][distribution or "debian"]
     return Platform(
         distribution=distribution or "debian",
-        initramfs=_tool(host.initramfs, own, "initramfs"),
-        boot_loader=_tool(host.boot_loader, own, "bootLoader"),
+        initramfs=_initramfs(host, facts, own, findings),
+        boot_loader=_boot_loader(host, facts, own),
         cpu_vendor=cpu_vendor or "intel",
         libvirt=host.libvirt_version or facts.libvirt_version or Version.parse(own["libvirt"]),
         qemu=host.qemu_version or facts.qemu_version or Version.parse(own["qemu"]),
@@ -75,6 +89,30 @@ def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
     )
 
 
-def _tool(stated: Tool | None, own: dict[str, Any], key: str) -> Tool | None:
-    """The stated tool, else the distribution's; NixOS has neither and ignores what is stated."""
-    return (stated or own[key]) if key in own else None
+def _initramfs(host: Host, facts: Facts, own: dict[str, Any], findings: Findings) -> Initramfs | None:
+    """The stated tool, else the one that shows itself, else the distribution's; some have none, whatever is stated.
+
+    Files for another tool than the one in use do nothing, in silence: where several show themselves, nobody guesses.
+    """
+    if "initramfs" not in own:
+        return None
+    seen = facts.boot.initramfs
+    if host.initramfs is None and len(seen) > 1:
+        found = ", ".join(f"{tool.name} ({tool.evidence})" for tool in seen)
+        remedy = "State the one whose images are booted, or remove the other."
+        findings.error("host.initramfs", found, "one tool", remedy, BY_INITRAMFS)
+    default: Initramfs = own["initramfs"]
+    return host.initramfs or _known(INITRAMFS, [tool.name for tool in seen]) or default
+
+
+def _boot_loader(host: Host, facts: Facts, own: dict[str, Any]) -> BootLoader | None:
+    """The stated one, else what shows itself, tools that write another's entries before it; else the distribution's."""
+    if "bootLoader" not in own:
+        return None
+    seen = [loader.name for loader in facts.boot.loaders]
+    default: BootLoader = own["bootLoader"]
+    return host.boot_loader or _known(BOOT_LOADERS, seen) or default
+
+
+def _known(words: tuple[Tool, ...], seen: list[str]) -> Tool | None:
+    return next((word for word in words if word in seen), None)

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import re
 
-from optimux.declare.values import Distribution
+from optimux.declare.values import FAMILIES, Distribution
 from optimux.facts.detect.root import Root, clean
 from optimux.facts.software import Os
 from optimux.version import Version
 
-# Which files the generator writes for an ID of os-release; others are found by ID_LIKE.
-FAMILIES: dict[str, Distribution] = {
-    "nixos": "nixos",
-    "arch": "arch",
-    "debian": "debian",
-    "ubuntu": "debian",
-    "fedora": "fedora",
-}
 DPKG = "/var/lib/dpkg/status"
 MOST = 32 << 20
 
@@ -39,11 +31,15 @@ def os_release(root: Root) -> Os:
 
 
 def family(os: Os) -> Distribution | None:
-    """By ID, then by ID_LIKE from left to right, but fedora before rhel and ubuntu before debian."""
+    """By ID, then by ID_LIKE from left to right, but fedora before rhel and ubuntu before debian.
+
+    One of Fedora's that was booted from an image is another family: its /usr cannot be written.
+    """
     if os.id is None:
         return None
     like = sorted(os.id_like, key=lambda word: word not in ("fedora", "ubuntu"))
-    return next((FAMILIES[word] for word in (os.id, *like) if word in FAMILIES), None)
+    found = next((FAMILIES[word] for word in (os.id, *like) if word in FAMILIES), None)
+    return "fedora-atomic" if found == "fedora" and os.image_based else found
 
 
 class Packages:

@@ -46,7 +46,7 @@ def _recorded(command: HostCommand) -> CommandRun:
     """The undo acts only where what the command brings about is there."""
     undo = command.undo
     if undo and command.unless:
-        undo = f"if {command.unless}; then {undo}; fi"
+        undo = f"if ( {command.unless} ); then {undo}; fi"
     return CommandRun(command.command, command.step, undo, command.after)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from optimux.emit.packages import package_names
 from optimux.facts.detect.system import Packages
 from optimux.record import Record
-from optimux.rules import rules
+from optimux.rules import families
 
 if TYPE_CHECKING:
     from optimux.facts.detect import Root
@@ -25,7 +25,7 @@ class Missing(Record):
 
 def missing(plan: Plan, seen: Root, shell: Shell) -> Missing | None:
     """What to install; ``None`` where everything is there, or where no package manager is known."""
-    table = rules()["packages"].get(plan.host.platform.distribution, {})
+    table = families()["packages"].get(plan.host.platform.distribution, {})
     names = package_names(plan)
     if not names or "install" not in table:
         return None

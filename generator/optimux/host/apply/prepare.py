@@ -92,7 +92,7 @@ def _differing(
             problems.append(Problem(entry.path, found, "a plain file, or nothing", _MOVE))
             continue
         after = _after(entry, present, past, begins)
-        if present is None or not same(after, present):
+        if (present is None and after.content) or (present is not None and not same(after, present)):
             folders = root.missing_folders(entry.path) if present is None else ()
             changes.append(Change(FileChange(entry.path, present, after, folders, entry.step), entry.purpose))
     return changes, unreadable, problems

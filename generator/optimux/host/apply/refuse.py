@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optimux.plan.model import Plan
     from optimux.version import Version
 
+_WITHOUT_SPICE = ("rhel", "centos", "almalinux", "rocky", "ol")
 _ONE_TOOL = "one tool that decides who has the card"
 
 
@@ -31,7 +32,14 @@ def check_distribution(plan: Plan) -> None:
 
 def reasons_against(plan: Plan, host: Host, facts: Facts) -> tuple[Problem, ...]:
     """All of them; ``host`` is what the configuration states of the host."""
-    return (*_where(facts), *_versions(host, facts), *_tools(facts), *_cards(plan, facts))
+    return (*_where(facts), *_versions(host, facts), *_tools(facts), *_cards(plan, facts), *_without_spice(plan, facts))
+
+
+def _without_spice(plan: Plan, facts: Facts) -> Iterator[Problem]:
+    """Red Hat's QEMU is built without SPICE and without ivshmem-plain: Looking Glass has nothing to stand on."""
+    if facts.os.id in _WITHOUT_SPICE and plan.shared_memories:
+        remedy = "Take Fedora or another distribution for it, or set lookingGlass.enable to false for these VMs."
+        yield Problem("lookingGlass", f"{facts.os.name or facts.os.id}", "a QEMU with SPICE and ivshmem-plain", remedy)
 
 
 def _where(facts: Facts) -> Iterator[Problem]:

@@ -1,0 +1,89 @@
+"""/etc/kernel/cmdline, from which kernel-install, mkinitcpio and sdbootutil make boot entries and unified images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
+from optimux.emit.boot_loader import fallback
+
+if TYPE_CHECKING:
+    from optimux.plan.model import HostPlan
+
+CMDLINE = "/etc/kernel/cmdline"
+SUSE_DROP_IN = "/etc/kernel/cmdline.d/optimux.conf"
+_PURPOSE = "kernel parameters"
+_HOW = "add the words that are missing to the end of the line that is there; keep every word of its own"
+# What kernel-install(8) itself takes while the file is missing.
+_SEED = (
+    f"[ -s {CMDLINE} ] || tr -s '[:space:]' '\\n' </proc/cmdline | grep -v -e '^BOOT_IMAGE=' -e '^initrd=' "
+    f"| tr '\\n' ' ' >{CMDLINE}"
+)
+_KEPT = "keeps an entry beside each that boots without them"
+
+
+def systemd_boot(host: HostPlan) -> list[HostEntry]:
+    """Entries of kernel-install; mkinitcpio and Debian's initramfs-tools renew what they are made from themselves."""
+    purpose = f"{_PURPOSE}; in loader entries written by hand, add them to the line 'options' instead"
+    return [*_lines(host, purpose), *_copied_entries(host), _renewed(host)]
+
+
+def unified_image(host: HostPlan) -> list[HostEntry]:
+    """The command line is inside the image: the one that boots now is kept beside it."""
+    kept = HostCommand(
+        fallback.copy_images(),
+        "keeps each unified image as it boots now",
+        step="boot-loader",
+        unless=fallback.has_images(),
+        undo=fallback.remove_images(),
+        offline=True,
+    )
+    return [*_lines(host, _PURPOSE), kept, _renewed(host)]
+
+
+def sdbootutil(host: HostPlan) -> list[HostEntry]:
+    """openSUSE's tool for grub2-bls and systemd-boot reads a folder beside the file."""
+    path, words = SUSE_DROP_IN, " ".join(host.kernel_params)
+    file = HostFile(path, f"{words}\n", _PURPOSE, step="boot-loader")
+    purpose = "writes the boot entries with the new kernel parameters"
+    renew = HostCommand("sdbootutil update-all-entries", purpose, step="boot-loader", after=(path,), offline=True)
+    return [file, renew, *_copied_entries(host)]
+
+
+def _lines(host: HostPlan, purpose: str) -> list[HostEntry]:
+    seed = f"starts {CMDLINE}, where it is missing, with what runs now"
+    return [
+        HostCommand(_SEED, seed, first=True, step="boot-loader", by_hand=True),
+        HostLines(
+            CMDLINE,
+            (" ".join(host.kernel_params),),
+            r"^(?![ \t]*#)(?=.*\S)",
+            purpose,
+            separator=" ",
+            how=_HOW,
+            begins="running-command-line",
+            step="boot-loader",
+        ),
+    ]
+
+
+def _copied_entries(host: HostPlan) -> list[HostEntry]:
+    return [
+        HostCommand(
+            fallback.copy_entries(host.kernel_params),
+            _KEPT,
+            step="boot-loader",
+            unless=fallback.has_entries(),
+            undo=fallback.remove_entries(),
+            offline=True,
+        )
+    ]
+
+
+def _renewed(host: HostPlan) -> HostCommand:
+    from optimux.emit.initramfs import rebuild
+
+    if host.platform.initramfs in ("mkinitcpio", "initramfs-tools"):
+        return rebuild(host, (CMDLINE,))
+    purpose = "writes the boot entries with the new kernel parameters"
+    return HostCommand("kernel-install add-all", purpose, step="boot-loader", after=(CMDLINE,), offline=True)
