@@ -16,6 +16,7 @@ from lab.l1.fixtures import (
     on_demand,
     patched_l2,
     plan,
+    waiting,
     without_files,
 )
 from optimux.vm.errors import VmError
@@ -36,6 +37,7 @@ __all__ = [
     "on_demand",
     "patched_l2",
     "plan",
+    "waiting",
     "without_files",
 ]
 

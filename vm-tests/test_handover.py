@@ -12,6 +12,7 @@ from lab.l1.fixtures import domain_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lab.l1.fixtures import Module
     from lab.l1.machine import L1
 
 _SECONDS = 300
@@ -32,17 +33,34 @@ def test_rounds(on_demand: L1, record_property: Callable[[str, object], None]) -
 
 
 @pytest.mark.parametrize("kind", ["drm", "mixer", "usb", "mapped", "thread", "namespace"])
-def test_each_kind_of_holder_is_named(kind: str, on_demand: L1) -> None:
+def test_each_kind_of_holder_is_named(kind: str, on_demand: L1, record_property: Callable[[str, object], None]) -> None:
     said = on_demand.call("handover.refused", _SECONDS, kind=kind)
     assert f"process {said['process']} of root" in said["words"]
     assert said["node"] in said["words"]
     assert "Nothing was changed." in said["words"]
+    record_property(f"refusal for {kind}, seconds", f"{said['seconds']:.1f}")
 
 
 def test_what_no_process_shows_is_counted(on_demand: L1) -> None:
     """A descriptor in a socket's queue."""
     said = on_demand.call("handover.refused", _SECONDS, kind="queued")
     assert "bochs is held 1 times by what no descriptor shows" in said["words"]
+
+
+def test_who_lets_go_when_asked_is_asked(on_demand: L1) -> None:
+    assert "asking wireplumber to let go" in on_demand.call("handover.asked", _SECONDS)
+
+
+def test_who_does_not_let_go_refuses(on_demand: L1, record_property: Callable[[str, object], None]) -> None:
+    said = on_demand.call("handover.refused", _SECONDS, kind="stubborn")
+    assert f"wireplumber, process {said['process']} of root" in said["words"]
+    record_property("refusal after a polite wait, seconds", f"{said['seconds']:.1f}")
+
+
+def test_a_frozen_one_is_not_waited_for(on_demand: L1) -> None:
+    said = on_demand.call("handover.refused_while_frozen", _SECONDS)
+    assert ", frozen: /dev/snd/" in said["words"]
+    assert "asking" not in said["words"]
 
 
 def test_storage_on_the_stick(on_demand: L1) -> None:
@@ -66,6 +84,22 @@ def test_libvirt_refuses_with_the_reason(on_demand: L1) -> None:
 
 def test_a_killed_qemu_gives_the_card_back(on_demand: L1) -> None:
     on_demand.call("handover.qemu_killed", _SECONDS, xml=XML)
+
+
+@pytest.fixture
+def driver(waiting: Module) -> None:
+    """The driver whose removal waits."""
+    if waiting.reason:
+        pytest.skip(waiting.reason)
+
+
+def test_a_driver_whose_removal_waits_refuses_at_once(driver: None, on_demand: L1) -> None:
+    """As NVIDIA's does: it is unloaded, never unbound."""
+    assert on_demand.call("handover_waiting.refused", _SECONDS) < 10
+
+
+def test_twin_unbound_it_hangs(driver: None, on_demand: L1) -> None:
+    assert on_demand.call("handover_waiting.twin_unbound", _SECONDS) is True
 
 
 def test_twin_managed_by_libvirt_it_hangs(on_demand: L1) -> None:

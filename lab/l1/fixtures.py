@@ -15,6 +15,7 @@ from lab.l1.debian import debian_image
 from lab.l1.image import CODE, GIVEN
 from lab.l1.kvmfr import kvmfr_module
 from lab.l1.machine import l1_of
+from lab.l1.waits import waiting_module
 from lab.scenarios.given import given
 from lab.scenarios.l2 import INITRD, KERNEL, LIMIT_SECONDS, seen
 from optimux.emit.host import host_entries
@@ -160,14 +161,25 @@ _COMMAND = f'#!/bin/sh\nPYTHONPATH={CODE}:{CODE}/generator exec python3 -m optim
 
 
 @pytest.fixture(scope="session")
-def on_demand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
+def waiting() -> Module:
+    """The driver whose removal waits, or why there is none."""
+    try:
+        return Module(waiting_module(_root()), "")
+    except (Unavailable, RuntimeError) as reason:
+        return Module({}, f"no module of our own: {reason}")
+
+
+@pytest.fixture(scope="session")
+def on_demand(tmp_path_factory: pytest.TempPathFactory, waiting: Module) -> Iterator[L1]:
     """A machine whose card is the host's while no VM runs, with the hook, the program and the small guest."""
     options = on_demand_config()
     planned = plan_from(options)
     files: dict[str, str | bytes] = {OPTIONS: json.dumps(options), "/usr/local/bin/optimux": _COMMAND}
     files[domain_file(VM)] = subject_of(planned.domains[0]).xml
     folder, root = tmp_path_factory.mktemp("l1"), _root()
-    image = debian_image(root, folder, host_entries(planned), {**_guest(), **files}).replace(more=_STICK)
+    image = debian_image(root, folder, host_entries(planned), {**_guest(), **waiting.files, **files}).replace(
+        more=_STICK
+    )
     with l1_of(root, image, folder) as l1:
         yield l1
 

@@ -128,6 +128,38 @@ def refused(kind: str) -> dict[str, Any]:
     return {"words": errors, "process": pid, "node": where, "seconds": seconds}
 
 
+def asked() -> str:
+    """Who lets go when a removal is announced is asked, and the card is taken; what was said."""
+    before = state()
+    with held("polite"):
+        code, said, errors, _ = optimux("take")
+        assert code == 0, (said, errors)
+        assert state()["drivers"] == _VFIO, state()
+    code, said, words, _ = optimux("give")
+    assert code == 0, (said, words)
+    usable()
+    assert state() == before, (state(), before)
+    return errors
+
+
+def refused_while_frozen() -> dict[str, Any]:
+    """One that would let go but is frozen is not waited for."""
+    group = Path("/sys/fs/cgroup/frozen.scope")
+    group.mkdir()
+    with held("polite") as (pid, where):
+        (group / "cgroup.procs").write_text(str(pid))
+        (group / "cgroup.freeze").write_text("1")
+        try:
+            before = state()
+            code, said, errors, seconds = optimux("take")
+            assert code == 1, (said, errors)
+            assert state() == before, (state(), before)
+        finally:
+            (group / "cgroup.freeze").write_text("0")
+    usable()
+    return {"words": errors, "process": pid, "node": where, "seconds": seconds}
+
+
 def refused_for_a_mount() -> str:
     """The stick as swap's and a mount's stand-in: a device mapper on it."""
     settle()

@@ -108,7 +108,36 @@ def namespace() -> str:
     return path
 
 
-KINDS = {f.__name__: f for f in (drm, mixer, usb, mapped, thread, queued, namespace)}
+def stubborn() -> str:
+    """The mixer, under the name of a sound server that lets go when it is asked; this one does not."""
+    ctypes.CDLL(None).prctl(15, b"wireplumber", 0, 0, 0)  # PR_SET_NAME
+    return mixer()
+
+
+def polite() -> str:
+    """The mixer, until its removal is announced."""
+    events = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 15)  # NETLINK_KOBJECT_UEVENT
+    events.bind((0, 1))
+    ctypes.CDLL(None).prctl(15, b"wireplumber", 0, 0, 0)
+    path = node(1, "sound/card*/controlC*", "/dev/snd")
+    descriptor = os.open(path, os.O_RDWR)
+
+    def listen() -> None:
+        while not events.recv(1 << 16).startswith(b"remove@"):
+            continue
+        os.close(descriptor)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return path
+
+
+def waits() -> str:
+    """The node of the driver whose removal waits."""
+    os.open("/dev/waits", os.O_RDONLY)
+    return "/dev/waits"
+
+
+KINDS = {f.__name__: f for f in (drm, mixer, usb, mapped, thread, queued, namespace, waits, polite, stubborn)}
 
 if __name__ == "__main__":
     print(KINDS[sys.argv[1]](), flush=True)

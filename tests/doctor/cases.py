@@ -16,7 +16,7 @@ GPU, SOUND = "/sys/bus/pci/devices/0000:01:00.0", "/sys/bus/pci/devices/0000:01:
 CARD, AUDIO = (f"/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.{number}" for number in (0, 1))
 DMESG, CMDLINE = "/var/log/dmesg", "/proc/cmdline"
 SHM: Edits = (('"kvmfr"', '"shm"'),)
-BY_LIBVIRT: Edits = (("d3coldAllowed", 'bind = "libvirt"\nd3coldAllowed'),)
+ON_DEMAND: Edits = (("d3coldAllowed", 'bind = "on-demand"\nd3coldAllowed'),)
 TABLES = "/sys/firmware/acpi/tables"
 _GROUPED = ("pci0000:00/0000:00:00.0", "pci0000:00/0000:00:01.0", "pci0000:00/0000:00:02.0", "pci0000:00/0000:00:14.0")
 WITHOUT_GROUPS: Members = {
@@ -89,15 +89,43 @@ LATE: Members = {
 
 
 # Checks of which the machine shows nothing: another configuration, or another file.
+HOOK: Members = {
+    "/etc/libvirt/hooks/qemu.d/optimux": "#!/bin/sh\n",
+    "/etc/optimux/cards.json": "{}\n",
+    "/sys/fs/selinux/enforce": "1",
+    "/sys/fs/selinux/booleans/virt_hooks_unconfined": "1 1",
+}
+
 HOLDS: dict[str, tuple[Members, Edits]] = {
     "shm.file": ({"/dev/shm/looking-glass": Node(b"0", gid=104)}, SHM),
-    "card.holders": ({**NATIVE, "/proc/77/comm": "Xwayland\n", "/proc/77/fd/9": link("/dev/dri/card1")}, BY_LIBVIRT),
+    "card.holders": ({**NATIVE, "/proc/77/comm": "Xwayland\n", "/proc/77/fd/9": link("/dev/dri/card1")}, ON_DEMAND),
     "selinux.denials": (SELINUX, ()),
     "selinux.label": (SELINUX, ()),
     "driver.override": ({f"{CARD}/driver_override": "vfio-pci\n"}, ()),
+    "hook.there": (HOOK, ON_DEMAND),
+    "hook.selinux": (HOOK, ON_DEMAND),
+    "hook.alone": (HOOK, ON_DEMAND),
 }
 
 BROKEN: dict[str, list[Case]] = {
+    "hook.there": [
+        ({}, ON_DEMAND, "missing"),
+        ({**HOOK, "/etc/optimux/cards.json": None}, ON_DEMAND, "missing"),
+    ],
+    "hook.selinux": [
+        ({**HOOK, "/sys/fs/selinux/booleans/virt_hooks_unconfined": "0 0"}, ON_DEMAND, "off"),
+    ],
+    "hook.alone": [
+        ({**HOOK, "/etc/libvirt/hooks/qemu": "virsh nodedev-detach pci_0000_01_00_0\n"}, ON_DEMAND, "nodedev-detach"),
+        (
+            {
+                **HOOK,
+                "/etc/libvirt/hooks/qemu.d/win11/prepare/begin/a.sh": "echo x > /sys/bus/pci/drivers/nvidia/unbind\n",
+            },
+            ON_DEMAND,
+            "drivers/nvidia/unbind",
+        ),
+    ],
     "iommu.on": [
         (WITHOUT_GROUPS, (), "DMAR, the kernel made no groups"),
         ({**WITHOUT_GROUPS, CMDLINE: "intel_iommu=off\n"}, (), "the kernel made no groups: intel_iommu=off"),
@@ -127,8 +155,8 @@ BROKEN: dict[str, list[Case]] = {
     "commandLine.aspm": [({CMDLINE: "intel_iommu=on iommu=pt pcie_aspm=off\n"}, (), "pcie_aspm=off")],
     "driver.now": [
         ({f"{CARD}/driver": NOUVEAU}, (), "nouveau"),
-        ({f"{CARD}/driver": NOUVEAU}, BY_LIBVIRT, "nouveau"),
-        ({f"{CARD}/driver": NOUVEAU, "/run/libvirt/qemu/win11.pid": "1\n"}, BY_LIBVIRT, "while win11 runs"),
+        ({f"{CARD}/driver": NOUVEAU}, ON_DEMAND, "nouveau"),
+        ({f"{CARD}/driver": NOUVEAU, "/run/libvirt/qemu/win11.pid": "1\n"}, ON_DEMAND, "while win11 runs"),
         ({f"{CARD}/driver": None, f"{CARD}/driver_override": "vfio-pci\n"}, (), "though driver_override"),
     ],
     "driver.since": [
@@ -161,7 +189,7 @@ BROKEN: dict[str, list[Case]] = {
         ({"/etc/udev/rules.d/50-remove-nvidia.rules": "# EnvyControl\n"}, (), "envycontrol is at work"),
         ({"/etc/udev/rules.d/50-remove-nvidia.rules": 'ATTR{remove}="1"\n'}, (), "a udev rule that removes the card"),
     ],
-    "card.holders": [(HELD, BY_LIBVIRT, "Xwayland (77)")],
+    "card.holders": [(HELD, ON_DEMAND, "Xwayland (77)")],
     "reset.method": [
         ({f"{CARD}/reset_method": "\n"}, (), "none"),
         (

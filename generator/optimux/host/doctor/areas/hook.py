@@ -1,0 +1,98 @@
+"""libvirt's hook, without which a VM with a card on demand does not start: there, allowed, and alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from optimux.host.doctor.check import Result, broken, check, holds, unseen
+
+if TYPE_CHECKING:
+    from optimux.host.doctor.look import Look
+
+OURS = "/etc/libvirt/hooks/qemu.d/optimux"
+# NixOS keeps hooks where its libvirtd looks for them.
+PLACES = (OURS, "/var/lib/libvirt/hooks/qemu.d/optimux")
+FOLDERS = ("/etc/libvirt/hooks", "/var/lib/libvirt/hooks")
+CARDS = "/etc/optimux/cards.json"
+BOOLEAN = "/sys/fs/selinux/booleans/virt_hooks_unconfined"
+# How hooks of guides and of other tools take a card.
+_TAKES = re.compile(
+    r"nodedev-(detach|reattach|dettach)|drivers?/[\w$/{}.-]*(un)?bind|driver_override|modprobe -r|rmmod"
+)
+
+
+def _needed(look: Look) -> bool:
+    return any(card.bind == "on-demand" for card in look.cards)
+
+
+@check(
+    "hook.there",
+    "Optimux' hook in libvirt, and the list of its cards",
+    "A card on demand is managed by the hook alone: without it libvirt refuses to start the VM.",
+)
+def there(look: Look) -> Iterator[Result]:
+    """The script, and what it reads."""
+    if not _needed(look):
+        return
+    found = next((path for path in PLACES if look.root.exists(path)), None)
+    missing = OURS if found is None else CARDS if not look.root.exists(CARDS) else None
+    if missing:
+        yield broken(
+            "missing", missing, "Bring the host to the plan; libvirtd looks for hooks as it starts.", "optimux apply"
+        )
+    else:
+        yield holds("there", found or OURS)
+
+
+@check(
+    "hook.selinux",
+    "virt_hooks_unconfined on, where SELinux enforces",
+    "Fedora's policy lets a hook read and write nothing of the kernel's devices unless this is on.",
+)
+def selinux(look: Look) -> Iterator[Result]:
+    """The boolean, in effect now."""
+    if not _needed(look) or look.facts.security.selinux != "enforcing" or not look.root.exists(BOOLEAN):
+        return
+    said = (look.root.text(BOOLEAN) or "").split()
+    if not said:
+        yield unseen("only root may read it", BOOLEAN, "Look as root.", "sudo optimux doctor")
+    elif said[0] == "1":
+        yield holds("on", BOOLEAN)
+    else:
+        yield broken("off", BOOLEAN, "Turn it on, to stay.", "setsebool -P virt_hooks_unconfined on")
+
+
+@check(
+    "hook.alone",
+    "no other hook that takes or gives cards",
+    "libvirt calls every hook, also after one has refused: a second one unbinds what somebody holds, and hangs.",
+)
+def alone(look: Look) -> Iterator[Result]:
+    """Each hook of others that speaks of drivers."""
+    if not _needed(look):
+        return
+    others = [path for folder in FOLDERS for path in _hooks(look, folder) if not path.endswith("/qemu.d/optimux")]
+    found = [(path, match) for path in others if (match := _TAKES.search(look.root.text(path) or ""))]
+    for path, match in found:
+        remedy = "Take it out, or leave the card to it with another gpus.<name>.bind."
+        yield broken(f"another hook with {match[0]}", path, remedy, f"chmod -x {path}", path)
+    if not found and any(look.root.exists(folder) for folder in FOLDERS):
+        yield holds("none", FOLDERS[0])
+
+
+def _hooks(look: Look, folder: str) -> Iterator[str]:
+    """The hook of all, those beside it, and scripts that a dispatcher calls, two folders deep."""
+    waiting = [f"{folder}/{name}" for name in look.root.names(folder) if name.startswith("qemu")]
+    for _ in range(200):
+        if not waiting:
+            return
+        path = waiting.pop()
+        if look.root.kind(path) == "folder":
+            waiting += [f"{path}/{name}" for name in look.root.names(path)]
+        else:
+            yield path
+
+
+CHECKS = (there, selinux, alone)
