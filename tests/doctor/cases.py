@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 
 from tests.doctor.images import archive
-from tests.doctor.machine import IMAGE, Members, Node, link
+from tests.doctor.machine import GUEST, IMAGE, Members, Node, link
 
 Edits = tuple[tuple[str, str], ...]
 Case = tuple[Members, Edits, str]
@@ -61,6 +61,7 @@ SELINUX: Members = {
     "/dev/kvmfr0": Node(gid=104, label="system_u:object_r:svirt_image_t:s0"),
 }
 PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB"
+RUNS: Members = {"/run/libvirt/qemu/win11.pid": "77\n"}
 NETWORKS = "/etc/libvirt/qemu/networks"
 CLIENT = "/usr/bin/looking-glass-client"
 
@@ -101,6 +102,7 @@ HOLDS: dict[str, tuple[Members, Edits]] = {
     "card.holders": ({**NATIVE, "/proc/77/comm": "Xwayland\n", "/proc/77/fd/9": link("/dev/dri/card1")}, ON_DEMAND),
     "selinux.denials": (SELINUX, ()),
     "selinux.label": (SELINUX, ()),
+    "guest.report": ({**RUNS, GUEST: "gpuDriver holds 610.47\ndevice 0 NVIDIA"}, ()),
     "driver.override": ({f"{CARD}/driver_override": "vfio-pci\n"}, ()),
     "hook.there": (HOOK, ON_DEMAND),
     "hook.selinux": (HOOK, ON_DEMAND),
@@ -310,6 +312,10 @@ BROKEN: dict[str, list[Case]] = {
         ({**LATE, IMAGE: packed("usr/lib/modules/6.12/nouveau.ko.xz")}, (), "without vfio-pci, with nouveau"),
         ({**LATE, IMAGE: packed("lib/modules/6.12/vfio-pci.ko")}, (), "without etc/modprobe.d/optimux.conf"),
     ],
+    "guest.report": [
+        ({**RUNS, GUEST: "device 43 NVIDIA"}, (), "NVIDIA: problem 43"),
+        ({**RUNS, GUEST: "lookingGlass lacks no service"}, (), "lacks: no service"),
+    ],
     "driver.override": [({f"{CARD}/driver_override": "nouveau\n"}, (), "nouveau")],
     "kvmfr.module": [
         ({"/sys/module/kvmfr": None}, (), "not installed"),
@@ -330,7 +336,10 @@ BROKEN: dict[str, list[Case]] = {
         ({"/dev/kvmfr0": Node(acl="user::rw-,user:1000:rw-,mask::r--")}, (), "not for alice"),
         ({"/dev/shm/looking-glass": Node(b"0", 0o600, uid=64055)}, SHM, "0600"),
     ],
-    "shm.file": [({"/dev/shm/other": ""}, SHM, "missing")],
+    "shm.file": [
+        ({"/dev/shm/other": ""}, SHM, "missing"),
+        ({"/dev/shm/looking-glass": "12345"}, SHM, "5 bytes, where 32 MiB"),
+    ],
     "user.groups": [({"/etc/group": "kvm:x:104:bob\n"}, (), "not in kvm")],
     "qemuConf.devices": [
         ({"/etc/libvirt/qemu.conf": '#cgroup_device_acl = [ "/dev/kvmfr0" ]\n'}, (), "libvirt's own"),
@@ -349,6 +358,7 @@ UNSEEN: dict[str, Case] = {
     "card.framebuffer": ({"/proc/iomem": None}, (), "cannot be read"),
     "reset.method": ({f"{CARD}/reset_method": None}, (), "does not say"),
     "modules.key": ({"/sys/module/kvmfr": None, "/sys/firmware/efi/efivars/Boot": b""}, (), "not shown"),
+    "kvmfr.size": ({"/sys/module/kvmfr/parameters": None, "/sys/module/kvmfr/refcnt": "0"}, (), "shows it to nobody"),
     "apparmor.rules": ({"/etc/apparmor.d": None}, (), "no /etc/apparmor.d"),
     "apparmor.denials": ({DMESG: None}, (), "no journal"),
     "selinux.denials": ({**SELINUX, DMESG: None}, (), "no journal"),
@@ -364,5 +374,6 @@ UNSEEN: dict[str, Case] = {
     "client.release": ({CLIENT: b"ELF"}, (), "does not say its version"),
     "initramfs.tool": ({"/usr/sbin/mkinitramfs": None}, (), "no tool shows itself"),
     "initramfs.content": ({**LATE, IMAGE: None}, (), "no image is found"),
+    "guest.report": ({**RUNS, GUEST: ""}, (), "nobody answers"),
     "user.groups": ({"/etc/passwd": "root:x:0:0::/root:/bin/bash\n"}, (), "no such user"),
 }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
+from lab import CHECKOUT
 from optimux.cli import run
 from optimux.cli.doctor_picture import picture
+from optimux.host.doctor import checks
 from tests.doctor import cases
 from tests.doctor.machine import CONFIG, config, report, tree
 
@@ -134,3 +137,42 @@ def test_the_boot_before(tmp_path: Path) -> None:
     assert {result.key for result in found.unseen} == {"commandLine.parameters", "commandLine.spelling"}
     assert "reset.done" in {result.key for result in found.results}
     assert "kvmfr.device" not in {result.key for result in found.results}
+
+
+JOURNALCTL = """#!/bin/sh
+echo "$@" >>"$CALLS"
+echo "[    0.000000] host kernel: Linux version 6.12"
+echo "[    0.100000] host kernel: Command line: intel_iommu=on iommu=pt"
+echo "[    1.000000] host kernel: nouveau 0000:01:00.0: NVIDIA GA106"
+echo "[    2.000000] host audit[9]: AVC apparmor=\\"STATUS\\""
+"""
+
+
+@pytest.mark.parametrize(("options", "boot"), [((), "--boot=0"), (("--previous-boot",), "--boot=-1")])
+def test_a_folders_own_journal(
+    options: tuple[str, ...], boot: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """journalctl is asked for the folder's journal and for no other."""
+    folder = tmp_path / "tree"
+    with tarfile.open(tree(tmp_path, {"/dev/kvm": None, "/dev/kvmfr0": None, "/dev/null": None})) as tar:
+        tar.extractall(folder, filter="fully_trusted")
+    (folder / "var/log/journal/0123").mkdir(parents=True)
+    program = tmp_path / "bin" / "journalctl"
+    program.parent.mkdir()
+    program.write_text(JOURNALCTL)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    assert run(["doctor", config(tmp_path), "--root", str(folder), "--json", *options]) == 1
+    found = json.loads(capsys.readouterr().out)["checks"]
+    since = [check for check in found if check["check"] == "driver.since" and check["subject"] == "0000:01:00.0"]
+    assert since[0]["seen"] == "nouveau at 1.0 s, vfio-pci never"
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert boot in call.split()
+    assert f"--directory={folder}/var/log/journal" in call.split()
+
+
+def test_every_check_is_documented() -> None:
+    text = (CHECKOUT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    missing = [f"| `{check.key}` | {check.wanted} |" for check in checks()]
+    assert [line for line in missing if line not in text] == []

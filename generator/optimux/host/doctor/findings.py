@@ -16,9 +16,11 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from optimux.facts import Facts
     from optimux.facts.detect import Root
+    from optimux.guest.setup import Report as GuestReport
     from optimux.plan.model import Plan
 
 HERE = "optimux.toml"
+GUEST_SECONDS = 5
 KEPT = "/etc/optimux/optimux.toml"
 FITS, WHY_IT_FITS = "plan.fits", "What is generated from it is for another machine, or cannot work on this one."
 
@@ -71,12 +73,23 @@ def report_of(config: str | None, vm: str | None, place: str | None, *, previous
         raise InvalidInput([Problem("--vm", "no configuration", "a VM of a configuration", remedy)])
     facts = detect(root)
     plan, problems = plan_on(data, facts) if data is not None else (None, ())
-    look = Look(root, facts, _only(plan, vm), place=place, previous=previous, asking=asking)
+    ask = _ask_guest if vm is not None and root.live else None
+    look = Look(root, facts, _only(plan, vm), place=place, previous=previous, asking=asking, ask=ask)
     called = shlex.quote(name or HERE)
     found = (*_fit(problems, name), *examine(look))
     results = tuple(result.replace(command=result.command.replace("CONFIG", called)) for result in found)
     machine = " ".join(word for word in (facts.machine.vendor, facts.machine.model) if word) or "This machine"
     return Report(machine, name, results, harmless(look), previous)
+
+
+def _ask_guest(name: str) -> GuestReport:
+    """What a guest's agent says of its setup. Raises ``OptimuxError``."""
+    from optimux.guest.setup import Setup
+    from optimux.libvirt.agent import guest
+
+    with guest(name, None) as (agent, restart):
+        agent.wait(GUEST_SECONDS)
+        return Setup(agent, restart).status()
 
 
 def _configuration(config: str | None, root: Root) -> tuple[str | None, Any]:

@@ -77,11 +77,22 @@ class Asking:
                 said, _ = self._process.communicate()
             if lines := parsed(said[:MOST]):
                 return Log(lines, " ".join(self._line[:2]))
+        if self._root.live and not self._previous and (lines := parsed(_ring())):
+            return Log(lines, "dmesg")
         if self._root.exists(path) and (data := self._root.data(path, MOST)):
             return Log(parsed(data), path)
         if self._root.live and self._process:
             return Log((), "journalctl", _HIDDEN if not self._previous else "no journal of the boot before is kept")
         return Log((), path, f"no journal, and no {path}")
+
+
+def _ring() -> bytes:
+    """What dmesg(1) prints: where there is no journal, root may read the kernel's own buffer."""
+    try:
+        done = subprocess.run(["dmesg"], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    return done.stdout[:MOST]
 
 
 def parsed(data: bytes) -> tuple[Line, ...]:

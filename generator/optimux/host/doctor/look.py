@@ -11,10 +11,11 @@ from optimux.judge.roles import displays, functions_of, is_integrated
 from optimux.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from optimux.facts import Facts, PciDevice
     from optimux.facts.detect import Root
+    from optimux.guest.setup import Report as GuestReport
     from optimux.host.doctor.check import Result
     from optimux.pci import Address
     from optimux.plan.model import DomainPlan, Plan
@@ -33,7 +34,11 @@ class Card(Record):
 
 
 class Look:
-    """One machine, looked at once. ``place`` is the root's path, where it is not this machine's own."""
+    """One machine, looked at once. ``place`` is the root's path, where it is not this machine's own.
+
+    ``ask`` gives a running guest's report by the domain's name, where guests are to be asked; it raises
+    ``OptimuxError``.
+    """
 
     def __init__(
         self,
@@ -44,11 +49,13 @@ class Look:
         place: str | None = None,
         previous: bool = False,
         asking: Asking | None = None,
+        ask: Callable[[str], GuestReport] | None = None,
     ) -> None:
         self.root = root
         self.facts = facts
         self.plan = plan
         self.previous = previous
+        self.ask = ask
         self._asking = asking or Asking(root, place, previous=previous)
 
     @cached_property

@@ -173,12 +173,11 @@ def holders(look: Look) -> Iterator[Result]:
     for card, device in _displays(look):
         if device.driver in (None, *VFIO) or card.bind not in ("libvirt", "on-demand"):
             continue
-        nodes = {f"/dev/dri/{name}" for name in (device.drm_card, device.render_node) if name}
-        found, hidden = _open(look, nodes, nvidia=device.driver.startswith("nvidia"))
+        found, hidden = _scanned(look, card.name) if look.root.live else _open(look, device)
         subject = str(device.address)
         if found:
-            seen = ", ".join(f"{name} ({pid})" for pid, name in sorted(found.items()))
-            yield broken(seen, "/proc", "End them, or start them without the card.", f"ps {' '.join(found)}", subject)
+            remedy = "End them, or keep them off the card."
+            yield broken("; ".join(found), "/proc", remedy, f"optimux gpu status CONFIG --gpu {card.name}", subject)
         elif hidden:
             seen = "other users' programs are not shown"
             yield unseen(seen, "/proc", "Look as root.", "sudo optimux doctor", subject)
@@ -186,9 +185,21 @@ def holders(look: Look) -> Iterator[Result]:
             yield holds("none", "/proc", subject)
 
 
-def _open(look: Look, nodes: set[str], *, nvidia: bool) -> tuple[dict[str, str], bool]:
-    """Processes by number with their names, and whether some could not be looked into."""
-    found: dict[str, str] = {}
+def _scanned(look: Look, name: str) -> tuple[list[str], bool]:
+    """What hand-over sees of this machine: holders in words, and whether some could not be looked into."""
+    from optimux.host.handover.cards import cards_of
+    from optimux.host.handover.picture import look as look_at
+
+    pictures = [look_at(card) for card in (cards_of(look.plan) if look.plan else ()) if card.name == name]
+    found = [str(holder) for picture in pictures for holder in picture.holders]
+    return found, any(picture.incomplete for picture in pictures)
+
+
+def _open(look: Look, device: PciDevice) -> tuple[list[str], bool]:
+    """The same of a record, which has names alone."""
+    nodes = {f"/dev/dri/{name}" for name in (device.drm_card, device.render_node) if name}
+    nvidia = (device.driver or "").startswith("nvidia")
+    found: list[str] = []
     hidden = False
     for pid in filter(str.isdecimal, look.root.names("/proc")):
         folder = f"/proc/{pid}/fd"
@@ -197,7 +208,7 @@ def _open(look: Look, nodes: set[str], *, nvidia: bool) -> tuple[dict[str, str],
         hidden |= folder in look.root.unseen or len(look.root.unseen) > before
         targets = {look.root.target(f"{folder}/{name}") for name in names}
         if targets & nodes or (nvidia and any(t and t.startswith("/dev/nvidia") for t in targets)):
-            found[pid] = look.root.text(f"/proc/{pid}/comm") or "?"
+            found.append(f"{look.root.text(f'/proc/{pid}/comm') or '?'} ({pid})")
     return found, hidden
 
 

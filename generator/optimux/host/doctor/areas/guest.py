@@ -163,4 +163,47 @@ def _stated(look: Look, domain: DomainPlan, loader: str) -> Iterator[Result]:
         yield unseen("not in this tree", loader, subject=domain.name)
 
 
-CHECKS = (fits, hugepages, locked, swtpm, state, image)
+@check(
+    "guest.report",
+    "a guest that has what the plan needs of it",
+    "The host's side can be right, and the picture stay black: driver, display and Looking Glass live in the guest.",
+)
+def report(look: Look) -> Iterator[Result]:
+    """What the agent in a running guest says of each step of its setup, and of its devices."""
+    from optimux.errors import OptimuxError
+
+    for domain in look.domains:
+        if look.ask is None or not look.running(domain.name):
+            continue
+        where = f"{domain.name}'s guest agent"
+        try:
+            said = look.ask(domain.name)
+        except OptimuxError as error:
+            yield unseen(str(error), where, "The setup in the guest installs the agent.", subject=domain.name)
+            continue
+        command = f"optimux guest setup {domain.name}"
+        for row in said.rows:
+            if row.outcome == "holds":
+                yield holds(row.found, where, row.step)
+            else:
+                yield broken(f"{row.outcome}: {row.found}", where, row.next or "Run the setup.", command, row.step)
+        for name, title, code in said.devices:
+            if code:
+                seen = f"{title or name}: {f'problem {code}' if code > 0 else 'not there'}"
+                yield broken(seen, where, PROBLEMS.get(code, "See the device manager in the guest."), "", title or name)
+
+
+# Windows' problem codes of devices (Microsoft, "Error codes in Device Manager").
+PROBLEMS = {
+    -1: "Is it passed, and does the VM start with it?",
+    10: "Its driver could not start: install the maker's newest one in the guest.",
+    12: "It found no room for its memory: give the VM more (pci.hole64).",
+    14: "Restart the guest.",
+    22: "Somebody switched it off in the device manager.",
+    28: "It has no driver: install the maker's one in the guest.",
+    31: "Its driver does not load: install it anew.",
+    43: "The driver gave up: a battery, hidden KVM and the card's own ids are what laptop drivers look for.",
+    52: "Windows refuses its driver's signature: install the maker's signed one.",
+}
+
+CHECKS = (fits, hugepages, locked, swtpm, state, image, report)

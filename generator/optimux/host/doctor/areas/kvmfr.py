@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -68,15 +69,40 @@ def size(look: Look) -> Iterator[Result]:
     where = f"{MODULE}/parameters/static_size_mb"
     sizes = look.facts.kvmfr.sizes
     for number, memory in enumerate(look.plan.kvmfr):
-        has = sizes[number] if number < len(sizes) else None
+        if look.root.kind(memory.path) != "char":
+            continue
+        shown = sizes[number] if number < len(sizes) else None
+        has = shown or (asked(memory.path) if look.root.live else None)
+        place = where if shown else memory.path
         if has == memory.size.mib:
-            yield holds(f"{has} MiB", where, memory.path)
-        elif not look.root.exists(where):
-            yield unseen("the module does not show it", where, subject=memory.path)
+            yield holds(f"{has} MiB", place, memory.path)
+        elif has is None:
+            reason = "the module shows it to nobody but those who may open the device"
+            yield unseen(reason, memory.path, "Look as root.", "sudo optimux doctor", memory.path)
         else:
-            seen = f"{has} MiB, where {memory.size.mib} are planned" if has else "none"
             remedy = "The option stands in /etc/modprobe.d/optimux.conf: load the module anew, with every VM off."
-            yield broken(seen, where, remedy, "modprobe -r kvmfr && modprobe kvmfr", memory.path)
+            seen = f"{has} MiB, where {memory.size.mib} are planned"
+            yield broken(seen, place, remedy, "modprobe -r kvmfr && modprobe kvmfr", memory.path)
+
+
+# _IO('u', 0x44) of kvmfr's module/kvmfr.h: the device's size in bytes, as the call's result.
+GET_SIZE = 0x7544
+
+
+def asked(path: str) -> int | None:
+    """A device's size in MiB, by its own answer; ``None`` where it may not be opened or does not say."""
+    from fcntl import ioctl
+
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return ioctl(descriptor, GET_SIZE) >> 20 or None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 @check(
@@ -145,10 +171,14 @@ def _named(look: Look, path: str, number: int) -> str | None:
     "Where QEMU makes it, it is QEMU's alone, and the client may not open it.",
 )
 def file(look: Look) -> Iterator[Result]:
-    """What lies at each file's path; its size is libvirt's affair."""
+    """What lies at each file's path: empty, or as large as the last VM made it."""
     for memory in look.plan.shm if look.plan else ():
-        kind = look.root.kind(memory.path)
-        if kind == "file":
+        kind, status = look.root.kind(memory.path), look.root.status(memory.path)
+        if kind == "file" and status and status.size not in (0, memory.size.bytes):
+            seen = f"{status.size} bytes, where {memory.size.mib} MiB are planned"
+            remedy = "QEMU refuses it: remove it with the VM off; it is made again in its size."
+            yield broken(seen, memory.path, remedy, f"rm {memory.path}", memory.path)
+        elif kind == "file":
             yield holds("a file", memory.path, memory.path)
         elif kind is None and not look.root.exists("/dev/shm"):
             yield unseen("this tree has no /dev/shm", memory.path, subject=memory.path)

@@ -82,8 +82,10 @@ def domain(look: Look) -> Iterator[Result]:
     for planned in look.domains:
         path = f"{_home(look)}/{planned.name}.xml"
         document = look.root.data(path)
-        if document is None and look.root.exists(path):
-            yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor", planned.name)
+        if document is None and look.root.live:
+            document, path = _asked(planned.name), f"{path}, by libvirt"
+        if document is None and look.root.exists(path.partition(",")[0]):
+            yield unseen("root's alone", path.partition(",")[0], "Look as root.", "sudo optimux doctor", planned.name)
         elif document is None and not look.root.names(_home(look)):
             hidden = any(missed.startswith(_home(look)) for missed in look.root.unseen)
             reason = "only root may look there" if hidden else "libvirt keeps nothing there"
@@ -93,6 +95,19 @@ def domain(look: Look) -> Iterator[Result]:
             yield broken("libvirt does not know it", path, remedy, "optimux define CONFIG", planned.name)
         else:
             yield _compared(look, planned, document, path)
+
+
+def _asked(name: str) -> bytes | None:
+    """The definition by libvirt itself: members of its group may ask, and not read its files."""
+    from optimux.errors import OptimuxError
+    from optimux.libvirt.connection import Connection
+
+    try:
+        with Connection() as connection:
+            found = connection.find(name)
+    except OptimuxError:
+        return None
+    return found.xml.encode() if found else None
 
 
 def _compared(look: Look, planned: DomainPlan, document: bytes, path: str) -> Result:
