@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from lab.l1.configs import AUDIO, GPU
 from lab.l1.fixtures import OPTIONS, domain_file
 
@@ -98,7 +96,13 @@ FAULTS = {
         "libvirt.daemon",
         "no socket",
     ),
-    "a VM that libvirt has": (
+    "no module": (
+        ["modprobe -r kvmfr", "echo mine > /dev/kvmfr0"],
+        ["rm -f /dev/kvmfr0", "modprobe kvmfr", "udevadm settle"],
+        "kvmfr.device",
+        "a plain file",
+    ),
+    "a VM that differs": (
         [f"virsh define {domain_file('another-size')}"],
         ["virsh undefine win"],
         "domain.plan",
@@ -107,20 +111,17 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_twin(fault: str, by_id: L1, plan: Given) -> None:
-    commands, back, key, said = FAULTS[fault]
-    if "kvmfr" in " ".join(commands) and plan.memory.kind != "kvmfr":
-        pytest.skip("no module kvmfr")
-    found = by_id.call("doctor.broken_by", 2 * _SECONDS, options=OPTIONS, commands=commands, back=back)
-    assert said in " ".join(found.get(key, ())), found
-
-
-@pytest.mark.usefixtures("kvmfr")
-def test_twin_a_file_at_the_devices_place(by_id: L1) -> None:
-    found = by_id.call("doctor.without_node", 2 * _SECONDS, options=OPTIONS, path="/dev/kvmfr0")
-    assert found["kvmfr.module"] == ["installed, not loaded"]
-    assert found["kvmfr.device"] == ["a plain file"]
+def test_twins(by_id: L1, plan: Given) -> None:
+    """Each in turn, and undone: the check that it is about names it."""
+    there = {name: fault for name, fault in FAULTS.items() if plan.memory.kind == "kvmfr" or "kvmfr" not in str(fault)}
+    calls = [(commands, back, [key]) for commands, back, key, _ in there.values()]
+    found = by_id.call("doctor.broken_by", 10 * _SECONDS, options=OPTIONS, faults=calls)
+    unnamed = {
+        name: seen
+        for (name, (_, _, key, said)), seen in zip(there.items(), found, strict=True)
+        if not any(line.startswith(f"{key}: ") and said in line for line in seen)
+    }
+    assert unnamed == {}
 
 
 def test_twin_without_the_files(without_files: L1) -> None:
