@@ -47,7 +47,7 @@ def test_what_was_generated_holds(by_id: L1, plan: Given) -> None:
     found = outcomes(report)
     assert {key: found.get(key) for key in wanted} == {key: {"holds"} for key in wanted}, report
     (first, *_) = [check for check in report["checks"] if (check["check"], check["subject"]) == ("driver.since", GPU)]
-    assert first["seen"].startswith("vfio-pci at ")
+    assert first["seen"].startswith("vfio-pci asked for 1234:1111 at ")
 
 
 # A fault that a shell makes, what undoes it, the check that names it, and in which words.

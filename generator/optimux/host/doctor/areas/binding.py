@@ -73,10 +73,12 @@ def since(look: Look) -> Iterator[Result]:
             yield from look.unlogged(card.name)
             continue
         for address in card.functions:
-            yield from _since(look.log, str(address))
+            device = look.facts.device(address)
+            yield from _since(look.log, str(address), str(device.id) if device else "")
 
 
-def _since(log: Log, address: str) -> Iterator[Result]:
+def _since(log: Log, address: str, id_: str) -> Iterator[Result]:
+    """A card that is no boot display may pass to vfio-pci without a word: then the time at which it asked is known."""
     spoke = drivers_of(log, address)
     host = next(((seconds, name) for name, seconds in spoke.items() if name not in VFIO), None)
     vfio = next((seconds for name, seconds in spoke.items() if name in VFIO), None)
@@ -86,6 +88,9 @@ def _since(log: Log, address: str) -> Iterator[Result]:
         yield broken(f"{host[1]} at {host[0]:.1f} s{later}", log.where, remedy, "optimux apply", address)
     elif vfio is not None:
         yield holds(f"vfio-pci at {vfio:.1f} s, and nobody before", log.where, address)
+    elif asked := log.find(rf"^vfio_pci: add \[{id_}\["):
+        seen = f"vfio-pci asked for {id_} at {asked[0][0].seconds:.1f} s, and no driver of the host's spoke of it"
+        yield holds(seen, log.where, address)
     elif log.find(rf"^pci {address}:"):
         yield holds("no driver spoke of it", log.where, address)
 
