@@ -22,6 +22,8 @@ WIDTH = 100
 
 
 def drawn(found: Report) -> str:
+    """Without our own files, none of which such a machine has: what they are called is not this test's business."""
+    found = found.replace(results=tuple(result for result in found.results if result.key != "files.there"))
     file = io.StringIO()
     Console(file=file, width=WIDTH, highlight=False).print(picture(found))
     return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
