@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,10 @@ def _broken_by(options: str, commands: list[str], back: list[str], keys: list[st
 
 
 def _broken(options: str, keys: list[str]) -> list[str]:
-    root = Root.at()
-    facts = detect(root)
-    plan, _ = plan_on(read_json(options), facts)
-    results = examine(Look(root, facts, plan), [check for check in checks() if check.key in keys])
+    with closing(Root.at()) as root:
+        facts = detect(root)
+        plan, _ = plan_on(read_json(options), facts)
+        results = examine(Look(root, facts, plan), [check for check in checks() if check.key in keys])
     return [f"{result.key}: {result.seen}" for result in results if result.outcome == BROKEN]
 
 

@@ -6,6 +6,7 @@ A case is the files that change (``None``: missing), edits of the configuration,
 from __future__ import annotations
 
 import gzip
+import lzma
 
 from tests.doctor.images import archive
 from tests.doctor.machine import GUEST, IMAGE, Members, Node, link
@@ -61,6 +62,12 @@ SELINUX: Members = {
     "/dev/kvmfr0": Node(gid=104, label="system_u:object_r:svirt_image_t:s0"),
 }
 PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB"
+MODULES = "/lib/modules/6.12.41+deb13-amd64"
+KVMFR = f"{MODULES}/updates/dkms/kvmfr.ko.xz"
+SIGNING: Members = {
+    SECURE_BOOT: b"\6\0\0\0\1",
+    f"{MODULES}/modules.dep": "kernel/drivers/x.ko:\nupdates/dkms/kvmfr.ko.xz:\n",
+}
 RUNS: Members = {"/run/libvirt/qemu/win11.pid": "77\n"}
 NETWORKS = "/etc/libvirt/qemu/networks"
 CLIENT = "/usr/bin/looking-glass-client"
@@ -102,6 +109,7 @@ HOLDS: dict[str, tuple[Members, Edits]] = {
     "card.holders": ({**NATIVE, "/proc/77/comm": "Xwayland\n", "/proc/77/fd/9": link("/dev/dri/card1")}, ON_DEMAND),
     "selinux.denials": (SELINUX, ()),
     "selinux.label": (SELINUX, ()),
+    "modules.signed": ({**SIGNING, KVMFR: lzma.compress(b"ELF~Module signature appended~\n")}, ()),
     "guest.report": ({**RUNS, GUEST: "gpuDriver holds 610.47\ndevice 0 NVIDIA"}, ()),
     "driver.override": ({f"{CARD}/driver_override": "vfio-pci\n"}, ()),
     "hook.there": (HOOK, ON_DEMAND),
@@ -132,6 +140,7 @@ BROKEN: dict[str, list[Case]] = {
         (WITHOUT_GROUPS, (), "DMAR, the kernel made no groups"),
         ({**WITHOUT_GROUPS, CMDLINE: "intel_iommu=off\n"}, (), "the kernel made no groups: intel_iommu=off"),
         ({**WITHOUT_GROUPS, f"{TABLES}/DMAR": None}, (), "no DMAR or IVRS"),
+        ({**WITHOUT_GROUPS, "/sys/class/dmi/id/sys_vendor": "QEMU\n"}, (), "no groups"),
     ],
     "iommu.width": [({}, (("cpu.topology", 'cpu.maxPhysAddr = { mode = "emulate", bits = 42 }\ncpu.topology'),), "42")],
     "iommu.group": [
@@ -225,6 +234,10 @@ BROKEN: dict[str, list[Case]] = {
             "the key is not enrolled",
         ),
     ],
+    "modules.signed": [
+        ({**SIGNING, KVMFR: lzma.compress(b"ELF")}, (), "not signed"),
+        ({**SIGNING, KVMFR: lzma.compress(b"~Module signature appended~\nELF")}, (), "not signed"),
+    ],
     "modules.taken": [(log("Loading of module with unavailable key is rejected"), (), "rejected")],
     "apparmor.rules": [({APPARMOR: "# nothing\n"}, (), "without /dev/kvmfr0 rw,")],
     "apparmor.denials": [
@@ -279,8 +292,8 @@ BROKEN: dict[str, list[Case]] = {
     ],
     "client.there": [({CLIENT: None}, (), "missing")],
     "client.release": [
-        ({CLIENT: b"\0B7-234-gabcdef1234\0"}, (), "B7-234-gabcdef1234"),
-        ({}, (('memory = "kvmfr"', 'memory = "kvmfr"\nrelease = "idd"'),), "B7"),
+        ({CLIENT: b"\0shmFile\0shmDevice\0"}, (), "idd, as it knows shmDevice"),
+        ({}, (('memory = "kvmfr"', 'memory = "kvmfr"\nrelease = "idd"'),), "b7, as it knows shmFile"),
     ],
     "client.settings": [
         ({"/home/alice/.config/looking-glass/client.ini": "[app]\nshmFile=/dev/shm/looking-glass\n"}, (), "/dev/shm"),
@@ -371,9 +384,10 @@ UNSEEN: dict[str, Case] = {
     "libvirt.networks": ({NETWORKS: None}, (), "keeps nothing there"),
     "domain.plan": ({"/etc/libvirt/qemu": None}, (), "keeps nothing there"),
     "client.there": ({"/usr": None}, (), "no programs"),
-    "client.release": ({CLIENT: b"ELF"}, (), "does not say its version"),
+    "client.release": ({CLIENT: b"ELF"}, (), "does not show its settings"),
     "initramfs.tool": ({"/usr/sbin/mkinitramfs": None}, (), "no tool shows itself"),
     "initramfs.content": ({**LATE, IMAGE: None}, (), "no image is found"),
+    "modules.signed": ({**SIGNING, KVMFR: b"no xz"}, (), "not known here"),
     "guest.report": ({**RUNS, GUEST: ""}, (), "nobody answers"),
     "user.groups": ({"/etc/passwd": "root:x:0:0::/root:/bin/bash\n"}, (), "no such user"),
 }

@@ -15,6 +15,7 @@ from lab import CHECKOUT
 from optimux.cli import run
 from optimux.cli.doctor_picture import picture
 from optimux.host.doctor import checks
+from optimux.host.doctor.findings import report_of
 from tests.doctor import cases
 from tests.doctor.machine import CONFIG, config, report, tree
 
@@ -176,3 +177,23 @@ def test_every_check_is_documented() -> None:
     text = (CHECKOUT / "docs" / "doctor.md").read_text(encoding="utf-8")
     missing = [f"| `{check.key}` | {check.wanted} |" for check in checks()]
     assert [line for line in missing if line not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("distribution", "there", "command"),
+    [
+        ("debian", "config", "optimux apply {config}"),
+        ("debian", "optimux.toml", "optimux apply"),
+        ("nixos", "config", "nixos-rebuild switch"),
+    ],
+)
+def test_the_remedy_names_what_brings_this_host_to_the_plan(
+    distribution: str, there: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits = (('distribution = "debian"\ninitramfs = "initramfs-tools"', f'distribution = "{distribution}"'),)
+    path = config(tmp_path, *(edits if distribution == "nixos" else ()))
+    monkeypatch.chdir(tmp_path)
+    place = tree(tmp_path, {cases.CMDLINE: "quiet\n", "/etc/os-release": f"ID={distribution}\n"})
+    found = report_of(path if there == "config" else None, None, place, previous=False)
+    (result,) = [result for result in found.broken if result.key == "commandLine.parameters"]
+    assert result.command == command.format(config=path)

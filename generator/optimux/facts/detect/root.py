@@ -50,6 +50,11 @@ class Root:
                 f"{place or 'an empty path'} cannot be read: {reason}. Name a folder, or a tar of one."
             ) from None
 
+    def close(self) -> None:
+        """Give back the folders that are kept open; nothing is read after it."""
+        if isinstance(self.store, Folder):
+            self.store.close()
+
     def data(self, path: str, limit: int = LIMIT, *, awake: bool = False) -> bytes | None:
         """The bytes of a file. ``awake`` says that the device does not sleep, so that reading cannot resume it."""
         if not awake and WAKES.fullmatch(path):

@@ -62,10 +62,18 @@ class Report(Record):
 
 def report_of(config: str | None, vm: str | None, place: str | None, *, previous: bool) -> Report:
     """Look at this machine, or at a recorded one. Raises ``InvalidInput`` and ``OptimuxError``."""
-    from optimux.facts.detect import Root, detect
+    from contextlib import closing
+
+    from optimux.facts.detect import Root
+
+    with closing(Root.at(place)) as root:
+        return _report(root, config, vm, place, previous=previous)
+
+
+def _report(root: Root, config: str | None, vm: str | None, place: str | None, *, previous: bool) -> Report:
+    from optimux.facts.detect import detect
     from optimux.host.doctor.areas.logs import harmless
 
-    root = Root.at(place)
     asking = Asking(root, place, previous=previous)
     name, data = _configuration(config, root)
     if vm is not None and data is None:
@@ -75,11 +83,20 @@ def report_of(config: str | None, vm: str | None, place: str | None, *, previous
     plan, problems = plan_on(data, facts) if data is not None else (None, ())
     ask = _ask_guest if vm is not None and root.live else None
     look = Look(root, facts, _only(plan, vm), place=place, previous=previous, asking=asking, ask=ask)
-    called = shlex.quote(name or HERE)
     found = (*_fit(problems, name), *examine(look))
-    results = tuple(result.replace(command=result.command.replace("CONFIG", called)) for result in found)
+    results = tuple(result.replace(command=_command(result.command, name, plan)) for result in found)
     machine = " ".join(word for word in (facts.machine.vendor, facts.machine.model) if word) or "This machine"
     return Report(machine, name, results, harmless(look), previous)
+
+
+def _command(command: str, name: str | None, plan: Plan | None) -> str:
+    """A remedy's command with the configuration in it; NixOS is brought to the plan by its own."""
+    called = shlex.quote(name or HERE)
+    if plan and plan.host.platform.distribution == "nixos":
+        command = command.replace("optimux apply", "nixos-rebuild switch")
+    elif name not in (None, HERE, KEPT):
+        command = command.replace("optimux apply", f"optimux apply {called}")
+    return command.replace("CONFIG", called)
 
 
 def _ask_guest(name: str) -> GuestReport:

@@ -19,7 +19,7 @@ MOST = 32 << 20
 SECONDS = 5.0
 # "[    1.234567] host kernel: text" of journalctl, "[    1.234567] text" of dmesg.
 _LINE = re.compile(r"\[\s*([0-9]+\.[0-9]+)\]\s+(?:\S+ (?:kernel|audit)(?:\[[0-9]+\])?: )?(.*)")
-_HIDDEN = "the journal shows nothing of the kernel: only root and the groups systemd-journal, adm and wheel may read it"
+_HIDDEN = "nothing of the kernel is shown: its log is for root, and for the groups systemd-journal, adm and wheel"
 
 
 class Line(Record):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,8 @@ PROGRAMS = (
     "/run/current-system/sw/bin/looking-glass-client",
 )
 MOST = 32 << 20
-# The version that the build writes into the program: a tag, or the commits since one.
-_VERSION = re.compile(rb"\0(B[0-9]{1,2}(?:-rc[0-9]+)?(?:-[0-9]+-g[0-9a-f]{6,40})?)[+\0]")
+# The setting that leads to the shared memory, as each release calls it: a build's version is often "unknown".
+OWN_WORDS = (("idd", "shmDevice"), ("b7", "shmFile"))
 
 
 def _shown(look: Look) -> list[DomainPlan]:
@@ -46,22 +45,20 @@ def there(look: Look) -> Iterator[Result]:
     "B7 and the releases with their own display driver speak different protocols: the client waits for ever.",
 )
 def release(look: Look) -> Iterator[Result]:
-    """The version within the program: a tag is B7's, commits since it are of the line with the display driver."""
+    """By the settings that the program knows: the releases call the one of the shared memory otherwise."""
     program = next((path for path in PROGRAMS if look.root.exists(path)), None)
     if not _shown(look) or program is None:
         return
     wanted = _shown(look)[0].looking_glass.release
-    match = _VERSION.search(look.root.data(program, MOST) or b"")
-    if match is None:
-        yield unseen("the program does not say its version", program, command="looking-glass-client --version")
-        return
-    version = match[1].decode()
-    is_ = "idd" if "-g" in version or int(re.sub("[^0-9].*", "", version[1:])) > 7 else "b7"
-    if is_ == wanted:
-        yield holds(version, program)
+    data = look.root.data(program, MOST) or b""
+    found = next((words for words in OWN_WORDS if f"\0{words[1]}\0".encode() in data), None)
+    if found is None:
+        yield unseen("the program does not show its settings", program, command="looking-glass-client --help")
+    elif found[0] == wanted:
+        yield holds(f"{found[0]}, as it knows {found[1]}", program)
     else:
         remedy = f'The plan has release = "{wanted}": install that one, or state the other, here and in the guest.'
-        yield broken(version, program, remedy, "optimux apply")
+        yield broken(f"{found[0]}, as it knows {found[1]}", program, remedy, "optimux apply")
 
 
 @check(

@@ -22,6 +22,13 @@ def on(look: Look) -> Iterator[Result]:
     word = "AMD-Vi (IOMMU)" if facts.cpu.vendor == "amd" else "VT-d"
     if facts.iommu.state == "on":
         yield holds(f"{facts.iommu.groups} groups", GROUPS)
+    elif facts.machine.inside == "container":
+        yield unseen("this is a container: ask its host", GROUPS)
+    elif facts.machine.inside == "vm":
+        remedy = (
+            "This is a virtual machine: give it an IOMMU of its own (libvirt: <iommu model='intel'>), or ask its host."
+        )
+        yield broken("no groups", GROUPS, remedy)
     elif facts.iommu.state == "off-in-kernel":
         off = next((word_ for word_ in facts.kernel_params if word_.endswith("iommu=off")), None)
         seen = f"the firmware has {facts.iommu.table}, the kernel made no groups" + (f": {off}" if off else "")

@@ -141,7 +141,7 @@ def log(look: Look) -> Iterator[Result]:
         if data is None:
             yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor", planned.name)
             continue
-        said = without_peers(last_start(data.decode("utf-8", "replace")))
+        said = without_peers(complaints(last_start(data.decode("utf-8", "replace"))))
         wrong = [(line, cause) for line in said for cause in known()["causes"] if re.search(cause["pattern"], line)]
         for line, cause in {cause["pattern"]: (line, cause) for line, cause in wrong}.values():
             command = cause["command"].replace("VM", planned.name)
@@ -155,6 +155,11 @@ def last_start(text: str) -> list[str]:
     lines = text.splitlines()
     starts = [number for number, line in enumerate(lines) if ": starting up" in line]
     return lines[starts[-1] :] if starts else lines
+
+
+def complaints(lines: list[str]) -> list[str]:
+    """The lines without QEMU's own command line, which libvirt writes first, an argument a line."""
+    return [line for line in lines if not line.startswith("-") and not line.endswith("\\")]
 
 
 def without_peers(lines: list[str]) -> list[str]:

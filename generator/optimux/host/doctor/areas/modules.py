@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from optimux.host.doctor.check import Result, broken, check, holds, unseen
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
 
+MOST_MODULE = 16 << 20
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
@@ -40,6 +42,50 @@ def key(look: Look) -> Iterator[Result]:
         yield broken(seen, path or SECURE_BOOT, remedy, command)
 
 
+SIGNED = b"~Module signature appended~\n"  # include/linux/module_signature.h
+_KVMFR = re.compile(r"^(\S*kvmfr\.ko(?:\.[a-z0-9]+)?):", re.MULTILINE)
+
+
+@check(
+    "modules.signed",
+    "a signature on the module kvmfr, where the firmware asks for one",
+    "A key helps only a module that was signed with it: one that DKMS built before the key was made is not.",
+)
+def signed(look: Look) -> Iterator[Result]:
+    """The end of the module's file under Secure Boot; whose signature it is says the kernel alone."""
+    if look.plan is None or not look.plan.kvmfr or not look.facts.security.secure_boot:
+        return
+    folder = f"/lib/modules/{look.root.text('/proc/sys/kernel/osrelease')}"
+    found = _KVMFR.search(look.root.text(f"{folder}/modules.dep") or "")
+    path = f"{folder}/{found[1]}" if found else ""
+    data = look.root.data(path, MOST_MODULE) if found else None
+    if data is None:
+        return  # that it is not installed, kvmfr.module says
+    content = _unpacked(path, data)
+    if content is None:
+        yield unseen("it is packed in a way that is not known here", path, command=f"modinfo -F sig_key {path}")
+    elif content.endswith(SIGNED):
+        yield holds("signed", path)
+    else:
+        remedy = "Build it anew, now that DKMS or akmods has a key."
+        yield broken("not signed", path, remedy, "dkms autoinstall --force; modprobe kvmfr")
+
+
+def _unpacked(path: str, data: bytes) -> bytes | None:
+    """A module's file without its compression."""
+    import lzma
+    import zlib
+
+    try:
+        if path.endswith(".xz"):
+            return lzma.decompress(data)
+        if path.endswith(".gz"):
+            return zlib.decompress(data, 31)
+    except (lzma.LZMAError, zlib.error):
+        return None
+    return data if path.endswith(".ko") else None
+
+
 @check(
     "modules.taken",
     "no module that the kernel refused in this boot",
@@ -61,4 +107,4 @@ def taken(look: Look) -> Iterator[Result]:
         yield holds("none", look.log.where)
 
 
-CHECKS = (key, taken)
+CHECKS = (key, signed, taken)
