@@ -80,7 +80,7 @@ def inputs(oracle: Oracle, pytestconfig: pytest.Config) -> dict[str, bytes]:
     return started
 
 
-@pytest.mark.parametrize("name", ["omen-17", "idd-shm"])
+@pytest.mark.parametrize("name", ["omen-17", "idd-shm", "every-device"])
 def test_what_started_still_starts(
     name: str, inputs: dict[str, bytes], oracle: Oracle, capsys: pytest.CaptureFixture[str]
 ) -> None:

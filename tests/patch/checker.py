@@ -78,8 +78,8 @@ def _gpu(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
         found = [device for source, device in _sources(root) if source == wanted.source]
         if len(found) != 1:
             yield f"{wanted.source} is there {len(found)} times"
-        elif found[0].get("managed") != "yes" or found[0].get("mode") != "subsystem":
-            yield f"{wanted.source} is not managed"
+        elif found[0].get("managed") != ("yes" if wanted.managed else "no") or found[0].get("mode") != "subsystem":
+            yield f"{wanted.source} is managed by another than planned"
         elif wanted.rom and any(
             value and not _all(found[0], f"rom[@{name}='{value}']")
             for name, value in (("bar", wanted.rom.bar), ("file", wanted.rom.file))
@@ -88,6 +88,7 @@ def _gpu(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
 
 
 def _pci(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
+    _number(root)
     yield from _collisions(root)
     ports = {
         int(port.get("index", "-1"))
@@ -121,8 +122,16 @@ def _pci(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
         yield from _has(root, "/domain/devices/video/address[@type='pci'][@slot]")
 
 
+def _number(root: Element) -> None:
+    """Write down the index that libvirt gives a controller without one: the lowest that is free."""
+    for node in _all(root, "/domain/devices/controller[@type='pci'][not(@index)]"):
+        used = {c.get("index") for c in _all(root, "/domain/devices/controller[@type='pci'][@index]")}
+        node.set("index", next(str(number) for number in range(1 << 16) if str(number) not in used))
+
+
 def guest_numbers(root: Element) -> dict[int, int]:
     """The guest's number of each bus by libvirt's index, from the controllers that say where they are."""
+    _number(root)
     below: dict[int, list[tuple[int, int, int]]] = {}
     for node in _all(root, "/domain/devices/controller[@type='pci'][@index]"):
         place = _address(_one(node, "address[@type='pci']"))

@@ -21,7 +21,7 @@ _SPOKEN_OF = """
     acceleration resolution input tpm backend graphics listen image channel sound audio codec output settings shmem
     size server msi arg override device frontend property
     relaxed vapic spinlocks vpindex runtime synic stimer direct reset vendor_id frequencies reenlightenment tlbflush
-    watchdog pstore ipi evmcs avic emsr_bitmap xmm_input extended
+    pcihole64 watchdog pstore ipi evmcs avic emsr_bitmap xmm_input extended
 """
 SPOKEN_OF = frozenset(_SPOKEN_OF.split())
 

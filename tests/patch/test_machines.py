@@ -134,7 +134,9 @@ class TestLookingGlassMemory:
 
 
 class TestBattery:
-    @pytest.mark.parametrize("name", ["fake_battery.aml", "ssdt1.dat", "BAT0.aml", "SSDT1.AML", "my-batteries.bin"])
+    @pytest.mark.parametrize(
+        "name", ["fake_battery.aml", "ssdt1.dat", "BAT0.aml", "SSDT1.AML", "my-batteries.bin", "optimux-Old.aml"]
+    )
     @pytest.mark.parametrize("form", ["file={}", "sig=SSDT,file={}", "{}"])
     def test_one_battery_by_name(self, name: str, form: str) -> None:
         path = f"/home/alice/{name}"

@@ -174,6 +174,21 @@ def test_broken_domains_are_patched_or_refused(
     assert patch_domain(patched, plan, only=concerns).document == patched
 
 
+def test_a_domain_in_two_blocks() -> None:
+    """libvirt reads all command lines and all blocks of tables; of the rest it reads the first alone, or both."""
+    domain = documents()[0]
+    plan = plans()[0]
+    with pytest.raises(InvalidInput, match="<os> 2 times"):
+        patch_domain(domain.replace("</os>", "</os><os/>", 1).encode(), plan)
+    line = "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>{}</qemu:commandline>"
+    pair = "<qemu:arg value='-acpitable'/><qemu:arg value='file=/x/ssdt1.dat'/>"
+    two = domain.replace("</domain>", f"{line.format(pair)}{line.format(pair)}</domain>")
+    two = two.replace("</os>", "<acpi><table type='raw'>/x/ssdt1.dat</table></acpi></os>", 1)
+    after = patch_domain(two.encode(), plan).document
+    assert b"ssdt1.dat" not in after
+    assert patch_domain(after, plan).document == after
+
+
 def test_every_golden_is_what_its_own_plan_wants() -> None:
     for document, plan in zip(documents(), plans(), strict=True):
         patched = patch_domain(document.encode(), plan)

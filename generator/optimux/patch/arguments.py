@@ -29,9 +29,9 @@ def remove(draft: Draft, arguments: Sequence[Argument], why: str | Callable[[Arg
         draft.did(f"removed the argument {argument}", why if isinstance(why, str) else why(argument))
         for node in argument.nodes:
             node.remove()
-    line = draft.root.child("commandline", QEMU)
-    if arguments and line is not None and not line.children:
-        line.remove()
+    for line in list(draft.root.all("commandline", QEMU)) if arguments else ():
+        if not line.children:
+            line.remove()
     if arguments:
         draft.machine.read_arguments()
 

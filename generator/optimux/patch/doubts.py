@@ -29,12 +29,17 @@ _SPEAKS_TO = {
     "readconfig": _ALL,
     "set": ("gpu",),
 }
+_ONCE = {
+    *((name, "") for name in ("os", "features", "cpu", "clock", "devices", "memory", "currentMemory", "vcpu")),
+    *((name, "") for name in ("memoryBacking", "cputune", "iothreads", "pm")),
+    ("override", QEMU),
+}
 _OUT_OF_PLACE = ("commandline", "override", "capabilities", "deprecation")
 
 
 def refuse_what_is_unclear(draft: Draft) -> None:
     """Raises ``InvalidInput`` with every doubt: nothing that an argument may say is taken for absent."""
-    problems = [*_namespaces(draft), *_too_many(draft)]
+    problems = [*_namespaces(draft), *_blocks(draft), *_too_many(draft)]
     if not problems:
         problems = [*_unknown(draft), *_unreadable(draft), *_doubled(draft), *_machines(draft), *_places(draft)]
     if problems:
@@ -48,9 +53,16 @@ def _namespaces(draft: Draft) -> Iterator[Problem]:
             yield Problem("domain", found, allowed, "libvirt drops it in silence: give it the prefix, or remove it.")
 
 
+def _blocks(draft: Draft) -> Iterator[Problem]:
+    """What a domain has once: of two, libvirt reads the first, or both."""
+    counts = Counter(child.name for child in draft.root.children if (child.local, child.uri) in _ONCE)
+    for name, count in counts.items():
+        if count > 1:
+            yield Problem("domain", f"<{name}> {count} times", "each once", "Put what they say into one of them.")
+
+
 def _too_many(draft: Draft) -> Iterator[Problem]:
-    line = draft.root.child("commandline", QEMU)
-    count = len(line.children) if line is not None else 0
+    count = sum(len(line.children) for line in draft.root.all("commandline", QEMU))
     if count > MOST_WORDS:
         yield Problem("domain", f"{count} arguments", f"at most {MOST_WORDS}", "Is it the right file?")
 

@@ -70,6 +70,12 @@ class Draft:
         """Whether the user wrote this key of the VM, or one inside it."""
         return self.plan.requested.states(key)
 
+    @property
+    def has_usb(self) -> bool:
+        """Whether USB devices find a bus, now or when the concern of that name has had its turn."""
+        comes = "usb" in self.concerns and self.states("usb.model") and self.plan.usb.model != "none"
+        return comes or self.machine.has_usb
+
     def ensure(self, parent: Node, name: str) -> Node:
         """The child of a name, made where it is missing. The caller logs what it puts in."""
         return parent.child(name) or place(parent, Node(name, name, "", {}))

@@ -11,7 +11,7 @@ from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.device import BRIDGES, Device, Slot, address_of
 from optimux.patch.node import Node, new_node
 from optimux.patch.overrides import drop_override_of_place
-from optimux.patch.ports import OWN_SLOTS, ensure_bus, free_slot, free_slot_of_argument, spare_port
+from optimux.patch.ports import OWN_SLOTS, ensure_bus, free_slot, free_slot_of_argument, has_free_slot, spare_port
 from optimux.pci import Address
 from optimux.plan.devices import HostDevice
 
@@ -22,8 +22,9 @@ _CONVENTIONAL = {
     "watchdog": re.compile(r"i6300esb"),
     "sound": re.compile(r"ac97|es1370|ich6"),
     "video": re.compile(r"vga|qxl|cirrus|bochs|vmvga"),
-    "interface": re.compile(r"e1000|rtl8139|pcnet|ne2k_pci"),
+    "interface": re.compile(r"e1000|rtl8139|pcnet|ne2k_pci|"),
 }
+_TRANSITIONAL = "virtio-transitional"
 Group = list[tuple[HostDevice, Node]]
 
 
@@ -72,7 +73,7 @@ def place_functions(draft: Draft, device: tuple[int, int, int]) -> None:
     _clear_port_slots(draft)
     _settle_switches(draft)
     if device[1] > 1 and any(address_of(node) != planned.guest for planned, node in group):
-        _settle_conventional(draft)
+        settle_conventional(draft)
     slot, why = _slot(draft, device, group)
     kin = _unplanned_functions(draft, group, slot)
     _clear(draft, slot, [*(node for _, node in group), *kin], f"it was in the place of the host's {group[0][0].source}")
@@ -136,11 +137,11 @@ def _settle_switches(draft: Draft) -> None:
             draft.did(f"put {describe(switch.node)} at {Address(0, free[0], 0, 0)}", why)
 
 
-def _settle_conventional(draft: Draft) -> None:
+def settle_conventional(draft: Draft) -> None:
     """Devices of conventional PCI without an address get one on bus 0: libvirt's bridge for them would take a bus."""
     first = primary_video(draft)
     for node in draft.all_devices():
-        if node is first or not is_conventional(node) or node.child("address") is not None:
+        if node is first or not is_conventional(node) or node.child("address") is not None or not has_free_slot(draft):
             continue
         place = free_slot(draft)
         set_address(draft, node, place)
@@ -148,9 +149,15 @@ def _settle_conventional(draft: Draft) -> None:
 
 
 def is_conventional(node: Node) -> bool:
-    """Whether a device is one of conventional PCI, by its model."""
+    """Whether a device is one of conventional PCI, by its model; libvirt's default card is one."""
     kind, model = _CONVENTIONAL.get(node.local), node.child("model")
     said = node.get("model") or (model.get("type") if model is not None else "")
+    if said == _TRANSITIONAL:
+        return True
+    if node.local == "controller":
+        return node.get("type") == "scsi" and said in ("lsilogic", "")
+    if node.get("type") == "hostdev":
+        return False
     return kind is not None and kind.fullmatch(said) is not None
 
 
@@ -334,7 +341,7 @@ def place_new(draft: Draft, node: Node, wanted: Address | None, *, conventional:
         if not draft.machine.others((target.bus, target.slot), [node]):
             set_address(draft, node, target)
             return
-    if is_conventional(node) and draft.plan.host_devices:
+    if is_conventional(node) and draft.plan.host_devices and has_free_slot(draft):
         set_address(draft, node, free_slot(draft))
     elif is_crowded(draft):
         port = 0 if conventional else spare_port(draft, "libvirt does not see the places that arguments take")

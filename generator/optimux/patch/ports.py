@@ -36,6 +36,11 @@ def free_slot(draft: Draft) -> Address:
     return found[0]
 
 
+def has_free_slot(draft: Draft) -> bool:
+    """Whether bus 0 has a slot that nobody has or will have."""
+    return bool(_free_slots(draft))
+
+
 def free_slot_of_argument(draft: Draft) -> Address:
     """A slot for an argument's device, far from those that libvirt, which does not see it, fills from below."""
     found = _free_slots(draft)
@@ -86,9 +91,9 @@ def add_port(draft: Draft, planned: RootPort | None, wanted: int, why: str) -> i
     return index
 
 
-def free_port_place(draft: Draft) -> Address:
-    """Where a port may go that the plan does not speak of."""
-    return _port_place(draft, None)
+def free_port_place(draft: Draft) -> Address | None:
+    """Where a port may go that the plan does not speak of; ``None`` where bus 0 is full."""
+    return _port_place(draft, None) if _beside_ports(draft) or has_free_slot(draft) else None
 
 
 def _port_place(draft: Draft, planned: RootPort | None) -> Address:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.device import Device, address_of
 from optimux.patch.node import Node
-from optimux.patch.placing import is_conventional, planned_nodes, set_address
-from optimux.patch.ports import OWN_SLOTS, add_port, free_port_place, spare_function
+from optimux.patch.placing import is_conventional, planned_nodes, set_address, settle_conventional
+from optimux.patch.ports import OWN_SLOTS, add_port, free_port_place, free_slot, spare_function
 
 _XHCI = ("qemu-xhci", "nec-xhci")
 # Elements whose device sits on PCI Express whatever their model, where it has a model of virtio's or none is asked.
 _ALWAYS = frozenset({"rng", "vsock", "filesystem", "crypto"})
 _WHY = "libvirt would make a port for what has no place, in front of the GPU's, and the GPU would change its bus"
+
+_GAP = "libvirt would make one of this index in front of the GPU's, which would change its bus"
 
 
 def keep_the_cards_bus(draft: Draft) -> None:
@@ -23,21 +25,27 @@ def keep_the_cards_bus(draft: Draft) -> None:
     each index too that is left out below the highest.
     """
     port = _last_port(draft)
-    if port is None or not _is_exposed(draft, port):
+    if port is None:
         return
+    if _is_exposed(draft, port) or _has_empty_port_before(draft, port):
+        settle_conventional(draft)
+    if _is_exposed(draft, port):
+        _fill(draft)
+
+
+def _fill(draft: Draft) -> None:
+    """Places for ports without one, and ports for what needs one, the latter as far as there is room."""
     for node in list(_unplaced_ports(draft)):
-        place = free_port_place(draft)
+        place = free_port_place(draft) or free_slot(draft)  # which refuses: libvirt has no room for it either
         set_address(draft, node, place, multifunction=place.function == 0)
         draft.did(f"put {describe(node)} at {place}", _WHY)
     used = draft.machine.indices
-    for index in sorted(set(range(1, max((0, *used)))) - used):
-        add_port(
-            draft, None, index, "libvirt would make one of this index in front of the GPU's, which would change its bus"
-        )
-    free = sum(1 for bus in draft.machine.ports if draft.machine.is_empty(bus))
-    for _ in range(_wanting(draft) - free):
-        index = max((0, *draft.machine.indices)) + 1
-        add_port(draft, None, index, _WHY)
+    most = max((0, *used))
+    gaps = sorted(set(range(1, most)) - used)
+    free = len(gaps) + sum(1 for bus in draft.machine.ports if draft.machine.is_empty(bus))
+    for index in (*gaps, *range(most + 1, most + 1 + _wanting(draft) - free)):
+        if free_port_place(draft) is not None:
+            add_port(draft, None, index, _GAP if index < most else _WHY)
 
 
 def _last_port(draft: Draft) -> Device | None:
@@ -46,6 +54,18 @@ def _last_port(draft: Draft) -> Device | None:
     buses = {place.bus for place in places if place is not None}
     ports = [bridge for bridge in draft.machine.bridges if bridge.bus == 0 and bridge.behind in buses]
     return max(ports, key=lambda port: (port.slot, port.function), default=None)
+
+
+def _has_empty_port_before(draft: Draft, last: Device) -> bool:
+    """Whether the bridge that libvirt adds for conventional PCI finds a port in front, and takes a bus number there."""
+    return any(
+        port.driver == "pcie-root-port"
+        and port.bus == 0
+        and port.behind is not None
+        and (port.slot, port.function) < (last.slot, last.function)
+        and draft.machine.is_empty(port.behind)
+        for port in draft.machine.bridges
+    )
 
 
 def _is_exposed(draft: Draft, port: Device) -> bool:
@@ -75,7 +95,6 @@ def _wanting(draft: Draft) -> int:
     count += is_serial and ("controller", "virtio-serial") not in kinds
     count += _has_scsi(nodes) and ("controller", "scsi") not in kinds
     count += ("controller", "usb") not in kinds
-    count += any(address_of(node) is None and is_conventional(node) for node in nodes)
     return count + (not any(node.local == "memballoon" for node in nodes))
 
 
@@ -85,16 +104,18 @@ def _has_scsi(nodes: list[Node]) -> bool:
 
 def _is_express(node: Node) -> bool:
     model = node.get("model")
+    if is_conventional(node):
+        return False
     if node.local == "disk":
         return any(target.get("bus") == "virtio" for target in node.all("target"))
     if node.local == "controller":
         kind = node.get("type")
-        has_port = kind == "virtio-serial" or (kind == "scsi" and model != "lsilogic") or model in _XHCI
+        has_port = kind == "virtio-serial" or kind == "scsi" or model in _XHCI
         return has_port or model == "pcie-to-pci-bridge"
     if node.local == "hostdev":
         return node.get("type") in ("pci", "mdev", "scsi_host")
     if node.local == "input":
         return node.get("bus") == "virtio"
     if node.local == "interface":
-        return not is_conventional(node)
+        return True
     return node.local in _ALWAYS or model.startswith("virtio")

@@ -10,8 +10,8 @@ from optimux.errors import InvalidInput
 from optimux.patch.draft import Draft
 from optimux.record import Record
 
-# The fake battery that guides hand around has the first name; others say what it is.
-_BY_NAME = re.compile(r"ssdt1\.(dat|aml)|(.*[^a-z])?(.*batter(y|ies)|bat)([-_.0-9].*)?", re.IGNORECASE)
+# The fake battery that guides hand around has the first name, our own of any VM the second; others say what they are.
+_BY_NAME = re.compile(r"ssdt1\.(dat|aml)|optimux-.*\.aml|(.*[^a-z])?(.*batter(y|ies)|bat)([-_.0-9].*)?", re.IGNORECASE)
 _BATTERY, _ADAPTER = "PNP0C0A", "ACPI0003"
 _PLACE = "\\_SB.PCI0.BAT0"
 

@@ -34,7 +34,7 @@ def audio(draft: Draft) -> None:
     if not backend_node.get("id"):
         draft.set(backend_node, "id", _wanted_id(draft) or "1", "a card names its backend by it")
     present = list(draft.devices.all("sound"))
-    if not present and card and options.model == "usb" and not draft.machine.has_usb:
+    if not present and card and options.model == "usb" and not draft.has_usb:
         draft.unpatched("sound.model", "USB is switched off in the domain (controller model none)")
     elif not present and card:
         node = new_node(card[0])

@@ -44,9 +44,13 @@ def _is_battery(draft: Draft, path: str) -> bool:
 
 
 def _tables(draft: Draft) -> list[Node]:
+    return [table for block in _blocks(draft) for table in block.all("table")]
+
+
+def _blocks(draft: Draft) -> list[Node]:
+    """Of ACPI tables: libvirt reads them all."""
     os = draft.root.child("os")
-    block = os.child("acpi") if os is not None else None
-    return list(block.all("table")) if block is not None else []
+    return list(os.all("acpi")) if os is not None else []
 
 
 def _arguments(draft: Draft) -> list[Argument]:
@@ -85,10 +89,9 @@ def _remove_tables(draft: Draft) -> None:
     for table in _tables(draft):
         if _is_battery(draft, table.words):
             draft.remove(table, "an argument replaces it, and two batteries clash")
-    os = draft.root.child("os")
-    block = os.child("acpi") if os is not None else None
-    if block is not None and not block.children and block.was_children:
-        block.remove()
+    for block in _blocks(draft):
+        if not block.children and block.was_children:
+            block.remove()
 
 
 def _table(draft: Draft) -> None:

@@ -14,7 +14,7 @@ def input_devices(draft: Draft) -> None:
     stated, has_picture = draft.states("inputs"), draft.plan.shared_memory is not None
     why = "the configuration says so" if stated else "Looking Glass and the guest's virtio driver use it"
     for wanted in draft.plan.inputs if stated or has_picture else ():
-        if wanted.bus == "usb" and not draft.machine.has_usb:
+        if wanted.bus == "usb" and not draft.has_usb:
             draft.unpatched("inputs", f"the {wanted.type}: USB is switched off in the domain (controller model none)")
         elif draft.devices.child("input", type_=wanted.type, bus=wanted.bus) is None:
             node = draft.insert(draft.devices, input_(wanted), why)

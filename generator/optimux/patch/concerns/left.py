@@ -105,6 +105,6 @@ def _has_arguments(draft: Draft) -> bool:
     """The arguments in their order, with others between them."""
     from optimux.notation.libvirt import QEMU
 
-    line = draft.root.child("commandline", QEMU)
-    given = iter([arg.get("value") for arg in line.all("arg", QEMU)] if line is not None else [])
+    lines = draft.root.all("commandline", QEMU)
+    given = iter([arg.get("value") for line in lines for arg in line.all("arg", QEMU)])
     return all(wanted in given for wanted in draft.plan.extra_xml.qemu_args)

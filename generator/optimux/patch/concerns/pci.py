@@ -25,7 +25,9 @@ def _hole(draft: Draft) -> None:
     if wanted is None:
         return
     why = "the configuration says so"
-    root = draft.devices.child("controller", type_="pci", model="pcie-root")
+    devices = draft.devices
+    root = devices.child("controller", type_="pci", model="pcie-root")
+    root = root or devices.child("controller", type_="pci", index="0")
     if root is None:
         root = draft.insert(draft.devices, element("controller", type_="pci", index="0", model="pcie-root"), why)
     present = root.child("pcihole64")

@@ -25,11 +25,12 @@ def _memory(draft: Draft) -> None:
         draft.unpatched("memory", "NUMA cells divide the memory: change them together")
         return
     present = draft.root.child("memory")
+    before = None
     if present is None:
         draft.insert(draft.root, element("memory", text=str(draft.plan.ram.kib), unit="KiB"), WHY)
-        return
-    before = libvirt.size(present.words, present.get("unit"), _KIB)
-    _size(draft, present, draft.plan.ram, _KIB)
+    else:
+        before = libvirt.size(present.words, present.get("unit"), _KIB)
+        _size(draft, present, draft.plan.ram, _KIB)
     current = draft.root.child("currentMemory")
     if current is None:
         return

@@ -104,8 +104,8 @@ def _check(option: str, values: Properties) -> None:
 
 
 def read_arguments(root: Node) -> Iterator[Argument]:
-    """Every option of the domain's own command line, in order."""
-    line = root.child("commandline", QEMU)
-    nodes = list(islice(line.all("arg", QEMU), MOST_WORDS)) if line is not None else []
+    """Every option of the domain's own command line, in order; libvirt reads all blocks where there are several."""
+    words = (node for line in root.all("commandline", QEMU) for node in line.all("arg", QEMU))
+    nodes = list(islice(words, MOST_WORDS))
     for option in options([node.get("value") for node in nodes]):
         yield Argument(option.name, tuple(nodes[option.first : option.first + option.count]), option.value)

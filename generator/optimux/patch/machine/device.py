@@ -31,13 +31,14 @@ _PASSED = ("vfio-pci", "vfio-pci-nohotplug")
 class Device:
     """Where it is written, its driver, its id, its place in the guest (by libvirt's bus), the host's function."""
 
-    __slots__ = ("argument", "bus", "driver", "function", "host", "node", "slot")
+    __slots__ = ("argument", "bus", "driver", "function", "host", "index", "node", "slot")
 
     def __init__(
         self, node: Node | None, argument: Argument | None, driver: str, place: tuple[Bus, int, int] | None,
         host: Address | None,
     ) -> None:  # fmt: skip
         self.node, self.argument, self.driver, self.host = node, argument, driver, host
+        self.index: int | None = None  # of a PCI controller of libvirt's
         self.bus: Bus | None = place[0] if place is not None else None
         self.slot, self.function = place[1:] if place is not None else (0, 0)
 
@@ -50,14 +51,23 @@ class Device:
     def behind(self) -> Bus | None:
         """The bus that a bridge opens."""
         if self.node is not None:
-            return _index(self.node) if self.driver in BRIDGES else None
+            return self.index if self.driver in BRIDGES else None
         assert self.argument is not None
         return self.argument.get("id") or None if self.driver in _ARGUMENT_BRIDGES else None
 
 
-def _index(node: Node) -> int | None:
+def index_of(node: Node) -> int | None:
+    """The number that a PCI controller says it has."""
     text = node.get("index")
     return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def implied_indices(controllers: list[Node]) -> dict[Node, int]:
+    """Those of PCI controllers that say none: libvirt gives each the lowest that is free, in their order."""
+    silent = [node for node in controllers if not node.get("index")]
+    used = {index_of(node) for node in controllers} if silent else set()
+    free = (number for number in range(1 << 16) if number not in used)
+    return dict(zip(silent, free, strict=False))
 
 
 def of_element(node: Node, overlay: Mapping[str, object] | None = None) -> Device:
@@ -69,7 +79,10 @@ def of_element(node: Node, overlay: Mapping[str, object] | None = None) -> Devic
     if overlay:
         place = _overridden(place, overlay)
     driver = node.get("model") if node.local == "controller" and node.get("type") == "pci" else node.local
-    return Device(node, None, driver, place, source_of(node))
+    device = Device(node, None, driver, place, source_of(node))
+    if node.local == "controller" and node.get("type") == "pci":
+        device.index = index_of(node)
+    return device
 
 
 def _overridden(place: tuple[Bus, int, int] | None, overlay: Mapping[str, object]) -> tuple[Bus, int, int] | None:

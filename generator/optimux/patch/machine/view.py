@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from optimux.notation.libvirt import QEMU
 from optimux.patch.machine.arguments import Argument, read_arguments
-from optimux.patch.machine.device import Bus, Device, Slot, of_argument, of_element
+from optimux.patch.machine.device import Bus, Device, Slot, implied_indices, of_argument, of_element
 from optimux.patch.machine.override import places_of_overrides
 from optimux.patch.node import Node
 from optimux.pci import Address, guest_buses
@@ -29,8 +29,9 @@ class Machine:
         self.arguments: list[Argument] = []
         self._overrides = places_of_overrides(root)
         devices = root.child("devices")
+        self._implied = implied_indices(list(devices.all("controller", type_="pci"))) if devices is not None else {}
         for node in devices.children if devices is not None else ():
-            self._add(id(node), of_element(node, self._overrides.get(node)))
+            self._add_element(node)
         self.read_arguments()
 
     def read_arguments(self) -> None:
@@ -66,7 +67,13 @@ class Machine:
         """An element was added, changed or removed."""
         self._drop(id(node))
         if not node.gone and node.parent is not None and node.parent.local == "devices":
-            self._add(id(node), of_element(node, self._overrides.get(node)))
+            self._add_element(node)
+
+    def _add_element(self, node: Node) -> None:
+        device = of_element(node, self._overrides.get(node))
+        if node in self._implied:
+            device.index = self._implied[node]
+        self._add(id(node), device)
 
     def forget_override(self, node: Node) -> None:
         """What ``qemu:override`` said of a device's place is gone."""
@@ -102,8 +109,8 @@ class Machine:
     def tables(self) -> list[str]:
         """The files of the ACPI tables: libvirt's elements, then the arguments."""
         os = self._root.child("os")
-        block = os.child("acpi") if os is not None else None
-        found = [table.words for table in block.all("table")] if block is not None else []
+        blocks = os.all("acpi") if os is not None else ()
+        found = [table.words for block in blocks for table in block.all("table")]
         return found + [path for argument in self.of_option("acpitable") for path in argument.paths]
 
     @property
@@ -154,13 +161,7 @@ class Machine:
     @property
     def indices(self) -> set[int]:
         """The indices that PCI controllers have, of whatever model."""
-        found = set()
-        for device in self._devices.values():
-            node = device.node
-            if node is not None and node.local == "controller" and node.get("type") == "pci":
-                text = node.get("index")
-                found |= {int(text)} if text.isdecimal() and len(text) < 10 else set()
-        return found
+        return {device.index for device in self._devices.values() if device.index is not None}
 
     @property
     def guest_buses(self) -> dict[Bus, int]:
