@@ -88,6 +88,35 @@ let
       pattern = "https://[^[:space:]\"'<>&]+";
       allowed = "an address that begins with https://";
     };
+    unattendedUser = {
+      pattern =
+        "[^] .\"/\\:;|=,+*?<>@[\t\n\r]([^]\"/\\:;|=,+*?<>@[\t\n\r]{0,18}[^] .\"/\\:;|=,+*?<>@[\t\n\r])?";
+      allowed = "at most 20 characters, none of \"/\\[]:;|=,+*?<>@, no dot at the end";
+    };
+    unattendedEdition = {
+      pattern = "[A-Za-z0-9][A-Za-z0-9 .()+-]{0,63}";
+      allowed = "words of letters and digits";
+    };
+    unattendedLanguage = {
+      pattern = "[a-z]{2,3}(-[A-Za-z]{4})?-[A-Z]{2}";
+      allowed = "a language such as en-US";
+    };
+    unattendedKeyboard = {
+      pattern = "[a-z]{2,3}(-[A-Za-z]{4})?-[A-Z]{2}|[0-9a-fA-F]{4}:[0-9a-fA-F]{8}";
+      allowed = "a language, or a layout: 0409:00000409";
+    };
+    unattendedComputer = {
+      pattern = "[A-Za-z0-9]([A-Za-z0-9-]{0,13}[A-Za-z0-9])?";
+      allowed = "at most 15 letters, digits and -";
+    };
+    unattendedProductKey = {
+      pattern = "([A-Z0-9]{5}-){4}[A-Z0-9]{5}";
+      allowed = "five groups of five letters and digits";
+    };
+    unattendedDisk = {
+      pattern = "[vs]d[a-z]{1,2}|nvme[0-9]{1,2}n[0-9]{1,2}";
+      allowed = "a target such as vda";
+    };
     vmName = {
       pattern = "[^[:space:]./\"'<>&\\][^/\n\r\t\"'<>&\\]{0,63}";
       allowed = "1 to 64 characters without / \\ quotes, < > & or a leading dot";
@@ -193,6 +222,13 @@ let
   channelName = matching forms.channelName;
   guestFileSha256 = matching forms.guestFileSha256;
   guestFileUrl = matching forms.guestFileUrl;
+  unattendedUser = matching forms.unattendedUser;
+  unattendedEdition = matching forms.unattendedEdition;
+  unattendedLanguage = matching forms.unattendedLanguage;
+  unattendedKeyboard = matching forms.unattendedKeyboard;
+  unattendedComputer = matching forms.unattendedComputer;
+  unattendedProductKey = matching forms.unattendedProductKey;
+  unattendedDisk = matching forms.unattendedDisk;
   vmName = matching forms.vmName;
   uuid = matching forms.uuid;
   vmOsId = matching forms.vmOsId;
@@ -769,6 +805,75 @@ let
       type = types.nullOr guestFileUrl;
       default = null;
       description = "Where the guest may download it. Null takes it from the payload alone.";
+    };
+  };
+  unattendedOptions = {
+    user = mkOption {
+      type = unattendedUser;
+      description = "The name of the local account, an administrator.";
+      example = "alice";
+    };
+    edition = mkOption {
+      type = unattendedEdition;
+      default = "Windows 11 Pro";
+      description = "The edition, by the name that the medium gives it in English.";
+    };
+    language = mkOption {
+      type = unattendedLanguage;
+      default = "en-US";
+      description = "The language of Windows: the medium's, or Setup asks.";
+    };
+    locale = mkOption {
+      type = types.nullOr unattendedLanguage;
+      default = null;
+      description = "Formats of dates and numbers. Null is the language's.";
+    };
+    keyboard = mkOption {
+      type = types.nullOr unattendedKeyboard;
+      default = null;
+      description = "The layout. Null is the locale's own.";
+    };
+    timeZone = mkOption {
+      type = unattendedEdition;
+      default = "UTC";
+      description = "The time zone, by Windows' name (tzutil /l).";
+      example = "China Standard Time";
+    };
+    computer = mkOption {
+      type = unattendedComputer;
+      default = "WINDOWS";
+      description = "The computer's name, another than the user's.";
+    };
+    passwordFile = mkOption {
+      type = types.nullOr path;
+      default = null;
+      description =
+        "A file of yours alone (mode 0600); its first line is the password. Null: `optimux install` asks.";
+      example = "/root/windows-password";
+    };
+    productKey = mkOption {
+      type = types.nullOr unattendedProductKey;
+      default = null;
+      description = "Null lets the edition's name decide, and Windows ask later.";
+    };
+    disk = mkOption {
+      type = types.nullOr unattendedDisk;
+      default = null;
+      description =
+        "The target of the disk to install on. Null is the only disk. During the installation it is the only one.";
+      example = "sda";
+    };
+    wipePhysicalDisk = mkOption {
+      type = types.bool;
+      default = false;
+      description =
+        "Whether that disk may be a device of the host. Setup still stops where it finds partitions on it.";
+    };
+    bypassRequirements = mkOption {
+      type = types.bool;
+      default = false;
+      description =
+        "Whether Setup passes over a missing TPM, Secure Boot or memory (LabConfig). Without need it is a warning.";
     };
   };
   vmOptions = {
@@ -1603,6 +1708,27 @@ let
           "Whether the setup switches the emulated display off, once a capture is proven (B7).";
       };
     };
+    windows = {
+      iso = mkOption {
+        type = types.nullOr path;
+        default = null;
+        description =
+          "The medium of Windows, a CD-ROM behind the first disk in the boot order. `define` and `install` check that it is one.";
+        example = "/var/lib/libvirt/images/Win11_25H2_English_x64.iso";
+      };
+      virtioWin = mkOption {
+        type = types.nullOr path;
+        default = null;
+        description = "The medium with virtio's drivers, a further CD-ROM.";
+        example = "/usr/share/virtio-win/virtio-win.iso";
+      };
+      unattended = mkOption {
+        type = types.nullOr (types.submodule { options = unattendedOptions; });
+        default = null;
+        description =
+          "Answers for Setup, used by `optimux install` alone: they are on no medium that stays.";
+      };
+    };
     iommufd = mkOption {
       type = types.bool;
       default = false;
@@ -2282,6 +2408,30 @@ in
                       };
                       url = forms.guestFileUrl;
                     };
+                  };
+                };
+              };
+            };
+            windows = {
+              table = {
+                iso = forms.path;
+                virtioWin = forms.path;
+                unattended = {
+                  table = {
+                    user = {
+                      required =
+                        "at most 20 characters, none of \"/\\[]:;|=,+*?<>@, no dot at the end";
+                      value = forms.unattendedUser;
+                    };
+                    edition = forms.unattendedEdition;
+                    language = forms.unattendedLanguage;
+                    locale = forms.unattendedLanguage;
+                    keyboard = forms.unattendedKeyboard;
+                    timeZone = forms.unattendedEdition;
+                    computer = forms.unattendedComputer;
+                    passwordFile = forms.path;
+                    productKey = forms.unattendedProductKey;
+                    disk = forms.unattendedDisk;
                   };
                 };
               };

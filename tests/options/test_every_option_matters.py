@@ -14,13 +14,17 @@ import pytest
 
 from optimux.declare import Choice, Overrides
 from optimux.errors import InvalidInput
+from optimux.guest.unattended import answer_medium
 from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
+from optimux.plan.model import Plan
 from tests.golden_cases import CASES, Case, Files, artifacts
 from tests.options.places import Place, every_option, places, with_value, without
 
 # Two options that only go together have no value of one that the other allows as it is: shown by a test of its own.
 PAIRED = "vms.<name>.cpu.maxPhysAddr.mode"
+# Without them the plan refuses what they allow: shown by a test of their own.
+PERMISSIONS = tuple(f"vms.<name>.windows.unattended.{key}" for key in ("wipePhysicalDisk", "bypassRequirements"))
 
 EVERY = tuple(every_option(Options))
 
@@ -50,9 +54,26 @@ def is_override(place: Place) -> bool:
 def outcome(case: Case, data: Any) -> Files | None:
     """The bundle for other data on the case's host, or ``None`` where the plan refuses it."""
     try:
-        return artifacts(case.plan(data))
+        plan = case.plan(data)
     except InvalidInput:
         return None
+    return artifacts(plan) | answers(plan)
+
+
+@cache
+def told(case: Case) -> Files:
+    """The answers of a case as it is."""
+    return answers(case.plan())
+
+
+def answers(plan: Plan) -> Files:
+    """The answers of each VM, which no file of the bundle has, and what else `install` takes from the plan."""
+    stated_by = {domain.key: (domain, domain.windows.unattended) for domain in plan.domains}
+    return {
+        f"answers/{key}": answer_medium(domain, "x") + f"{stated_.disk} {stated_.password_file}".encode()
+        for key, (domain, stated_) in stated_by.items()
+        if stated_ is not None
+    }
 
 
 def matters(case: Case, place: Place) -> bool:
@@ -60,9 +81,9 @@ def matters(case: Case, place: Place) -> bool:
     if not place.declared.required or is_override(place):
         reset = outcome(case, without(case.data(), place.keys))
         if reset is not None:
-            return reset != case.bundle()
+            return reset != case.bundle() | told(case)
     changed = (outcome(case, with_value(case.data(), place.keys, other)) for other in others(place))
-    return any(files not in (None, case.bundle()) for files in changed)
+    return any(files not in (None, case.bundle() | told(case)) for files in changed)
 
 
 def proof(path: str) -> str | None:
@@ -73,10 +94,17 @@ def proof(path: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("path", [path for path, _ in EVERY if path != PAIRED])
+@pytest.mark.parametrize("path", [path for path, _ in EVERY if path not in (PAIRED, *PERMISSIONS)])
 def test_the_option_matters(path: str) -> None:
     where = ", ".join(f"{case.name} ({place.value!r})" for case, place in stated()[path]) or "no case"
     assert proof(path), f"{path} changes no artifact. Stated by: {where}. Give it a case in tests/golden/."
+
+
+@pytest.mark.parametrize("path", PERMISSIONS)
+def test_the_permission_matters(path: str) -> None:
+    case, place = next((case, place) for case, place in stated()[path] if not place.is_default)
+    with pytest.raises(InvalidInput):
+        case.plan(without(case.data(), place.keys))
 
 
 def test_the_pair_matters() -> None:

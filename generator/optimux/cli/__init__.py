@@ -28,6 +28,7 @@ VERBS = {
     "verify": "Boot the battery table and the shared memory in a throwaway QEMU and check them.",
     "gpu": "Who holds the card; to the VM and back without a reboot, or a refusal.",
     "start": "Start a VM with its card, networks and client, and give the card back at its end.",
+    "install": "Install Windows into a VM, unattended.",
     "guest": "The Windows side: its medium, and its setup through the guest agent.",
     "ssdt": "Write or read the battery table alone.",
     "schema": "Print what the options are: JSON Schema or Markdown.",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimux.libvirt.define import Step, Table
+    from optimux.plan.devices import Disk
     from optimux.plan.model import DomainPlan, Plan
 
 EXAMPLES = """\b
@@ -41,20 +42,25 @@ def command(
 ) -> int:
     """Define or update the VMs of CONFIG in libvirt; none is started, stopped or restarted.
 
-    A domain that libvirt does not know is defined from the configuration. One that it knows is patched: its UUID, MAC
-    addresses, NVRAM and all that the configuration does not speak of stay.
+    A domain that libvirt does not know is defined from the configuration, and the images that disks[].create asks for
+    are made. One that it knows is patched: its UUID, MAC addresses, NVRAM and all that the configuration does not speak
+    of stay.
     """
     from optimux.files.root import Root
+    from optimux.guest.images import images_made, missing_images
     from optimux.libvirt.connection import Connection, is_local
     from optimux.libvirt.define import carry_out, steps_for, tables_for, unread
 
     plan = plan_of(config, facts, place_of(here) if here or is_local(connect) else "elsewhere")
     domains = _chosen(plan, vm)
+    _check_media(plan, domains, connect)
     report_warnings(plan.warnings)
     with Connection(connect) as connection, Root() as root:
         steps = steps_for(domains, connection, read_table if connection.is_local else unread)
         tables = tables_for(domains, root) if connection.is_local else ()
         _show(steps, tables)
+        for image in missing_images(_images(domains)) if connection.is_local else ():
+            say(f"  {image.source}: made with its domain, {image.create}, {image.format}")
         if not connection.is_local:
             _say_what_to_copy(domains)
         if not tables and all(step.action == "keep" for step in steps):
@@ -62,7 +68,11 @@ def command(
             return 0
         if not yes and not _agreed():
             return FAILED
-        carry_out(steps, tables, connection, root)
+        new = [domain for domain, step in zip(domains, steps, strict=True) if step.action == "define"]
+        with images_made(_images(new) if connection.is_local else ()) as made:
+            carry_out(steps, tables, connection, root)
+    for path in made:
+        say(f"made {path}")
     _report(steps)
     return 0
 
@@ -74,6 +84,24 @@ def _chosen(plan: Plan, names: Sequence[str]) -> tuple[DomainPlan, ...]:
     if unknown:
         raise InvalidInput([Problem("--vm", f'"{name}"', names_of(plan), UNKNOWN) for name in unknown])
     return tuple({known[name].key: known[name] for name in names}.values()) if names else plan.domains
+
+
+def _images(domains: Sequence[DomainPlan]) -> list[Disk]:
+    """The images that may have to be made, each once."""
+    return list({disk.source: disk for domain in domains for disk in domain.disks if disk.create}.values())
+
+
+def _check_media(plan: Plan, domains: Sequence[DomainPlan], connect: str | None) -> None:
+    """Raises ``InvalidInput`` with what is wrong with Windows' media, before libvirt says that a file is missing."""
+    from optimux.libvirt.connection import is_local
+
+    if not is_local(connect) or not any(domain.windows.iso or domain.windows.virtio_win for domain in domains):
+        return
+    from optimux.guest.media_check import media_problems
+
+    distribution = plan.host.platform.distribution
+    if problems := [problem for domain in domains for problem in media_problems(domain, distribution)]:
+        raise InvalidInput(problems)
 
 
 def _show(steps: Sequence[Step], tables: Sequence[Table]) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimux.errors import OptimuxError
 from optimux.record import Record
+
+if TYPE_CHECKING:
+    from optimux.libvirt.install import Machine
 
 SYSTEM = "qemu:///system"
 # Where distributions put Python packages: Debian; Fedora and openSUSE; Arch.
@@ -76,6 +79,12 @@ class Connection:
     def define(self, xml: str) -> None:
         """Define or redefine a domain; a running one keeps running as it is."""
         self._call(lambda: self._connection.defineXML(xml))
+
+    def installing(self, xml: str, answers: str) -> Machine:
+        """What starts and watches a domain in the variant that Windows is installed in."""
+        from optimux.libvirt.install import Machine
+
+        return Machine(self._libvirt, self._connection, xml, answers)
 
     def undefine(self, name: str) -> None:
         """Take a definition back and keep the domain's files."""

@@ -42,6 +42,7 @@ from optimux.plan.requested import Requested
 from optimux.plan.table import resolve_battery
 from optimux.plan.uuids import uuid_of
 from optimux.plan.wanted import Wanted
+from optimux.plan.windows import resolve_windows, with_media
 from optimux.rules import rules, since
 from optimux.version import Version
 
@@ -64,7 +65,7 @@ def resolve_domains(
         requested = stated.get(key, Requested())
         wanted = Wanted(
             key=key,
-            vm=for_release(vm, key, memory.release if memory else None),
+            vm=for_release(with_media(vm), key, memory.release if memory else None),
             gpu=gpu,
             shared_memory=memory,
             looking_glass=looking_glass[key],
@@ -125,6 +126,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         looking_glass=planned_looking_glass(wanted.looking_glass),
         card=planned_functions(wanted.gpu) if wanted.gpu else (),
         guest_media=resolve_media(wanted),
+        windows=resolve_windows(wanted, disks),
         autostart=vm.autostart,
         prepare=vm.hooks.prepare,
         release=vm.hooks.release,

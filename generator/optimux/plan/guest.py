@@ -187,3 +187,31 @@ class GuestMedia(Record):
     path: str
     files: tuple[tuple[str, GuestFile], ...]
     emulated_display_off: bool
+
+
+class Unattended(Record):
+    """Answers for Windows' Setup, without the password; ``disk`` is the target of the disk that it formats.
+
+    ``drivers`` are folders of virtio-win, as Windows writes paths.
+    """
+
+    edition: str
+    language: str
+    locale: str
+    keyboard: str
+    time_zone: str
+    user: str
+    computer: str
+    password_file: str | None
+    product_key: str | None
+    bypass_requirements: bool
+    disk: str
+    drivers: tuple[str, ...]
+
+
+class Windows(Record):
+    """The media of Windows and of virtio's drivers on the host, and what ``optimux install`` answers Setup."""
+
+    iso: str | None
+    virtio_win: str | None
+    unattended: Unattended | None

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         MemoryBacking,
         PowerManagement,
         Smbios,
+        Windows,
     )
     from optimux.plan.picture import LookingGlass, ScreamReceiver
     from optimux.plan.platform import Platform
@@ -170,6 +171,7 @@ class DomainPlan(Record):
     looking_glass: LookingGlass
     card: tuple[PlannedFunction, ...]  # what its GPU's entry names, whole
     guest_media: GuestMedia
+    windows: Windows
     requested: Requested
     autostart: bool
     prepare: tuple[str, ...]  # programs that libvirt's hook runs before the start

@@ -34,6 +34,7 @@ from optimux.options.vm.platform import (
     Pci,
     PowerManagement,
 )
+from optimux.options.vm.windows import Windows
 
 DEFAULT_INPUTS = (
     Input(type="mouse", bus="virtio"),
@@ -170,6 +171,9 @@ class Vm(Declared):
     )
     guest_media: GuestMedia = option(
         "guestMedia", Table(GuestMedia), default=GuestMedia(), doc="The medium that sets a Windows guest up."
+    )
+    windows: Windows = option(
+        "windows", Table(Windows), default=Windows(), doc="Windows' installation: its media, and answers for its Setup."
     )
     iommufd: bool = option(
         "iommufd",

@@ -21,9 +21,9 @@ _BOOT = "the domain has <boot dev=…>, which libvirt does not take beside an or
 
 def disks(draft: Draft) -> None:
     """Each stated disk by its source, else by its target where that holds no other source."""
-    if not draft.states("disks"):
-        return
-    for planned in draft.plan.disks:
+    windows = {"windows.iso": draft.plan.windows.iso, "windows.virtioWin": draft.plan.windows.virtio_win}
+    media = {path for key, path in windows.items() if path and draft.states(key)}
+    for planned in draft.plan.disks if draft.states("disks") else (d for d in draft.plan.disks if d.source in media):
         present = _find(draft, planned)
         given = draft.machine.drive_argument(planned.source) if planned.source else None
         if present is None and given is not None:

@@ -1,0 +1,132 @@
+"""``optimux install`` against a real libvirtd: the variant starts, and nothing of it is left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pycdlib
+import pytest
+
+from lab.consumers.libvirtd import Libvirtd
+from lab.consumers.roots import Root
+from lab.consumers.session import Session
+from tests.guest.test_media_check import VIRTIO, windows
+
+CHECKOUT = Path(__file__).parents[2]
+CONFIG = """
+[host]
+distribution = "debian"
+cpuVendor = "intel"
+[vms.w]
+memory = "1GiB"
+vcpus = 1
+cpu.mode = "maximum"
+hyperv.enable = false
+networks = []
+tpm.backend = "none"
+disks = [{ source = "/srv/w.qcow2", create = "64GiB", format = "raw" }]
+guestMedia = { enable = true, attach = true }
+[vms.w.windows]
+iso = "/srv/win.iso"
+virtioWin = "/srv/virtio.iso"
+unattended = { user = "alice", passwordFile = "/root/password", bypassRequirements = true }
+"""
+ANSWERS = "/var/lib/libvirt/images/optimux-w-unattend.iso"
+# The verb with its waits shortened: a minute of silence is enough to give up, and keys end soon.
+SCRIPT = """
+from optimux.guest import installation
+installation.KEY_SECONDS, installation.POLL = 2, 1
+# QEMU's own emulation: a machine with KVM need not be able to run guests.
+from optimux.libvirt.connection import Connection
+starts = Connection.installing
+Connection.installing = lambda self, xml, path: starts(self, xml.replace('type="kvm"', 'type="qemu"', 1), path)
+from optimux.cli import main
+main()
+"""
+
+
+class Machine:
+    """A session with libvirtd, Windows' media and a password."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        session.put("/srv/win.iso", windows())
+        session.put("/srv/virtio.iso", VIRTIO)
+        # The root has no qemu-utils; the real program is tried elsewhere.
+        session.put("/usr/bin/qemu-img", '#!/bin/sh\nexec truncate -s "$6" "$5"\n', 0o755)
+        session.put("/root/password", "secret & <b>", 0o600)
+
+    def install(self, *arguments: str, config: str = CONFIG) -> tuple[int, str]:
+        """Exit code and standard error."""
+        self.session.put("/tmp/optimux.toml", config)
+        command = ["python3", "-c", SCRIPT, "install", "/tmp/optimux.toml", *arguments]
+        done = self.session.run(
+            command, env={"PYTHONPATH": "/opt/generator:/opt/lib"}, check=False, input="", timeout=300
+        )
+        return done.returncode, done.stderr
+
+    def run(self, *command: str) -> str:
+        return self.session.run([*command], check=False).stdout.strip()
+
+
+@pytest.fixture
+def machine(trixie: Root) -> Iterator[Machine]:
+    binds = {CHECKOUT / "generator": "/opt/generator", Path(pycdlib.__file__).parent: "/opt/lib/pycdlib"}
+    with trixie.session(binds) as session, Libvirtd(session) as libvirtd:
+        if not libvirtd.has_kvm:
+            pytest.skip("no usable /dev/kvm, without which libvirt refuses domains of type kvm")
+        yield Machine(session)
+
+
+def test_what_is_wrong_is_said_before_anything_is_made(machine: Machine) -> None:
+    machine.session.put("/srv/win.iso", "<html>sorry</html>")
+    machine.run("chmod", "644", "/root/password")
+    code, said = machine.install("--yes")
+    assert code == 2
+    assert "vms.w.windows.iso: found /srv/win.iso, a page or a message" in said
+    assert "vms.w.windows.unattended.passwordFile: found /root/password, mode 0644" in said
+    assert machine.run("ls", "/srv") == "virtio.iso\nwin.iso"
+    assert machine.run("virsh", "-q", "list", "--all", "--name") == ""
+
+
+def test_nothing_happens_unasked(machine: Machine) -> None:
+    code, said = machine.install()
+    assert (code, "add --yes" in said) == (1, True)
+    assert machine.run("virsh", "-q", "list", "--all", "--name") == ""
+    assert machine.run("ls", "/srv") == "virtio.iso\nwin.iso"
+
+
+def test_the_variant_runs_and_nothing_of_it_is_left(machine: Machine) -> None:
+    """The agent never answers here: what is seen while the machine runs, and what is there afterwards."""
+    seen: dict[str, str] = {}
+
+    def watch() -> None:
+        for _ in range(200):
+            live = machine.run("virsh", "-q", "dumpxml", "w")
+            if ANSWERS in live and "id='" in live.partition("\n")[0]:
+                seen["live"] = live
+                seen["mode"] = machine.run("stat", "-c", "%a", ANSWERS)
+                seen["defined"] = machine.run("virsh", "-q", "dumpxml", "--inactive", "w")
+                return
+            time.sleep(0.2)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code, said = machine.install("--yes", "--wait", "1")
+    watcher.join()
+    assert "made /srv/w.qcow2" in said, said
+    assert code == 1
+    assert "did not answer within 1 minutes; the machine still runs" in said
+    assert seen["mode"] == "600"
+    assert "secret" not in said + seen["live"]
+    assert machine.run("ls", ANSWERS) == ""
+    assert ANSWERS not in machine.run("virsh", "-q", "dumpxml", "w"), "it was ejected"
+    assert machine.run("virsh", "-q", "domstate", "w") == "running"
+    assert ANSWERS not in machine.run("virsh", "-q", "dumpxml", "--inactive", "w")
+    machine.run("virsh", "destroy", "w")
+    assert ANSWERS not in machine.run("virsh", "-q", "dumpxml", "w")
+    code, said = machine.install("--yes", "--vm", "nobody")
+    assert code == 2
