@@ -11,6 +11,7 @@ from tests.bad_input.edits import GONE, GPU, VM, Edits
 from tests.bad_input.host_rules import HOST_RULES
 from tests.bad_input.rules import RULES
 from tests.bad_input.shapes import SHAPES
+from tests.bad_input.windows import WINDOWS
 
 
 def _xml(fragment: str) -> Edits:
@@ -345,4 +346,4 @@ XML = (
     _xml_case("nested too deeply", "<a>" * 300 + "</a>" * 300, "elements nested", "<a>" * 99 + "</a>" * 99),
 )
 
-CASES = (*SHAPES, *DOUBLES, *DEVICES, *PCI, *LOOKING_GLASS, *VMS, *XML, *RULES, *HOST_RULES)
+CASES = (*SHAPES, *DOUBLES, *DEVICES, *PCI, *LOOKING_GLASS, *VMS, *XML, *RULES, *HOST_RULES, *WINDOWS)

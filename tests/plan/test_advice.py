@@ -17,7 +17,28 @@ OFF: Edits = {f"{VM}.channels": [], f"{VM}.sound": {"model": "none"}}
 
 IMAGE = {"path": "/a/CODE.fd", "template": "/a/VARS.fd", "secureBoot": True, "enrolledKeys": True}
 
+SETUP: Edits = {
+    f"{VM}.guestMedia": {"enable": True, "attach": True},
+    f"{VM}.disks": [{"source": "/a.qcow2", "create": "128GiB"}],
+    f"{VM}.windows": {"iso": "/w.iso", "virtioWin": "/v.iso", "unattended": {"user": "alice"}},
+}
+
 ADVICE: tuple[tuple[str, Edits, Edits], ...] = (
+    (
+        f"{VM}.windows.unattended.disk",
+        {**SETUP, f"{VM}.disks": [{"source": "/a.qcow2", "create": "20GiB"}]},
+        SETUP,
+    ),
+    (
+        f"{VM}.windows.unattended.bypassRequirements",
+        {**SETUP, f"{VM}.windows.unattended.bypassRequirements": True},
+        SETUP,
+    ),
+    (
+        f"{GPU}.keepFree",
+        {f"{GPU}.keepFree": True, f"{GPU}.bind": "id"},
+        {f"{GPU}.keepFree": True, f"{GPU}.bind": "on-demand"},
+    ),
     (f"{VM}.video.model", {f"{VM}.video": {"model": "none"}}, {f"{VM}.video": {"model": "vga"}}),
     (
         f"{VM}.inputs",
