@@ -1,0 +1,56 @@
+"""``optimux apply`` and ``rollback`` run inside a Debian session, with Debian's own tools behind them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from lab.consumers.session import Session
+
+CONFIG = "/root/optimux.json"
+# The machine around the session is another one.
+FACTS = "/root/facts.json"
+MENU = "/boot/grub/grub.cfg"
+# What needs no running system but this one's files; a session has no systemd and no libvirtd.
+STEPS = "files,lines,groups,modules,tables,boot-loader,initramfs"
+_SECONDS = 400
+# The session has no disk to look at, and only grub-common of GRUB.
+_STAND_INS = {
+    "/usr/sbin/grub-probe": "#!/bin/sh\n"
+    'case "$*" in *target=fs_uuid*|*target=device*) echo 1234;; *target=fs*) echo ext2;; esac\n',
+    "/usr/sbin/update-grub": f"#!/bin/sh\nmkdir -p {MENU.rpartition('/')[0]}\nexec grub-mkconfig -o {MENU}\n",
+    "/usr/bin/udevadm": "#!/bin/sh\n",
+}
+
+
+def prepare(session: Session, options: Any, user: str | None = None) -> None:
+    """The configuration, what stands in for a disk, and a menu as GRUB had it before."""
+    session.put(CONFIG, json.dumps(options))
+    session.put(FACTS, "{}")
+    for path, text in _STAND_INS.items():
+        session.run(["rm", "-f", path])
+        session.put(path, text, 0o755)
+    session.put("/etc/default/grub", 'GRUB_DEVICE_UUID=1234\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
+    # What asks for themes, other systems and the firmware of a machine that is not here.
+    session.run(["sh", "-c", "cd /etc/grub.d && rm -f 05_* 20_* 30_*"])
+    session.run(["update-grub"], timeout=_SECONDS)
+    if user is not None:
+        session.run(["useradd", "--create-home", user])
+
+
+def optimux(session: Session, code: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """The command itself, with the package in the folder ``code`` there. Raises ``Refused``."""
+    command = ["python3", "-c", "from optimux.cli import main; main()", *arguments]
+    env = {"PYTHONPATH": code, "PYTHONDONTWRITEBYTECODE": "1"}
+    return session.run(command, timeout=_SECONDS, check=check, env=env)
+
+
+def menu_words(session: Session, *, without: bool = False) -> tuple[str, ...]:
+    """The kernel parameters of the menu's first entry, or of the first one that boots without Optimux."""
+    menu = session.read(MENU).decode()
+    head, _, submenu = menu.partition("submenu 'Without Optimux'")
+    lines = [line.split() for line in (submenu if without else head).splitlines() if line.strip().startswith("linux\t")]
+    return tuple(word for word in lines[0][2:] if not word.startswith("root=") and word not in ("ro", "quiet"))
