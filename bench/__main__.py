@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bench import detect, doctor, generate, growth, handover, imports, nix, patch, scale, schema
+from bench import apply, detect, doctor, generate, growth, handover, imports, nix, patch, scale, schema
 
 PARTS = {
+    "apply": apply.report,
     "detect": detect.report,
     "doctor": doctor.report,
     "generate": generate.report,
