@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optimux.emit.artifact import HostEntry
 
 _DROP_IN = "/etc/default/grub.d/optimux.cfg"
-_INITRAMFS_TOOLS = {
+INITRAMFS_TOOLS = {
     # A third of the default image: what this machine's disk needs, and what hooks add.
     "/etc/initramfs-tools/conf.d/small": "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n",
     "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
@@ -44,7 +44,7 @@ def debian_image(
     """The root with the ``entries`` and the test's ``files``; its initramfs is update-initramfs'. About 5 s."""
 
     def settle(session: Session) -> Boot:
-        put_all(session, {**_INITRAMFS_TOOLS, **(files or {})})
+        put_all(session, {**INITRAMFS_TOOLS, **(files or {})})
         for entry in entries:
             _install(session, entry)
         # A hundred profiles of desktop programs; loading them takes an emulated machine longer than all else.

@@ -159,6 +159,9 @@ def _do(request: Request, configuration: Configuration, found: Survey, root: Roo
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if found.missing is not None and shell.runs:
         _install(configuration, found.missing, root, shell)
+        if found.missing.after_reboot:
+            say("what was installed is there after a reboot: reboot, then run this again for the rest")
+            return DONE
         shown = found.prepared
         past = Past(transactions(root))
         found = _survey(request, configuration, root, past)

@@ -67,6 +67,7 @@ def prepare(
     commands = [entry for entry in chosen if isinstance(entry, HostCommand) and not entry.by_hand]
     due = list(_due(commands, changed | {entry.path for entry in unreadable}, past, shell))
     due = [*_stale(entries, past, only), *due]
+    left += _told(chosen)
     pending = [] if shell.runs else [command for command in due if past.has(command.command)]
     due = [command for command in due if command not in pending]
     return Prepared((*obsolete, *changes), tuple(due), tuple(pending), tuple(unreadable), tuple(left))
@@ -96,6 +97,12 @@ def _differing(
             folders = root.missing_folders(entry.path) if present is None else ()
             changes.append(Change(FileChange(entry.path, present, after, folders, entry.step), entry.purpose))
     return changes, unreadable, problems
+
+
+def _told(entries: Sequence[HostEntry]) -> list[str]:
+    """What nobody but the user can do: a command that is a comment."""
+    by_hand = (entry for entry in entries if isinstance(entry, HostCommand) and entry.by_hand)
+    return [f"{entry.purpose}: {entry.command[2:]}" for entry in by_hand if entry.command.startswith("# ")]
 
 
 _MOVE = "Look who made it; move it away, or put a plain file in its place."

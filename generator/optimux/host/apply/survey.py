@@ -84,7 +84,7 @@ def survey(
     return Survey(
         plan,
         reasons_against(plan, load_partial(configuration.data, Findings()).host, facts),
-        missing(plan, eyes, shell) if "packages" in only else None,
+        missing(plan, facts, eyes, shell) if "packages" in only else None,
         prepare(entries, root, past, only, shell, _running_command_line(facts)),
         shell.runs,
     )
