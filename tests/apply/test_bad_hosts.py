@@ -210,6 +210,47 @@ def test_what_speaks_against_it(debian: Path, path: str, text: str, said: str | 
     run(debian, "--yes", "--anyway")
 
 
+@pytest.mark.parametrize(("line", "code"), [("ALL_config=/etc/mkinitcpio.conf", 2), ("#ALL_config=/etc/x", 0)])
+def test_a_preset_that_ignores_drop_ins(debian: Path, tmp_path: Path, line: str, code: int) -> None:
+    (debian / "etc/os-release").write_text("ID=cachyos\nID_LIKE=arch\n")
+    (debian / "etc/mkinitcpio.d").mkdir()
+    (debian / "etc/mkinitcpio.d/linux.preset").write_text(f"ALL_kver=/boot/vmlinuz\n{line}\n")
+    config = tmp_path / "arch.toml"
+    config.write_text(Path(EXAMPLE).read_text().replace('"debian"', '"cachyos"'))
+    _, said = run(debian, "--dry-run", config=str(config), code=code)
+    assert ("/etc/mkinitcpio.d/linux.preset: found ALL_config" in said) == (code == 2)
+
+
+def test_two_tools_for_the_initramfs(debian: Path) -> None:
+    """Files for the one that is not in use would do nothing, in silence."""
+    for program in ("usr/bin/dracut", "usr/sbin/mkinitramfs"):
+        (debian / program).parent.mkdir(parents=True, exist_ok=True)
+        (debian / program).write_text("")
+    _, said = run(debian, "--dry-run", code=2)
+    assert "host.initramfs: found dracut (/usr/bin/dracut), initramfs-tools (/usr/sbin/mkinitramfs)" in said
+    (debian / "usr/sbin/mkinitramfs").unlink()
+    out, _ = run(debian, "--dry-run")
+    assert "/etc/dracut.conf.d/optimux.conf" in out
+
+
+@pytest.mark.parametrize("distribution", ["almalinux", "rocky"])
+def test_a_qemu_without_spice(debian: Path, tmp_path: Path, distribution: str) -> None:
+    (debian / "etc/os-release").write_text(f"ID={distribution}\nID_LIKE='rhel centos fedora'\n")
+    config = tmp_path / "other.toml"
+    config.write_text(Path(EXAMPLE).read_text().replace('"debian"', f'"{distribution}"'))
+    _, said = run(debian, "--dry-run", config=str(config), code=2)
+    assert "lookingGlass: found" in said
+    assert "ivshmem-plain" in said
+
+
+def test_a_loader_that_nobody_knows(debian: Path, tmp_path: Path) -> None:
+    config = tmp_path / "manual.toml"
+    config.write_text(Path(EXAMPLE).read_text().replace("[host]", '[host]\nbootLoader = "manual"'))
+    out, said = run(debian, "--dry-run", config=str(config))
+    assert "keep an entry without them: intel_iommu=on iommu=pt" in said
+    assert "# intel_iommu" not in out
+
+
 def test_a_plan_for_other_versions(debian: Path, tmp_path: Path) -> None:
     (debian / "var/lib/dpkg").mkdir(parents=True)
     status = "Package: libvirt0\nStatus: install ok installed\nVersion: 11.3.0-3\n"

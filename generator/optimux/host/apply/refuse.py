@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from optimux.errors import OptimuxError, Problem
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optimux.facts import Facts
+    from optimux.facts.detect import Root
     from optimux.options.host import Host
     from optimux.plan.model import Plan
     from optimux.version import Version
 
 _WITHOUT_SPICE = ("rhel", "centos", "almalinux", "rocky", "ol")
+_PRESETS = "/etc/mkinitcpio.d"
+_NAMES_ITS_OWN = re.compile(r"[A-Za-z0-9_]+_config=")
 _ONE_TOOL = "one tool that decides who has the card"
 
 
@@ -30,9 +34,29 @@ def check_distribution(plan: Plan) -> None:
         )
 
 
-def reasons_against(plan: Plan, host: Host, facts: Facts) -> tuple[Problem, ...]:
+def reasons_against(plan: Plan, host: Host, facts: Facts, seen: Root) -> tuple[Problem, ...]:
     """All of them; ``host`` is what the configuration states of the host."""
-    return (*_where(facts), *_versions(host, facts), *_tools(facts), *_cards(plan, facts), *_without_spice(plan, facts))
+    return (
+        *_where(facts),
+        *_versions(host, facts),
+        *_tools(facts),
+        *_cards(plan, facts),
+        *_without_spice(plan, facts),
+        *_presets(plan, seen),
+    )
+
+
+def _presets(plan: Plan, seen: Root) -> Iterator[Problem]:
+    """A preset that names its configuration, as those of before May 2023 do, has mkinitcpio ignore its drop-ins."""
+    if plan.host.platform.initramfs != "mkinitcpio" or not plan.host.early_modules:
+        return
+    for name in seen.names(_PRESETS):
+        path = f"{_PRESETS}/{name}"
+        found = [line for line in seen.lines(path) if _NAMES_ITS_OWN.match(line)]
+        if name.endswith(".preset") and found:
+            allowed = "no such line, so that /etc/mkinitcpio.conf.d is read"
+            remedy = f"Put a # before it: sed -i 's/^[A-Za-z0-9_]*_config=/#&/' {path}"
+            yield Problem(path, found[0], allowed, remedy)
 
 
 def _without_spice(plan: Plan, facts: Facts) -> Iterator[Problem]:

@@ -83,7 +83,7 @@ def survey(
     entries = [*_kept(configuration), *host_entries(plan)]
     return Survey(
         plan,
-        reasons_against(plan, load_partial(configuration.data, Findings()).host, facts),
+        reasons_against(plan, load_partial(configuration.data, Findings()).host, facts, eyes),
         missing(plan, facts, eyes, shell) if "packages" in only else None,
         prepare(entries, root, past, only, shell, _running_command_line(facts)),
         shell.runs,
