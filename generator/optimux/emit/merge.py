@@ -53,13 +53,13 @@ def _completed(listed: str, items: tuple[str, ...]) -> str | None:
 
 def _extended(text: str, match: re.Match[str], entry: HostLines) -> str:
     """The match is the part of the line before its words; where it ends in a quote, they end at the next one."""
-    closing = '"' if match[0].endswith('"') else "\n"
+    closing = match[0][-1] if match[0].endswith(('"', "'")) else "\n"
     end = text.find(closing, match.end())
     end = len(text) if end < 0 else end
     separator = entry.separator or " "
     key = re.match(entry.anchor or "", entry.lines[0])
     line = entry.lines[0][key.end() if key else 0 :]
-    ours = _words(line.removesuffix(closing), separator)
+    ours = _words(line[:-1] if key and key[0].endswith(('"', "'")) else line, separator)
     present = _words(text[match.end() : end], separator)
     if all(word in present for word in ours):
         return text

@@ -25,7 +25,7 @@ _GRUBBY_HAS = (
     '/^id=/ && !/optimux-off/ {{ for (i = 1; i <= count; i++) if (!index(args, " " list[i] " ")) missing = 1 }} '
     "END {{ exit missing }}'"
 )
-_ONE_LINE = r"[ \t]*=[ \t]*\""
+_ONE_LINE = r"[ \t]*=[ \t]*[\"']"
 
 
 def grubby(host: HostPlan) -> list[HostEntry]:
