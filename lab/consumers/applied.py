@@ -22,8 +22,10 @@ _STAND_INS = {
     "/usr/sbin/grub-probe": "#!/bin/sh\n"
     'case "$*" in *target=fs_uuid*|*target=device*) echo 1234;; *target=fs*) echo ext2;; esac\n',
     "/usr/sbin/update-grub": f"#!/bin/sh\nmkdir -p {MENU.rpartition('/')[0]}\nexec grub-mkconfig -o {MENU}\n",
-    "/usr/bin/udevadm": "#!/bin/sh\n",
+    # Beside the real one, which is udev itself: here it has no daemon to speak to.
+    "/opt/stand-ins/udevadm": "#!/bin/sh\n",
 }
+_PATH = "/opt/stand-ins:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def prepare(session: Session, options: Any, user: str | None = None) -> None:
@@ -44,7 +46,7 @@ def prepare(session: Session, options: Any, user: str | None = None) -> None:
 def optimux(session: Session, code: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """The command itself, with the package in the folder ``code`` there. Raises ``Refused``."""
     command = ["python3", "-c", "from optimux.cli import main; main()", *arguments]
-    env = {"PYTHONPATH": code, "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {"PATH": _PATH, "PYTHONPATH": code, "PYTHONDONTWRITEBYTECODE": "1"}
     return session.run(command, timeout=_SECONDS, check=check, env=env)
 
 
