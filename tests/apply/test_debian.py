@@ -96,3 +96,25 @@ def test_a_rebuild_that_fails_restores_what_was(debian: Session) -> None:
     assert _without(_tree(debian)) == _without(before)
     assert "etc/modprobe.d/optimux.conf" not in _image(debian)
     assert "Optimux" not in debian.read(MENU).decode()
+
+
+@pytest.mark.xdist_group("apply_debian")
+def test_another_root_that_is_entered(debian: Session) -> None:
+    """What needs no running system is run in it; the rest is left to it."""
+    groups = _groups(debian)
+    debian.run(["mount", "--bind", "/", "/mnt"])
+    try:
+        there = ("--root", "/mnt", "--chroot")
+        words = ("apply", CONFIG, "--facts", FACTS, "--yes", "--only", "files,groups,services", *there)
+        said = optimux(debian, CODE, *words).stderr
+        assert _groups(debian) - groups == {"kvm"}
+        ran, left = said.split("to run in that system")
+        assert "$ usermod -aG kvm alice" in ran
+        assert "systemctl" not in ran
+        assert "udevadm control --reload" in left
+        assert "usermod" not in left
+        assert "nothing to do" in optimux(debian, CODE, *words).stderr
+        optimux(debian, CODE, "rollback", "--yes", *there)
+        assert _groups(debian) == groups
+    finally:
+        debian.run(["umount", "/mnt"])

@@ -157,7 +157,7 @@ def _do(request: Request, configuration: Configuration, found: Survey, root: Roo
     shell = request.shell
     # The terminal may close: what was agreed to is finished all the same.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    if found.missing is not None and shell.runs:
+    if found.missing is not None and found.installs:
         _install(configuration, found.missing, root, shell)
         if found.missing.after_reboot:
             say("what was installed is there after a reboot: reboot, then run this again for the rest")

@@ -140,7 +140,8 @@ def _say_pending(found: Survey) -> None:
     """Commands for a system that does not run now."""
     prepared = found.prepared
     commands = [found.missing.install] if found.missing and not found.installs else []
-    commands += [c.command for c in (*prepared.pending, *prepared.commands) if not found.installs]
+    left = (c for c in prepared.commands if not found.shell.can(c.offline))
+    commands += [c.command for c in (*prepared.pending, *left)]
     if commands:
         say("to run in that system; `optimux apply` there does it, --chroot those that need it not to run:")
         for command in commands:

@@ -39,13 +39,15 @@ class FileChange(Record):
 class CommandRun(Record):
     """A command, what takes it back, and whether it ended well.
 
-    ``after``: the paths that it takes into use. Such a command has no other undo than to run again.
+    ``after``: the paths that it takes into use. Such a command has no other undo than to run again. ``offline``: it
+    works on a system that does not run.
     """
 
     command: str
     step: str
     undo: str = ""
     after: tuple[str, ...] = ()
+    offline: bool = False
     ended: bool = False
 
 

@@ -70,12 +70,12 @@ def roll_back(
     _save(root, transaction)
     failed = list(domains(transaction.domains)) if domains and transaction.domains else []
     for run in reversed(transaction.commands):
-        if run.undo and (run.ended or shell.runs) and (run.step != "packages" or packages):
-            failed += _run(run.undo, shell, say)
+        if run.undo and (run.ended or shell.can(run.offline)) and (run.step != "packages" or packages):
+            failed += _run(run.undo, run.offline, shell, say)
     count = _put_back(transaction.files, root, force=force)
     for run in _renewing(transaction.commands, {change.path for change in transaction.files}):
-        if run.ended or shell.runs:
-            failed += _run(run.command, shell, say)
+        if run.ended or shell.can(run.offline):
+            failed += _run(run.command, run.offline, shell, say)
     if count:
         say(f"put back {count} file{'s' if count != 1 else ''}")
     _save(root, transaction.replace(stage="undone"))
@@ -104,9 +104,9 @@ def _renewing(commands: Sequence[CommandRun], changed: set[str]) -> Iterator[Com
     return (run for run in commands if run.after and not run.undo and not changed.isdisjoint(run.after))
 
 
-def _run(command: str, shell: Shell, say: Callable[[str], None]) -> list[str]:
+def _run(command: str, offline: bool, shell: Shell, say: Callable[[str], None]) -> list[str]:
     """The command again, where it failed or was not run."""
-    if not shell.runs:
+    if not shell.can(offline):
         return [command]
     say(f"$ {command}")
     try:

@@ -24,6 +24,10 @@ class Shell:
         self._prefix = ["chroot", root] if root else []
         self.runs = runs
 
+    def can(self, offline: bool) -> bool:
+        """Whether a command is run here: in another root only one that works on a system that does not run."""
+        return self.runs and (offline or not self._prefix)
+
     def run(self, command: str) -> int:
         """Its exit status; its output goes to standard error. Raises ``OptimuxError`` where it cannot be started."""
         try:

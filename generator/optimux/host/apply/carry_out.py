@@ -47,7 +47,7 @@ def _recorded(command: HostCommand) -> CommandRun:
     undo = command.undo
     if undo and command.unless:
         undo = f"if ( {command.unless} ); then {undo}; fi"
-    return CommandRun(command.command, command.step, undo, command.after)
+    return CommandRun(command.command, command.step, undo, command.after, command.offline)
 
 
 def _place(change: FileChange, root: Root) -> None:
@@ -63,9 +63,9 @@ def _place(change: FileChange, root: Root) -> None:
 
 
 def _run_all(transaction: Transaction, root: Root, shell: Shell, say: Say) -> Transaction:
-    if not shell.runs:
-        return transaction
     for number, run in enumerate(transaction.commands):
+        if not shell.can(run.offline):
+            continue
         say(f"$ {run.command}")
         if status := shell.run(run.command):
             raise OptimuxError(f"`{run.command}` ended with {status}")

@@ -51,7 +51,7 @@ def _own_names(names: list[str], table: dict[str, Any], facts: Facts) -> list[st
 
 def _lacking(names: list[str], packages: Packages, shell: Shell) -> tuple[str, ...]:
     """By the database where it is read here, else by rpm; names that another package provides count as there."""
-    if packages.knows:
+    if packages.knows or not shell.runs:
         return tuple(name for name in names if not packages.version(name))
     held = shell.holds([f"rpm -q --whatprovides {name}" for name in names])
     return tuple(name for name, there in zip(names, held, strict=True) if not there)

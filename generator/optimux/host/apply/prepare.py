@@ -68,7 +68,7 @@ def prepare(
     due = list(_due(commands, changed | {entry.path for entry in unreadable}, past, shell))
     due = [*_stale(entries, past, only), *due]
     left += _told(chosen)
-    pending = [] if shell.runs else [command for command in due if past.has(command.command)]
+    pending = [command for command in due if not shell.can(command.offline) and past.has(command.command)]
     due = [command for command in due if command not in pending]
     return Prepared((*obsolete, *changes), tuple(due), tuple(pending), tuple(unreadable), tuple(left))
 

@@ -44,13 +44,18 @@ class Configuration(Record):
 
 
 class Survey(Record):
-    """Everything that is known before anything is done. ``installs``: packages can be installed here and now."""
+    """Everything that is known before anything is done, and the ``shell`` that was asked."""
 
     plan: Plan
     against: tuple[Problem, ...]
     missing: Missing | None
     prepared: Prepared
-    installs: bool = True
+    shell: Shell
+
+    @property
+    def installs(self) -> bool:
+        """Whether packages can be installed here and now."""
+        return self.shell.can(offline=False)
 
     @property
     def is_empty(self) -> bool:
@@ -86,7 +91,7 @@ def survey(
         reasons_against(plan, load_partial(configuration.data, Findings()).host, facts, eyes),
         missing(plan, facts, eyes, shell) if "packages" in only else None,
         prepare(entries, root, past, only, shell, _running_command_line(facts)),
-        shell.runs,
+        shell,
     )
 
 
