@@ -24,4 +24,6 @@ def report(count: int) -> Iterator[str]:
         run(command)
         runs = [run(command) for _ in range(count)]
         wall, cpu, peak = (median(runs, figure) for figure in ("wall", "cpu", "peak"))
-        yield f"  {'apply, unchanged':24} {wall * 1000:6.0f} ms (cpu {cpu * 1000:.0f}; at most {MOST_MS}) {peak:5.1f} MiB"
+        yield (
+            f"  {'apply, unchanged':24} {wall * 1000:6.0f} ms (cpu {cpu * 1000:.0f}; at most {MOST_MS}) {peak:5.1f} MiB"
+        )
