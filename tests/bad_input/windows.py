@@ -90,7 +90,7 @@ WINDOWS = (
     case(
         "Windows on USB",
         _asks(disks=[IMAGE | {"bus": "usb"}]),
-        (f"{KEY}.disk", "on USB", "another bus", "no USB disk"),
+        (f"{KEY}.disk", "on USB", "another bus", "refuses USB disks"),
         twin=_asks(disks=[IMAGE | {"bus": "sata"}]),
     ),
     case(
