@@ -55,7 +55,7 @@ Members = dict[str, Change]
 
 
 @cache
-def _planted() -> tuple[tuple[str, tarfile.TarInfo, bytes], ...]:
+def planted() -> tuple[tuple[str, tarfile.TarInfo, bytes], ...]:
     """The machine's tree as members of a tar, from ``machine.toml`` and its files."""
     import tomllib
 
@@ -83,7 +83,7 @@ NODES: Members = {
 
 
 @cache
-def _of_the_plan() -> Members:
+def of_the_plan() -> Members:
     """What the configuration puts on the machine, as apply and define would."""
     import tempfile
 
@@ -108,14 +108,14 @@ def _of_the_plan() -> Members:
 
 def tree(place: Path, changes: Mapping[str, Change] | None = None) -> str:
     """Write the tar with the changes: new content, a node, or ``None`` for what is missing with all beneath it."""
-    return _write(place, {**NODES, **_of_the_plan(), **(changes or {})})
+    return _write(place, {**NODES, **of_the_plan(), **(changes or {})})
 
 
 def _write(place: Path, changed: Mapping[str, Change]) -> str:
     gone = [path for path, content in changed.items() if content is None]
     path = place / "machine.tar"
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for name, member, data in _planted():
+        for name, member, data in planted():
             if name in changed or any(name.startswith(f"{prefix}/") for prefix in gone):
                 continue
             tar.addfile(member, io.BytesIO(data))

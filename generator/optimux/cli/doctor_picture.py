@@ -49,7 +49,8 @@ def picture(report: Report, *, show_all: bool = False) -> RenderableType:
 
 
 def _headline(report: Report) -> RenderableType:
-    text = Text(shown(report.machine), style="bold")
+    text = Text()
+    text.append(shown(report.machine), style="bold")
     by = f"by {report.config}" if report.config else "without a configuration"
     when = ", the boot before this one" if report.previous else ""
     text.append(f"\nLooked at {by}{when}: ", style="dim")

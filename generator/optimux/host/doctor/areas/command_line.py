@@ -58,9 +58,8 @@ def parameters(look: Look) -> Iterator[Result]:
     undone = [later for word in wanted if word not in absent and (later := _undone(word, words))]
     if absent:
         files = look.facts.boot.kernel_param_files
-        remedy = "Boot once more after `optimux apply`; is the right entry started?"
-        if files:
-            remedy = f"They belong into {' or '.join(files[:3])}; then the boot loader's menu is made anew. {remedy}"
+        place = f" (from {' or '.join(files[:3])})" if files else ""
+        remedy = f"Renew the boot entries{place}, reboot, and see that one of them is started."
         yield broken(f"without {' '.join(absent)}", where, remedy, "optimux apply")
     elif undone:
         yield broken(f"{undone[0]} stands later and wins", where, f"Take {undone[0]} off the command line.")
