@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,9 @@ def test_without_a_configuration(tmp_path: Path, capsys: Capture, monkeypatch: p
     assert run(["doctor", "--root", tree(tmp_path, kept)]) == 1
     assert "by /etc/optimux/optimux.toml" in capsys.readouterr().out
     assert run(["doctor", "--vm", "win11", "--root", tree(tmp_path)]) == 2
+    as_json = json.dumps(tomllib.loads(CONFIG.read_text(encoding="utf-8")))
+    assert run(["doctor", "--root", tree(tmp_path, {"/etc/optimux/optimux.json": as_json})]) == 0
+    assert "by /etc/optimux/optimux.json" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kept", ["host = 1\n", "= no TOML"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HERE = "optimux.toml"
 GUEST_SECONDS = 5
-KEPT = "/etc/optimux/optimux.toml"
+KEPT = ("/etc/optimux/optimux.toml", "/etc/optimux/optimux.json")
 FITS, WHY_IT_FITS = "plan.fits", "What is generated from it is for another machine, or cannot work on this one."
 
 
@@ -94,7 +94,7 @@ def _command(command: str, name: str | None, plan: Plan | None) -> str:
     called = shlex.quote(name or HERE)
     if plan and plan.host.platform.distribution == "nixos":
         command = command.replace("optimux apply", "nixos-rebuild switch")
-    elif name not in (None, HERE, KEPT):
+    elif name not in (None, HERE, *KEPT):
         command = command.replace("optimux apply", f"optimux apply {called}")
     return command.replace("CONFIG", called)
 
@@ -116,18 +116,23 @@ def _configuration(config: str | None, root: Root) -> tuple[str | None, Any]:
     if config is not None or os.path.exists(HERE):  # noqa: PTH110 - start-up
         name = HERE if config is None else config
         return name, read_config(name)
-    if not root.exists(KEPT):
-        return None, None
+    kept = next((path for path in KEPT if root.exists(path)), None)
+    return (kept, _kept(root, kept)) if kept else (None, None)
+
+
+def _kept(root: Root, path: str) -> Any:
+    """What apply keeps, read through the root as all else. Raises ``InvalidInput``."""
+    import json
     import tomllib
 
-    text = root.text(KEPT)
+    text = root.text(path)
     if text is None:
         remedy = "Run it as root, or name your own CONFIG."
-        raise InvalidInput([Problem(KEPT, "a file that cannot be read", "the configuration of apply", remedy)])
+        raise InvalidInput([Problem(path, "a file that cannot be read", "the configuration of apply", remedy)])
     try:
-        return KEPT, tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput([Problem(KEPT, str(error), "TOML", "Name your own CONFIG.")]) from None
+        return json.loads(text) if path.endswith(".json") else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput([Problem(path, str(error), "TOML or JSON", "Name your own CONFIG.")]) from None
 
 
 def plan_on(data: Any, facts: Facts) -> tuple[Plan, tuple[Problem, ...]]:

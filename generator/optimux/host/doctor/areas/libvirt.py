@@ -164,8 +164,9 @@ def complaints(lines: list[str]) -> list[str]:
 
 def without_peers(lines: list[str]) -> list[str]:
     """The lines without failed mappings between two devices, which QEMU itself explains in the next line."""
-    after = [*lines[1:], ""]
-    return [line for line, then in zip(lines, after, strict=True) if PEERS not in line and PEERS not in then]
+    return [
+        line for line, then in zip(lines, [*lines[1:], ""], strict=False) if PEERS not in line and PEERS not in then
+    ]
 
 
 PEERS = "PCI peer-to-peer transactions on BARs are not supported"
