@@ -59,10 +59,10 @@ class Machine:
         session.put("/usr/bin/qemu-img", '#!/bin/sh\nexec truncate -s "$6" "$5"\n', 0o755)
         session.put("/root/password", "secret & <b>", 0o600)
 
-    def install(self, *arguments: str, config: str = CONFIG) -> tuple[int, str]:
+    def install(self, *arguments: str, config: str = CONFIG, verb: str = "install") -> tuple[int, str]:
         """Exit code and standard error."""
         self.session.put("/tmp/optimux.toml", config)
-        command = ["python3", "-c", SCRIPT, "install", "/tmp/optimux.toml", *arguments]
+        command = ["python3", "-c", SCRIPT, verb, "/tmp/optimux.toml", *arguments]
         done = self.session.run(
             command, env={"PYTHONPATH": "/opt/generator:/opt/lib"}, check=False, input="", timeout=300
         )
@@ -96,6 +96,27 @@ def test_nothing_happens_unasked(machine: Machine) -> None:
     code, said = machine.install()
     assert (code, "add --yes" in said) == (1, True)
     assert machine.run("virsh", "-q", "list", "--all", "--name") == ""
+    assert machine.run("ls", "/srv") == "virtio.iso\nwin.iso"
+
+
+def test_define_brings_what_the_domain_needs(machine: Machine) -> None:
+    """Images and the guest's medium; Windows' media are looked at before libvirt is."""
+    code, said = machine.install("--yes", verb="define")
+    assert code == 0, said
+    assert machine.run("stat", "-c", "%a %s", "/srv/w.qcow2") == f"600 {64 << 30}"
+    assert machine.run("stat", "-c", "%a", "/var/lib/libvirt/images/optimux-w.iso") == "644"
+    assert "nothing to change" in machine.install("--yes", verb="define")[1]
+    machine.run("rm", "/var/lib/libvirt/images/optimux-w.iso")
+    assert "wrote /var/lib/libvirt/images/optimux-w.iso" in machine.install("--yes", verb="define")[1]
+    machine.run("rm", "/srv/virtio.iso")
+    code, said = machine.install("--yes", verb="define")
+    assert (code, "vms.w.windows.virtioWin: found /srv/virtio.iso, which cannot be read" in said) == (2, True)
+
+
+def test_an_image_goes_with_the_domain_that_libvirt_refuses(machine: Machine) -> None:
+    refused = CONFIG.replace("vcpus = 1", "vcpus = 1\nextraXml.devices = \"<disk type='nonsense'/>\"")
+    code, said = machine.install("--yes", config=refused, verb="define")
+    assert code != 0, said
     assert machine.run("ls", "/srv") == "virtio.iso\nwin.iso"
 
 

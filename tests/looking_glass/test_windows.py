@@ -13,6 +13,7 @@ from optimux.emit.windows import registry_file, windows_artifacts
 from optimux.plan.picture import Display
 from tests.looking_glass.hive import merged
 from tests.looking_glass.plans import plan
+from tests.looking_glass.wine import Registry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ DISPLAYS = [
     {"width": 2560, "height": 1440},
     {"width": 1920, "height": 1080, "refreshRate": 75},
 ]
+KEY = r"HKLM\SOFTWARE\LookingGlass\IDD"
 MODES = ["3840x2160@144*", "2560x1440@60", "1920x1080@75"]
 
 
@@ -169,6 +171,24 @@ def test_hivexregedit_refuses_a_broken_one(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refusal:
         merged(tmp_path, broken.encode("utf-16"))
     assert "Modes" in refusal.value.stderr
+
+
+def test_wine_imports_the_registry_file(tmp_path: Path) -> None:
+    """reg.exe of Wine takes it, answers with what it took, and refuses one without its first line."""
+    text = files(release="idd")["looking-glass-idd.reg"]
+    (tmp_path / "good.reg").write_bytes(text)
+    (tmp_path / "bad.reg").write_bytes(text.decode("utf-16").partition("\n")[2].encode("utf-16"))
+    registry_ = Registry(tmp_path)
+    try:
+        assert registry_.reg("import", str(tmp_path / "bad.reg"))[0] != 0
+        assert registry_.reg("query", KEY)[0] != 0
+        assert registry_.reg("import", str(tmp_path / "good.reg"))[0] == 0
+        code, said = registry_.reg("query", KEY)
+    finally:
+        registry_.end()
+    values = {words[0]: words[1:] for line in said.splitlines() if len(words := line.split(None, 2)) == 3}
+    assert code == 0
+    assert values == {"DefaultRefresh": ["REG_SZ", "144"], "Modes": ["REG_MULTI_SZ", r"\0".join(MODES)]}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import click
 from optimux.cli.acpi_tables import read_table
 from optimux.cli.difference import write_difference, write_machine
 from optimux.cli.existing_domain import UNKNOWN, names_of
+from optimux.cli.guest_medium import missing_media, place_media
 from optimux.cli.here import place_of
 from optimux.cli.inputs import place_options, plan_of
 from optimux.cli.report import FAILED, report_warnings, say
@@ -59,11 +60,11 @@ def command(
         steps = steps_for(domains, connection, read_table if connection.is_local else unread)
         tables = tables_for(domains, root) if connection.is_local else ()
         _show(steps, tables)
-        for image in missing_images(_images(domains)) if connection.is_local else ():
-            say(f"  {image.source}: made with its domain, {image.create}, {image.format}")
+        media = missing_media(domains) if connection.is_local else ()
+        _show_files(media, missing_images(_images(domains)) if connection.is_local else ())
         if not connection.is_local:
             _say_what_to_copy(domains)
-        if not tables and all(step.action == "keep" for step in steps):
+        if not tables and not media and all(step.action == "keep" for step in steps):
             say("nothing to change")
             return 0
         if not yes and not _agreed():
@@ -71,6 +72,7 @@ def command(
         new = [domain for domain, step in zip(domains, steps, strict=True) if step.action == "define"]
         with images_made(_images(new) if connection.is_local else ()) as made:
             carry_out(steps, tables, connection, root)
+        place_media(media)
     for path in made:
         say(f"made {path}")
     _report(steps)
@@ -118,6 +120,13 @@ def _show(steps: Sequence[Step], tables: Sequence[Table]) -> None:
             say(f"  {step.name}: not patched: {key}")
     for table in tables:
         say(f"  {table.path}: {'new' if table.before is None else 'another'} battery table, {len(table.after)} bytes")
+
+
+def _show_files(media: Sequence[DomainPlan], images: Sequence[Disk]) -> None:
+    for domain in media:
+        say(f"  {domain.guest_media.path}: the medium that sets the guest up, to be written")
+    for image in images:
+        say(f"  {image.source}: made with its domain, {image.create}, {image.format}")
 
 
 def _say_what_to_copy(domains: Sequence[DomainPlan]) -> None:

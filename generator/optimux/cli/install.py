@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.guest_medium import place_media
 from optimux.cli.here import place_of
 from optimux.cli.inputs import place_options, plan_of
 from optimux.cli.report import FAILED, report_warnings, say
@@ -163,7 +164,7 @@ def _install(connection: Connection, domain: DomainPlan, password: str, without_
     from optimux.libvirt.install import install_variant
 
     image = answer_medium(domain, password)
-    _place_guest_medium(domain)
+    place_media([domain])
     with images_made(domain.disks) as made:
         _define(connection, domain)
     for path in made:
@@ -190,21 +191,6 @@ def _write_private(path: Path, content: bytes) -> None:
 
     path.unlink(missing_ok=True)
     replace_file(path, content, 0o600)
-
-
-def _place_guest_medium(domain: DomainPlan) -> None:
-    """The medium that sets the guest up, where the domain looks for it."""
-    from optimux.emit.guest.iso import iso_image
-    from optimux.emit.guest.medium import medium_files
-    from optimux.emit.windows import settings_files
-    from optimux.files.replace import replace_file
-
-    path = Path(domain.guest_media.path)
-    if path.exists():
-        return
-    release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
-    replace_file(path, iso_image(medium_files(domain, settings_files(domain, release))))
-    say(f"wrote {path}")
 
 
 def _define(connection: Connection, domain: DomainPlan) -> None:

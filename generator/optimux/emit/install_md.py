@@ -90,8 +90,13 @@ def _definitions(plan: Plan) -> list[str]:
         return []
     files = (quote(f"domains/{domain.key}.xml") for domain in plan.domains)
     users = dict.fromkeys(memory.user for memory in plan.shared_memories if memory.user) or ("USER",)
+    attached = (domain for domain in plan.domains if domain.guest_media.enable and domain.guest_media.attach)
+    media = (
+        f"install -D -m 0644 {quote(f'windows/{domain.key}/optimux-guest.iso')} {quote(domain.guest_media.path)}"
+        for domain in attached
+    )
     return [
-        *_code(f"{VIRSH} define {file}" for file in files),
+        *_code([*media, *(f"{VIRSH} define {file}" for file in files)]),
         *("", "Root and the members of the group `libvirt`, who are as powerful, may start them:", ""),
         *_code(f"usermod -aG libvirt {quote(user)}" for user in users),
     ]
