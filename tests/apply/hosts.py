@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -25,7 +26,7 @@ OURS = "/etc/modprobe.d/optimux.conf"
 DEEP = "/etc/made/for/us/file"
 USERS = 'mine = 1\nlist = [\n  "/dev/mine"\n]\n'
 
-Tree = dict[str, tuple[int, int, int, bytes | str | None]]
+Tree = dict[str, tuple[int, int, int, dict[str, bytes], bytes | str | None]]
 
 
 def host(folder: Path) -> Path:
@@ -35,6 +36,8 @@ def host(folder: Path) -> Path:
     (folder / "state").mkdir()
     (folder / "etc/qemu.conf").write_text(USERS)
     (folder / "etc/qemu.conf").chmod(0o640)
+    with contextlib.suppress(OSError):  # a file system without them
+        os.setxattr(folder / "etc/qemu.conf", "user.mine", b"1")
     os.utime(folder / "etc/qemu.conf", ns=(1_000_000_000, 2_000_000_000))
     return folder
 
@@ -89,7 +92,9 @@ def undo(folder: Path, *, force: bool = False) -> tuple[str, ...]:
 
 
 def tree(folder: Path) -> Tree:
-    """All that a host is, byte for byte, without the journal: permissions, owner, time of change, content or target."""
+    """All that a host is, byte for byte, without the journal: permissions, owner, time of change, attributes, content
+    or target.
+    """
     found: Tree = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -98,5 +103,14 @@ def tree(folder: Path) -> Tree:
         status = path.lstat()
         plain = path.is_file() and not path.is_symlink()
         content = path.read_bytes() if plain else str(path.readlink()) if path.is_symlink() else None
-        found[name] = (stat.S_IMODE(status.st_mode), status.st_uid, status.st_mtime_ns if plain else 0, content)
+        times = status.st_mtime_ns if plain else 0
+        found[name] = (stat.S_IMODE(status.st_mode), status.st_uid, times, _attributes(path), content)
     return found
+
+
+def _attributes(path: Path) -> dict[str, bytes]:
+    with contextlib.suppress(OSError):
+        return {
+            name: os.getxattr(path, name, follow_symlinks=False) for name in os.listxattr(path, follow_symlinks=False)
+        }
+    return {}

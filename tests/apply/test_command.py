@@ -185,7 +185,7 @@ def test_the_script_does_the_same(host: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     run(host, "--yes")
     shutil.rmtree(host / "var/lib/optimux")
-    made, applied = ({name: held[3] for name, held in tree(root).items()} for root in (copy, host))
+    made, applied = ({name: held[4] for name, held in tree(root).items()} for root in (copy, host))
     assert made == applied
     conf = copy / "etc/libvirt/qemu.conf"
     conf.write_text("changed meanwhile\n")

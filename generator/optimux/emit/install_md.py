@@ -9,7 +9,12 @@ from optimux.emit.libvirt_start import VIRSH
 from optimux.emit.packages import elsewhere
 from optimux.plan.model import Plan
 
-_INTRO = ("# Installing on this host", "", "As root, in this folder. `host/manifest.json` says the same for programs.")
+_INTRO = (
+    "# Installing on this host",
+    "",
+    "`optimux apply` does all of this and keeps what it takes to undo it. By hand: as root, in this folder.",
+    "`host/manifest.json` says the same for programs.",
+)
 _OTHER_VERSIONS = """\
 For other versions state `host.libvirtVersion`, `host.qemuVersion`, `host.kernelVersion`, or give `--facts`, and
 generate again."""
