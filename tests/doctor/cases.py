@@ -68,6 +68,10 @@ SIGNING: Members = {
     SECURE_BOOT: b"\6\0\0\0\1",
     f"{MODULES}/modules.dep": "kernel/drivers/x.ko:\nupdates/dkms/kvmfr.ko.xz:\n",
 }
+SOCKETS = """Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 {} 0001 01 12345 {}
+0000000000000000: 00000003 00000000 00000000 0001 03 12346
+"""
 RUNS: Members = {"/run/libvirt/qemu/win11.pid": "77\n"}
 NETWORKS = "/etc/libvirt/qemu/networks"
 CLIENT = "/usr/bin/looking-glass-client"
@@ -110,6 +114,10 @@ HOLDS: dict[str, tuple[Members, Edits]] = {
     "selinux.denials": (SELINUX, ()),
     "selinux.label": (SELINUX, ()),
     "modules.signed": ({**SIGNING, KVMFR: lzma.compress(b"ELF~Module signature appended~\n")}, ()),
+    "libvirt.daemon": (
+        {"/proc/net/unix": SOCKETS.format("00010000", "/var/run/libvirt/libvirt-sock")},
+        (),
+    ),
     "guest.report": ({**RUNS, GUEST: "gpuDriver holds 610.47\ndevice 0 NVIDIA"}, ()),
     "driver.override": ({f"{CARD}/driver_override": "vfio-pci\n"}, ()),
     "hook.there": (HOOK, ON_DEMAND),
@@ -267,6 +275,8 @@ BROKEN: dict[str, list[Case]] = {
         ),
     ],
     "libvirt.daemon": [
+        ({"/proc/net/unix": SOCKETS.format("00000000", "/run/libvirt/libvirt-sock")}, (), "nobody listens"),
+        ({"/proc/net/unix": SOCKETS.format("00010000", "/run/dbus/system_bus_socket")}, (), "nobody listens"),
         ({"/run/libvirt/libvirt-sock": None}, (), "no libvirt is installed"),
         (
             {"/run/libvirt/libvirt-sock": None, "/usr/lib64/libvirt.so.0": "", "/usr/lib64/libvirt.so.0.11003.0": ""},

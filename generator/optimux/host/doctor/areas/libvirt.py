@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from optimux.facts.detect.root import number
 from optimux.host.doctor.check import Result, broken, check, holds, unseen
 from optimux.host.doctor.known import known
 
@@ -25,9 +26,15 @@ def daemon(look: Look) -> Iterator[Result]:
     """The sockets of the modular and the monolithic daemon."""
     if not look.domains:
         return
-    found = next((path for path in SOCKETS if look.root.exists(path)), None)
+    there = [path for path in SOCKETS if look.root.exists(path)]
+    heard = listening(look.root.lines("/proc/net/unix"))
+    found = next((path for path in there if heard is None or path in heard), None)
     if found:
-        yield holds("there", found)
+        yield holds("there" if heard is None else "somebody listens", found)
+    elif there:
+        seen = "a socket at which nobody listens: the daemon ended otherwise than it should"
+        command = "systemctl restart libvirtd.socket libvirtd || systemctl restart virtqemud.socket virtqemud"
+        yield broken(seen, there[0], "Start it anew, and read its log where it ends again.", command)
     elif not look.root.live and not look.root.names("/run"):
         yield unseen("this tree has no /run", RUN)
     elif look.facts.libvirt_version is None:
@@ -37,6 +44,16 @@ def daemon(look: Look) -> Iterator[Result]:
             "systemctl enable --now libvirtd.socket || systemctl enable --now virtqemud.socket virtnetworkd.socket"
         )
         yield broken("no socket", SOCKETS[1], "Start it, now and at each boot.", command)
+
+
+def listening(lines: list[str]) -> set[str] | None:
+    """The paths of sockets that take connections, of /proc/net/unix (proc(5)); ``None`` where it is not shown."""
+    fields = [line.split(None, 7) for line in lines[1:]]
+    found = {field[7] for field in fields if len(field) == 8 and (number(field[3], 16) or 0) & ACCEPTS}
+    return {path.replace("/var/run/", "/run/", 1) for path in found} if lines else None
+
+
+ACCEPTS = 1 << 16  # include/uapi/linux/net.h: __SO_ACCEPTCON
 
 
 @check(
