@@ -8,10 +8,12 @@ import pytest
 
 from optimux.host.doctor import BROKEN, HOLDS, UNSEEN, checks
 from tests.doctor import cases
-from tests.doctor.machine import report, results_of
+from tests.doctor.machine import IMAGE, report, results_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.doctor.machine import Members
 
 CHECKS = {check.key: check for check in checks()}
 TWINS = [
@@ -58,3 +60,17 @@ def test_unseen(key: str, tmp_path: Path) -> None:
     results = results_of(CHECKS[key], tmp_path, changes, edits)
     assert [result.outcome for result in results] == [UNSEEN]
     assert said in results[0].seen
+
+
+# A machine on which nothing is there that a check could look at.
+ELSEWHERE: Members = {cases.GPU: None, cases.SOUND: None, IMAGE: None}
+OF_THE_CARD = ("card.", "driver.", "power.", "reset.", "initramfs.content", "iommu.given", "iommu.group")
+
+
+def test_nothing_holds_of_what_is_not_there(tmp_path: Path) -> None:
+    """A card that is missing is said to be; no check is content with having seen none of it."""
+    found = report(tmp_path, ELSEWHERE)
+    content = [result for result in found.having(HOLDS) if result.key.startswith(OF_THE_CARD)]
+    of_the_log = [result for result in content if result.where == cases.DMESG]
+    assert [result.key for result in content if result not in of_the_log] == []
+    assert {result.key for result in found.broken} >= {"plan.fits", "iommu.given"}

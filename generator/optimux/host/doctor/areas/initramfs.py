@@ -65,10 +65,11 @@ def content(look: Look) -> Iterator[Result]:
 
 
 def _was_first(look: Look) -> bool:
+    """Whether the log shows it of every function; of none that is not there."""
     cards = [card for card in look.cards if card.bind not in (None, "libvirt", "on-demand")]
-    return bool(cards) and all(
-        next(iter(drivers_of(look.log, str(device.address))), "") in VFIO for c in cards for device in look.devices(c)
-    )
+    devices = [device for card in cards for device in look.devices(card)]
+    first = [next(iter(drivers_of(look.log, str(device.address))), "") for device in devices]
+    return bool(first) and all(driver in VFIO for driver in first)
 
 
 def _held(look: Look, path: str, data: bytes) -> Result:
