@@ -102,9 +102,9 @@ def namespace() -> str:
     if ctypes.CDLL(None).unshare(_CLONE_NEWNS):
         raise RuntimeError("no namespace")
     status = os.stat(path)  # noqa: PTH116
-    os.mknod("/run/harmless", 0o600 | 0o020000, status.st_rdev)
-    os.open("/run/harmless", os.O_RDWR)
-    os.unlink("/run/harmless")  # noqa: PTH108
+    os.mknod("/root/harmless", 0o600 | 0o020000, status.st_rdev)
+    os.open("/root/harmless", os.O_RDWR)
+    os.unlink("/root/harmless")  # noqa: PTH108
     return path
 
 

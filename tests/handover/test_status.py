@@ -96,6 +96,30 @@ def test_a_frozen_holder_is_said_to_be_frozen(machine: Path) -> None:
     assert ", frozen: " in judged(machine)[1]["card.holder"][0]
 
 
+def test_computing_on_the_card(machine: Path) -> None:
+    """One node for all of AMD's cards, and no place of its own below any."""
+    put(machine, "/sys/class/kfd/kfd/dev", "234:0")
+    process(machine, 77, "rocm", opened=("/dev/kfd",))
+    assert judged(machine) == (CAN, {})
+    (machine / f"{BELOW_PORT[1:]}/{GPU}/driver").unlink()
+    link(machine, f"{BELOW_PORT}/{GPU}/driver", "/sys/bus/pci/drivers/amdgpu")
+    assert judged(machine)[1] == {"card.holder": ["rocm, process 77 of root (x.service): /dev/kfd"]}
+
+
+def test_nvidias_nodes_have_no_place_in_sysfs(machine: Path) -> None:
+    put(machine, f"/proc/driver/nvidia/gpus/{GPU}/information", "Model: x\nDevice Minor: \t 0\n")
+    put(machine, "/proc/devices", "Character devices:\n195 nvidia-frontend\n507 nvidia-uvm\n\nBlock devices:\n8 sd\n")
+    process(machine, 77, "game", opened=("/dev/nvidia0", "/dev/nvidiactl"))
+    process(machine, 78, "cuda", opened=("/dev/nvidia-uvm",))
+    process(machine, 79, "other", opened=("/dev/nvidia1",))
+    assert judged(machine)[1] == {
+        "card.holder": [
+            "game, process 77 of root (x.service): /dev/nvidia0, /dev/nvidiactl",
+            "cuda, process 78 of root (x.service): /dev/nvidia-uvm",
+        ]
+    }
+
+
 def test_a_broker_is_named_only_where_it_is_alone(machine: Path) -> None:
     process(machine, 9, "systemd-logind", opened=("/dev/dri/card1",))
     assert "systemd-logind" in judged(machine)[1]["card.holder"][0]

@@ -26,7 +26,7 @@ def holders(uses: Iterable[Use], sysfs: Sysfs) -> tuple[Holder, ...]:
     for use in uses:
         by_pid.setdefault(use.pid, []).append(use)
     users = _users(sysfs)
-    found = [_holder(pid, tuple(own), sysfs, users) for pid, own in by_pid.items()]
+    found = [_holder(pid, tuple(sorted(own, key=lambda use: use.node)), sysfs, users) for pid, own in by_pid.items()]
     served = {use.node for holder in found if holder.program not in BROKERS for use in holder.uses}
     return tuple(h for h in found if h.program not in BROKERS or not served.issuperset(h.nodes))
 

@@ -108,7 +108,7 @@ class Sysfs:
                 keyboards.append(self.text(f"{folder}/name") or name)
             if node := self._node(folder, subsystem, address):
                 nodes.append(node)
-        nodes += self._nvidia(address)
+        nodes += (*self._nvidia(address), *self._compute(address))
         return Below(tuple(nodes), tuple(links), tuple(keyboards), framebuffer)
 
     def _folders(self, base: str) -> Iterator[str]:
@@ -161,6 +161,13 @@ class Sysfs:
                     Node((CHARACTER, major, minor), f"/dev/{name}", "nvidia", address, shared=True)
                     for minor in range(_NVIDIA_MINORS)
                 )
+
+    def _compute(self, address: Address) -> Iterator[Node]:
+        """AMD's node for computing, which is one for all cards: whoever has it open has queues on each."""
+        words = (self.text("/sys/class/kfd/kfd/dev") or "").split(":")
+        if self.target(f"{DEVICES}/{address}/driver") == "amdgpu" and len(words) == 2:
+            number = (CHARACTER, int(words[0]), int(words[1]))
+            yield Node(number, "/dev/kfd", "kfd", address, shared=True)
 
     def _majors(self) -> Iterator[tuple[int, str]]:
         """The character devices of /proc/devices."""

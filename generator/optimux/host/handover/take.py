@@ -193,7 +193,7 @@ class Taking:
         places = [self._current.port[0]] if self._current.port else []
         for place in (*places, *(str(was.address) for was in self._current.functions)):
             if kernel.exists(f"{DEVICES}/{place}/power/control"):
-                kernel.write(f"{DEVICES}/{place}/power/control", "on")
+                kernel.write(f"{DEVICES}/{place}/power/control", "on", UNBIND_SECONDS)
         for was in self._current.functions:
             path = f"{DEVICES}/{was.address}/power_state"
             for _ in kernel.rounds(AWAKE_SECONDS):
