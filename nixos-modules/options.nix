@@ -900,6 +900,21 @@ let
       description =
         "Whether it starts with the host, by a unit that waits for its GPU, its networks and the shared memory.";
     };
+    whileRunning = {
+      isolateCpus = mkOption {
+        type = types.bool;
+        default = false;
+        description =
+          "Keeps the host's programs off the CPUs that the vCPUs are pinned to (AllowedCPUs of system.slice, user.slice and init.scope), until the VM has ended.";
+      };
+      governor = mkOption {
+        type = types.nullOr word;
+        default = null;
+        description =
+          "How the host's CPUs choose their frequency until the VM has ended; null leaves it.";
+        example = "performance";
+      };
+    };
     hooks = {
       prepare = mkOption {
         type = types.listOf path;
@@ -2165,6 +2180,11 @@ in
             name = forms.vmName;
             uuid = forms.uuid;
             gpu = forms.word;
+            whileRunning = {
+              table = {
+                governor = forms.word;
+              };
+            };
             hooks = {
               table = {
                 prepare = {

@@ -159,6 +159,8 @@ in
     vm:
     vm.hooks.prepare != [ ]
     || vm.hooks.release != [ ]
+    || vm.whileRunning.isolateCpus
+    || vm.whileRunning.governor != null
     || vm.gpu != null && cfg.gpus ? ${vm.gpu} && passed cfg.gpus.${vm.gpu}
   ) vms;
   onDemand = any (gpu: gpu.bind == "on-demand") gpus;

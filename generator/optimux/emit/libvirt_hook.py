@@ -59,10 +59,52 @@ card() {{
 
 """
 
+_WHILE_RUNNING = """\
+# The host's programs on some CPUs only, or on all of them.
+host_on() {
+  PATH=$PATH:/usr/bin:/run/current-system/sw/bin
+  for unit in system.slice user.slice init.scope; do
+    systemctl set-property --runtime -- "$unit" "AllowedCPUs=$1" || echo "$unit stays on all CPUs" >&2
+  done
+}
+
+# Every CPU but those of a list such as 2-7,10.
+all_but() {
+  for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
+    number=${cpu##*/cpu}
+    taken=
+    for part in $(echo "$1" | tr , ' '); do
+      [ "$number" -lt "${part%-*}" ] || [ "$number" -gt "${part#*-}" ] || taken=yes
+    done
+    [ -n "$taken" ] || printf '%s,' "$number"
+  done
+}
+
+# What each policy had is kept in /run, and comes back; twice kept would be lost.
+governor() {
+  kept=/run/optimux/governor
+  mkdir -p "$kept"
+  for policy in /sys/devices/system/cpu/cpufreq/policy*; do
+    [ -e "$policy/scaling_governor" ] || continue
+    old="$kept/${policy##*/}"
+    if [ -n "$1" ]; then
+      [ -e "$old" ] || cat "$policy/scaling_governor" >"$old"
+      echo "$1" >"$policy/scaling_governor" || echo "no governor $1 for ${policy##*/}" >&2
+    elif [ -e "$old" ]; then
+      cat "$old" >"$policy/scaling_governor" && rm "$old"
+    fi
+  done
+}
+
+"""
+
 
 def hook_entries(plan: Plan) -> list[HostEntry]:
     """The hook, where a card on demand or a program of the user's asks for it; libvirt looks for hooks as it starts."""
-    if not any(domain.prepare or domain.release or on_demand(domain, plan) for domain in plan.domains):
+    if not any(
+        domain.prepare or domain.release or domain.changes_the_host or on_demand(domain, plan)
+        for domain in plan.domains
+    ):
         return []
     services = " ".join(families()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
@@ -77,7 +119,8 @@ def hook_entries(plan: Plan) -> list[HostEntry]:
 def has_hook(plan: Plan) -> bool:
     """Whether there is anything for the hook to do."""
     return any(
-        domain.prepare or domain.release or guarded(domain, plan) or on_demand(domain, plan) for domain in plan.domains
+        domain.prepare or domain.release or domain.changes_the_host or guarded(domain, plan) or on_demand(domain, plan)
+        for domain in plan.domains
     )
 
 
@@ -97,7 +140,8 @@ def hook_script(plan: Plan) -> str:
     """A shell script with a case for each VM."""
     cases = "".join(_case(domain, plan) for domain in plan.domains)
     demand = _ON_DEMAND if any(on_demand(domain, plan) for domain in plan.domains) else ""
-    return f'{_HEAD}{demand}case "$1" in\n{cases}esac\n'
+    settings = _WHILE_RUNNING if any(domain.changes_the_host for domain in plan.domains) else ""
+    return f'{_HEAD}{demand}{settings}case "$1" in\n{cases}esac\n'
 
 
 def _case(domain: DomainPlan, plan: Plan) -> str:
@@ -108,6 +152,12 @@ def _case(domain: DomainPlan, plan: Plan) -> str:
     if on_demand(domain, plan):  # after what stops its users, before what starts them again
         before.append('card "$@" || exit 1')
         after.insert(0, 'card "$@"')
+    if domain.isolated_cpus:
+        before.append(f'host_on "$(all_but {domain.isolated_cpus})"')
+        after.insert(0, 'host_on "$(cat /sys/devices/system/cpu/present)"')
+    if domain.governor:
+        before.append(f"governor {quote(domain.governor)}")
+        after.insert(0, 'governor ""')
     stages = (("prepare/begin", before), ("release/end", after))
     written = "".join(_stage(stage, lines) for stage, lines in stages if lines)
     return f'  {quote(domain.name)})\n    case "$2/$3" in\n{written}    esac\n    ;;\n' if written else ""

@@ -12,6 +12,7 @@ from optimux.options.gpus import Gpu
 from optimux.options.looking_glass import LookingGlass
 from optimux.options.model import Options
 from optimux.options.vm import compute as options
+from optimux.options.vm import machine as machine_options
 from optimux.options.vm import platform as platform_options
 from optimux.plan.checks import check_domain, check_together
 from optimux.plan.cpu import resolve_cpu
@@ -130,6 +131,8 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         autostart=vm.autostart,
         prepare=vm.hooks.prepare,
         release=vm.hooks.release,
+        isolated_cpus=_isolated(vm),
+        governor=vm.while_running.governor,
         requested=wanted.requested,
     )
 
@@ -142,6 +145,11 @@ def _firmware(firmware: platform_options.Firmware, distribution: str) -> Firmwar
         images = rules()["firmware"]["enrolledKeys"]
         firmware = firmware.replace(loader=images["code"], nvram_template=images["vars"])
     return settled(Firmware, firmware, secure_boot=state, automatic=automatic and firmware.loader is None)
+
+
+def _isolated(vm: machine_options.Vm) -> str | None:
+    pins = ",".join(map(canonical_cpus, vm.cpu_tune.vcpu_pin.values()))
+    return canonical_cpus(pins) if vm.while_running.isolate_cpus and pins else None
 
 
 def _cpu_tune(tune: options.CpuTune) -> CpuTune:

@@ -176,6 +176,13 @@ class DomainPlan(Record):
     autostart: bool
     prepare: tuple[str, ...]  # programs that libvirt's hook runs before the start
     release: tuple[str, ...]  # and after the end
+    isolated_cpus: str | None  # as in "2-7": the host's programs stay off them while it runs
+    governor: str | None  # the host's, while it runs
+
+    @property
+    def changes_the_host(self) -> bool:
+        """Whether anything is set while it runs, and undone."""
+        return self.isolated_cpus is not None or self.governor is not None
 
 
 class NetworkPlan(Record):

@@ -67,6 +67,23 @@ class Hooks(Declared):
     )
 
 
+class WhileRunning(Declared):
+    isolate_cpus: bool = option(
+        "isolateCpus",
+        Bool(),
+        default=False,
+        doc="Keeps the host's programs off the CPUs that the vCPUs are pinned to (AllowedCPUs of system.slice, "
+        "user.slice and init.scope), until the VM has ended.",
+    )
+    governor: str | None = option(
+        "governor",
+        WORD,
+        default=None,
+        doc="How the host's CPUs choose their frequency until the VM has ended; null leaves it.",
+        example="performance",
+    )
+
+
 class Vm(Declared):
     name: str | None = option(
         "name",
@@ -86,6 +103,9 @@ class Vm(Declared):
         Bool(),
         default=False,
         doc="Whether it starts with the host, by a unit that waits for its GPU, its networks and the shared memory.",
+    )
+    while_running: WhileRunning = option(
+        "whileRunning", Table(WhileRunning), default=WhileRunning(), doc="What the host does for it while it runs."
     )
     hooks: Hooks = option("hooks", Table(Hooks), default=Hooks(), doc="Programs of your own around its life.")
     os_id: str = option(

@@ -67,6 +67,9 @@ def _check_cpu(wanted: Wanted) -> None:
 def _check_pinning(wanted: Wanted) -> None:
     vm = wanted.vm
     tune = vm.cpu_tune
+    if wanted.vm.while_running.isolate_cpus and not tune.vcpu_pin:
+        remedy = "Pin the vCPUs (cpuTune.vcpuPin), or leave it out."
+        wanted.error("whileRunning.isolateCpus", "true", "true beside pinned vCPUs", remedy, ["cpuTune.vcpuPin"])
     sets = [(f"cpuTune.vcpuPin.{number}", cpus) for number, cpus in tune.vcpu_pin.items()]
     sets += [(f"cpuTune.iothreadPin.{number}", cpus) for number, cpus in tune.iothread_pin.items()]
     if tune.emulator_pin:

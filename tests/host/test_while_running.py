@@ -1,0 +1,96 @@
+"""What the host does for a VM while it runs, by running libvirt's hook on made-up CPUs: done, and undone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from optimux.emit.libvirt_hook import hook_script
+from optimux.errors import InvalidInput
+from tests.host.plans import plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PINNED = {"vcpus": 2, "cpuTune": {"vcpuPin": {"0": "2-4,^3", "1": "10"}}, "memory": "1GiB"}
+
+
+class Host:
+    """Twelve CPUs in two policies, and a systemctl that tells what it was asked."""
+
+    def __init__(self, folder: Path, running: dict[str, Any]) -> None:
+        self.folder = folder
+        for number in range(12):
+            (folder / f"cpu/cpu{number}").mkdir(parents=True)
+        (folder / "cpu/present").write_text("0-11\n")
+        for number in (0, 1):
+            (folder / f"cpu/cpufreq/policy{number}").mkdir(parents=True)
+            self.governor(number).write_text("schedutil\n" if number else "powersave\n")
+        (folder / "bin").mkdir()
+        (folder / "bin/systemctl").write_text(f'#!/bin/sh\necho "$*" >>{folder}/asked\n')
+        (folder / "bin/systemctl").chmod(0o755)
+        text = hook_script(plan(vms={"win": {**PINNED, "whileRunning": running}}))
+        text = text.replace("/sys/devices/system/cpu", f"{folder}/cpu").replace("/run/optimux", f"{folder}/run")
+        (folder / "hook").write_text(text)
+
+    def governor(self, number: int) -> Path:
+        """A policy's file."""
+        return self.folder / f"cpu/cpufreq/policy{number}/scaling_governor"
+
+    def governors(self) -> list[str]:
+        """Both policies'."""
+        return [self.governor(number).read_text().strip() for number in (0, 1)]
+
+    def hook(self, *stage: str) -> None:
+        """As libvirt calls it."""
+        environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
+        line = ["sh", str(self.folder / "hook"), "win", *stage, "-"]
+        done = subprocess.run(line, input=b"<domain/>", capture_output=True, env=environment)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+    def asked(self) -> list[str]:
+        """What systemctl was asked, by unit."""
+        return [line.removeprefix("set-property --runtime -- ") for line in self._lines()]
+
+    def _lines(self) -> list[str]:
+        return (self.folder / "asked").read_text().splitlines() if (self.folder / "asked").exists() else []
+
+
+def test_cpus_are_the_vms_alone(tmp_path: Path) -> None:
+    host = Host(tmp_path, {"isolateCpus": True})
+    host.hook("prepare", "begin")
+    units = ("system.slice", "user.slice", "init.scope")
+    left = dict(line.split(" ") for line in host.asked())
+    assert set(left) == set(units)
+    (cpus,) = {line.removeprefix("AllowedCPUs=") for line in left.values()}
+    assert sorted(map(int, cpus.strip(",").split(","))) == [0, 1, 3, 5, 6, 7, 8, 9, 11]
+    host.hook("release", "end")
+    assert host.asked()[3:] == [f"{unit} AllowedCPUs=0-11" for unit in units]
+    assert host.governors() == ["powersave", "schedutil"]
+
+
+def test_the_governor_comes_back(tmp_path: Path) -> None:
+    """Also where it was set twice: libvirt calls prepare again after a crash of its own."""
+    host = Host(tmp_path, {"governor": "performance"})
+    for _ in range(2):
+        host.hook("prepare", "begin")
+        assert host.governors() == ["performance"] * 2
+    host.hook("release", "end")
+    assert host.governors() == ["powersave", "schedutil"]
+    host.hook("release", "end")
+    assert host.governors() == ["powersave", "schedutil"]
+    assert host.asked() == []
+
+
+def test_other_stages_change_nothing(tmp_path: Path) -> None:
+    host = Host(tmp_path, {"governor": "performance", "isolateCpus": True})
+    host.hook("started", "begin")
+    assert (host.governors(), host.asked()) == (["powersave", "schedutil"], [])
+
+
+def test_isolation_takes_pins() -> None:
+    with pytest.raises(InvalidInput, match=r"whileRunning\.isolateCpus: found true; allowed: true beside pinned vCPUs"):
+        plan(vms={"win": {"memory": "1GiB", "whileRunning": {"isolateCpus": True}}})
