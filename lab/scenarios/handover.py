@@ -254,11 +254,13 @@ def through_libvirt(xml: str, count: int) -> list[float]:
         start = time.monotonic()
         libvirt.start(started)
         took.append(time.monotonic() - start)
-        assert state()["drivers"] == _VFIO, state()
-        assert status()["verdict"] == "in-use", status()
-        code, _, errors, _ = optimux("give")
-        assert (code, "a VM has card" in errors) == (1, True), errors
-        libvirt.stop(libvirt.name_of(started))
+        try:
+            assert state()["drivers"] == _VFIO, state()
+            assert status()["verdict"] == "in-use", status()
+            code, _, errors, _ = optimux("give")
+            assert (code, "a VM has card" in errors) == (1, True), errors
+        finally:
+            libvirt.stop(libvirt.name_of(started))
         usable()
         assert state() == before, (state(), before)
     return took

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 _SECONDS = 120
+_START_SECONDS = 400  # with a hook, where others compute as well
 QEMU_CONF = Path("/etc/libvirt/qemu.conf")  # on NixOS it is elsewhere, and written anew at each start
 
 
@@ -70,10 +71,10 @@ def _create(xml: str) -> str:
     subprocess.run(["systemctl", "start", "libvirtd"], check=True, timeout=_SECONDS)
     file = Path("/run/domain.xml")
     file.write_text(xml)
-    done = _virsh("create", str(file), check=False)
+    done = _virsh("create", str(file), check=False, seconds=_START_SECONDS)
     return done.stderr.strip() or f"virsh exited with {done.returncode}" if done.returncode else ""
 
 
-def _virsh(*arguments: str, check: bool) -> subprocess.CompletedProcess[str]:
+def _virsh(*arguments: str, check: bool, seconds: float = _SECONDS) -> subprocess.CompletedProcess[str]:
     command = ["virsh", "-q", "-c", "qemu:///system", *arguments]
-    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=_SECONDS)
+    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=seconds)

@@ -256,6 +256,26 @@ def test_a_function_that_does_not_come_back_is_told(kernel: Acting) -> None:
     assert Store(str(kernel.tree)).read("card") is not None
 
 
+def test_another_driver_of_the_hosts_keeps_the_card(nvidia: Acting) -> None:
+    """Whoever brought it there: that driver may be one whose removal never ends."""
+    nvidia.kill_at = 9
+    with pytest.raises(Killed):
+        take(nvidia)
+    root, after = nvidia.tree, Acting(nvidia.tree)
+    for module in ("nvidia", "nvidia_modeset", "nvidia_drm"):
+        if not after.exists(f"/sys/module/{module}"):
+            after._load(module)
+    for address, driver in ((GPU, "nvidia"), (SOUND, "nvidia")):
+        place = root / f"{BELOW_PORT[1:]}/{address}/driver"
+        place.unlink(missing_ok=True)
+        link(root, f"{BELOW_PORT}/{address}/driver", f"/sys/bus/pci/drivers/{driver}")
+    said: list[str] = []
+    give(CARD, after, Store(str(root)), said.append)
+    assert [action for action in after.actions if "unbind" in action] == []
+    assert said == [f"{SOUND} is with nvidia now, no more with snd_hda_intel"]
+    assert drivers(root)[USB] == DRIVERS[USB]
+
+
 def test_an_unplugged_card_is_told(kernel: Acting) -> None:
     take(kernel)
     for address in (GPU, SOUND, USB):

@@ -81,7 +81,7 @@ def restore(state: State, kernel: Kernel, store: Store, say: Callable[[str], Non
         _attempt(failed, lambda module=module: _load(module, kernel))  # type: ignore[misc]
     for was in present:
         if str(was.address) != waiting:
-            _attempt(failed, lambda was=was: _bind(was, kernel))  # type: ignore[misc]
+            _attempt(failed, lambda was=was: _bind(was, kernel, say))  # type: ignore[misc]
     if waiting:
         failed.append(f"{waiting} waits inside the kernel for whoever holds it")
     _attempt(failed, lambda: _port(state, kernel))
@@ -105,14 +105,16 @@ def _attempt(failed: list[str], step: Callable[[], object]) -> None:
 
 
 def _release(was: Was, kernel: Kernel) -> None:
-    """Away from whichever driver has it that is not its own; marked for its own."""
+    """Away from vfio-pci, where it has been brought to, and marked for its own driver.
+
+    Another driver of the host's that has it meanwhile keeps it: it may be one that is never to be unbound.
+    """
     base = f"{DEVICES}/{was.address}"
     driver = kernel.target(f"{base}/driver")
-    if driver == was.driver:
-        return
-    if driver is not None:
+    if driver == VFIO != was.driver:
         kernel.write(f"{DRIVERS}/{driver}/unbind", str(was.address), UNBIND_SECONDS)
-    if was.driver is not None:
+        driver = None
+    if driver is None and was.driver is not None:
         kernel.write(f"{base}/driver_override", was.driver)
 
 
@@ -121,10 +123,10 @@ def _load(module: str, kernel: Kernel) -> None:
         kernel.run("modprobe", module)
 
 
-def _bind(was: Was, kernel: Kernel) -> None:
+def _bind(was: Was, kernel: Kernel, say: Callable[[str], None]) -> None:
     """To its driver; then the override is what it was, and the result is read back."""
     base = f"{DEVICES}/{was.address}"
-    if was.driver is not None and kernel.target(f"{base}/driver") != was.driver:
+    if was.driver is not None and kernel.target(f"{base}/driver") in (None, VFIO) and was.driver != VFIO:
         if was.module and not kernel.exists(f"{DRIVERS}/{was.driver}"):
             kernel.run("modprobe", was.module)
         if kernel.target(f"{base}/driver") is None:
@@ -137,7 +139,9 @@ def _bind(was: Was, kernel: Kernel) -> None:
     if was.control and kernel.text(f"{base}/power/control") != was.control:
         kernel.write(f"{base}/power/control", was.control)
     driver = kernel.target(f"{base}/driver")
-    if driver != was.driver:
+    if driver not in (None, VFIO, was.driver):
+        say(f"{was.address} is with {driver} now, no more with {was.driver or 'no driver'}")
+    elif driver != was.driver:
         raise Refused(f"{was.address} has {driver or 'no driver'} instead of {was.driver or 'none'}")
 
 
