@@ -4,22 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optimux.facts.detect import (
-    boot,
-    cpu,
-    drm,
-    firmware,
-    iommu,
-    looking_glass,
-    machine,
-    modules,
-    pci,
-    peripherals,
-    security,
-    system,
-    tools,
-    users,
-)
 from optimux.facts.detect.root import Root, clean
 from optimux.facts.host import Unseen
 from optimux.facts.model import Facts
@@ -32,6 +16,24 @@ __all__ = ["Root", "detect"]
 
 def detect(root: Root) -> Facts:
     """Everything that the root shows. Nothing raises for what is missing; what could not be read is named."""
+    # Verbs ask one question of a root first, and most stop at its answer.
+    from optimux.facts.detect import (
+        boot,
+        cpu,
+        drm,
+        firmware,
+        iommu,
+        looking_glass,
+        machine,
+        modules,
+        pci,
+        peripherals,
+        security,
+        system,
+        tools,
+        users,
+    )
+
     packages = system.Packages(root)
     qemu, libvirt = system.qemu_version(root, packages), system.libvirt_version(root, packages)
     asked = _ask(root, qemu=qemu is None, libvirt=libvirt is None)

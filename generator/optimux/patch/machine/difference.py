@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from optimux.notation.libvirt import bus_id
 from optimux.patch.machine.device import Device
@@ -47,7 +47,7 @@ class MachineDifference(Record):
         return [heading, *(f"  {name:<8} {each}" for name, found in groups.items() for each in found)]
 
 
-class Seen(Record):
+class Seen(NamedTuple):
     """A device at one moment: what it is, and its place in the guest, empty where that is not known."""
 
     what: str
