@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from bench import apply, detect, doctor, generate, growth, handover, imports, nix, patch, scale, schema
 
@@ -29,6 +30,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - PARTS.keys():
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    # What is installed has its bytecode, as the peers have theirs; a first run of each command writes it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for part in arguments.parts or PARTS:
         for line in PARTS[part](arguments.runs):
             print(line, flush=True)
