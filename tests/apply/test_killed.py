@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from optimux.emit.artifact import HostCommand
 from optimux.errors import OptimuxError
 from optimux.files.root import Root
 from optimux.host.journal import transactions
@@ -147,3 +148,30 @@ def test_no_room_at_every_call(tmp_path: Path) -> None:
         if calls.count < count:
             break
     assert refused > 40
+
+
+def test_killed_while_a_command_runs(tmp_path: Path) -> None:
+    """It is run again: nobody knows how far it came."""
+    folder = host(tmp_path / "host")
+    before = settled(folder)
+    go, ran = folder / "state/go", folder / "state/image"
+    deadly = HostCommand(
+        f"echo once >>{ran}; test -e {go} || kill -9 $PPID", "rebuilds", step="initramfs", after=(OURS,)
+    )
+    wanted = [*entries(folder)[:3], deadly]
+    child = os.fork()
+    if child == 0:
+        try:
+            apply(folder, wanted)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert is_whole(folder)
+    assert (folder / OURS[1:]).exists()
+    go.touch()
+    assert [command.command for command in apply(folder, wanted).commands] == [deadly.command]
+    assert ran.read_text() == "once\nonce\n"
+    assert look(folder, wanted).is_empty
+    undo(folder)
+    go.unlink()
+    assert settled(folder) == before

@@ -124,7 +124,7 @@ def test_a_missing_command_line_starts_with_the_running_one(trixie: Root) -> Non
 
 
 def test_unified_images_are_rebuilt_with_the_command_line() -> None:
-    host = {**ARCH, "bootLoader": "systemd-boot"}
+    host = {**ARCH, "bootLoader": "uki"}
     assert commands(plan(host=host)).count("mkinitcpio -P") == 1
     assert commands(plan(host=host, gpu={"bind": "on-demand"}))[-1] == "mkinitcpio -P"
     assert "kernel-install add-all" in commands(plan(host=SYSTEMD_BOOT))

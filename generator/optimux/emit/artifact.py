@@ -37,7 +37,8 @@ class HostFile(Record):
 
 
 class HostLines(Record):
-    """Lines to merge into a file that the distribution or the user owns.
+    """Lines to merge into a file that the distribution or the user owns; a ``*`` in the path's last name stands for
+    each file that is there.
 
     ``lines`` are without line ends. ``anchor`` is a regular expression in multi-line mode: what it matches first
     becomes our lines; ``None``, or no match, appends them. With a ``separator`` the anchor matches the part of a line

@@ -24,8 +24,27 @@ _KEPT = "keeps an entry beside each that boots without them"
 
 def systemd_boot(host: HostPlan) -> list[HostEntry]:
     """Entries of kernel-install; mkinitcpio and Debian's initramfs-tools renew what they are made from themselves."""
+    if host.platform.distribution == "arch" and host.platform.initramfs != "dracut":
+        return [*_entries_by_hand(host), *_copied_entries(host)]
     purpose = f"{_PURPOSE}; in loader entries written by hand, add them to the line 'options' instead"
     return [*_lines(host, purpose), *_copied_entries(host), _renewed(host)]
+
+
+def _entries_by_hand(host: HostPlan) -> list[HostEntry]:
+    """Arch has no kernel-install in use: each entry holds its own options, wherever the ESP or XBOOTLDR is."""
+    return [
+        HostLines(
+            f"{folder}/*.conf",
+            (" ".join(host.kernel_params),),
+            r"^options[ \t]+",
+            f"{_PURPOSE} in each boot entry",
+            separator=" ",
+            how="in each entry that is there, add the words that are missing to its line `options`",
+            only_where=r"^options[ \t]",
+            step="boot-loader",
+        )
+        for folder in fallback.FOLDERS
+    ]
 
 
 def unified_image(host: HostPlan) -> list[HostEntry]:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 WITHOUT = "module_blacklist=vfio_pci"
 # Where the Boot Loader Specification has entries, by where the ESP or XBOOTLDR is mounted.
-_FOLDERS = ("/boot/loader/entries", "/efi/loader/entries", "/boot/efi/loader/entries")
+FOLDERS = ("/boot/loader/entries", "/efi/loader/entries", "/boot/efi/loader/entries")
 _IMAGES = ("/efi/EFI/Linux", "/boot/EFI/Linux", "/boot/efi/EFI/Linux")
-_SUFFIX = "-optimux-off"
+SUFFIX = "-optimux-off"
 _AWK = (
     'BEGIN { count = split(ENVIRON["ours"], list, " "); for (i = 1; i <= count; i++) ours[list[i]] = 1 } '
     '/^title/ { print $0 " (without Optimux)"; next } '
@@ -29,37 +29,37 @@ def copy_entries(words: Sequence[str]) -> str:
     """A command: beside each entry one without ``words``. It goes when its kernel is removed."""
     from shlex import quote
 
-    globs = " ".join(f"{folder}/*.conf" for folder in _FOLDERS)
-    make = f'ours={quote(" ".join(words))} awk {quote(_AWK)} "$e" >"${{e%.conf}}{_SUFFIX}.conf"'
-    return f'for e in {globs}; do case $e in *{_SUFFIX}.conf) ;; *) [ ! -f "$e" ] || {make} ;; esac; done'
+    globs = " ".join(f"{folder}/*.conf" for folder in FOLDERS)
+    make = f'ours={quote(" ".join(words))} awk {quote(_AWK)} "$e" >"${{e%.conf}}{SUFFIX}.conf"'
+    return f'for e in {globs}; do case $e in *{SUFFIX}.conf) ;; *) [ ! -f "$e" ] || {make} ;; esac; done'
 
 
 def has_entries() -> str:
     """A test: whether there are such copies, or no entries at all."""
-    made = " ".join(f"{folder}/*{_SUFFIX}.conf" for folder in _FOLDERS)
-    found = " ".join(f"{folder}/*.conf" for folder in _FOLDERS)
+    made = " ".join(f"{folder}/*{SUFFIX}.conf" for folder in FOLDERS)
+    found = " ".join(f"{folder}/*.conf" for folder in FOLDERS)
     any_of = 'for e in {}; do [ -e "$e" ] && exit 0; done'
     return f"( {any_of.format(made)}; {any_of.format(found).replace('exit 0', 'exit 1')}; exit 0 )"
 
 
 def remove_entries() -> str:
     """A command: the copies gone."""
-    return "rm -f " + " ".join(f"{folder}/*{_SUFFIX}.conf" for folder in _FOLDERS)
+    return "rm -f " + " ".join(f"{folder}/*{SUFFIX}.conf" for folder in FOLDERS)
 
 
 def copy_images() -> str:
     """A command: beside each unified image a copy of it as it is now."""
     globs = " ".join(f"{folder}/*.efi" for folder in _IMAGES)
-    make = f'cp "$u" "${{u%.efi}}{_SUFFIX}.efi"'
-    return f'for u in {globs}; do case $u in *{_SUFFIX}.efi) ;; *) [ ! -f "$u" ] || {make} || exit ;; esac; done'
+    make = f'cp "$u" "${{u%.efi}}{SUFFIX}.efi"'
+    return f'for u in {globs}; do case $u in *{SUFFIX}.efi) ;; *) [ ! -f "$u" ] || {make} || exit ;; esac; done'
 
 
 def has_images() -> str:
     """A test: whether there are such copies."""
-    made = " ".join(f"{folder}/*{_SUFFIX}.efi" for folder in _IMAGES)
+    made = " ".join(f"{folder}/*{SUFFIX}.efi" for folder in _IMAGES)
     return f'( for u in {made}; do [ -e "$u" ] && exit 0; done; exit 1 )'
 
 
 def remove_images() -> str:
     """A command: the copies gone."""
-    return "rm -f " + " ".join(f"{folder}/*{_SUFFIX}.efi" for folder in _IMAGES)
+    return "rm -f " + " ".join(f"{folder}/*{SUFFIX}.efi" for folder in _IMAGES)

@@ -18,6 +18,8 @@ INITRAMFS = (
 )
 # Firmware's variable, by the loader that was started (https://systemd.io/BOOT_LOADER_INTERFACE).
 LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+# The stub in a unified image leaves its own, whoever started it.
+STUB_INFO = LOADER_INFO.replace("LoaderInfo", "StubInfo")
 STARTED = {
     "systemd-boot": "systemd-boot",
     "grub": "grub",
@@ -72,6 +74,8 @@ def _initramfs(root: Root, packages: Packages) -> tuple[Seen, ...]:
 
 def _loaders(root: Root) -> tuple[Seen, ...]:
     found = [Seen(name=name, evidence=LOADER_INFO) for name in _started(root)]
+    if root.exists(STUB_INFO) and "uki" not in (seen.name for seen in found):
+        found.append(Seen(name="uki", evidence=STUB_INFO))
     for name, paths in LOADERS:
         path = next((path for path in paths if root.exists(path)), None)
         if path and name not in (seen.name for seen in found):

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import HostCommand, HostFile, HostLines
+from optimux.emit.boot_loader.fallback import SUFFIX
 from optimux.emit.merge import merged
 from optimux.errors import InvalidInput, OptimuxError, Problem
 from optimux.files.state import Metadata, State
@@ -57,9 +58,9 @@ def prepare(
     ``InvalidInput`` with every place where something lies that apply does not replace.
     """
     chosen = [entry for entry in entries if entry.step in only]
-    files = [entry for entry in chosen if not isinstance(entry, HostCommand)]
+    files = [entry for entry in each_file(entries, root) if entry.step in only]
     changes, unreadable, problems = _differing(files, root, past, begins)
-    wanted = {entry.path for entry in entries if not isinstance(entry, HostCommand)}
+    wanted = {entry.path for entry in each_file(entries, root)}
     obsolete, left = _obsolete(wanted, root, past, only)
     if problems:
         raise InvalidInput(problems)
@@ -71,6 +72,29 @@ def prepare(
     pending = [command for command in due if not shell.can(command.offline) and past.has(command.command)]
     due = [command for command in due if command not in pending]
     return Prepared((*obsolete, *changes), tuple(due), tuple(pending), tuple(unreadable), tuple(left))
+
+
+def each_file(entries: Sequence[HostEntry], root: Root) -> list[HostFile | HostLines]:
+    """The files of the entries; a pattern becomes each file that it matches, but for the copies that are fallbacks."""
+    found: list[HostFile | HostLines] = []
+    for entry in entries:
+        if isinstance(entry, HostLines) and "*" in entry.path:
+            found += [entry.replace(path=path) for path in _matches(entry.path, root)]
+        elif not isinstance(entry, HostCommand):
+            found.append(entry)
+    return found
+
+
+def _matches(pattern: str, root: Root) -> list[str]:
+    from fnmatch import fnmatchcase
+
+    folder, _, names = pattern.rpartition("/")
+    try:
+        with root.folder(folder) as opened:
+            there = opened.names()
+    except (OptimuxError, OSError):
+        return []
+    return [f"{folder}/{name}" for name in there if fnmatchcase(name, names) and SUFFIX not in name]
 
 
 def _differing(

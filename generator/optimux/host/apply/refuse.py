@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from optimux.emit.artifact import HostLines
+from optimux.emit.boot_loader import boot_loader_entries
 from optimux.errors import OptimuxError, Problem
 from optimux.judge import verdicts
 from optimux.judge.finding import blocking
@@ -43,7 +45,17 @@ def reasons_against(plan: Plan, host: Host, facts: Facts, seen: Root) -> tuple[P
         *_cards(plan, facts),
         *_without_spice(plan, facts),
         *_presets(plan, seen),
+        *_entries(plan, seen),
     )
+
+
+def _entries(plan: Plan, seen: Root) -> Iterator[Problem]:
+    """Where entries are written by hand, there must be one: else the parameters would go nowhere."""
+    patterns = [e.path for e in boot_loader_entries(plan) if isinstance(e, HostLines) and "*" in e.path]
+    folders = [pattern.rpartition("/")[0] for pattern in patterns]
+    if patterns and not any(name.endswith(".conf") for folder in folders for name in seen.names(folder)):
+        remedy = 'For unified kernel images set host.bootLoader to "uki"; else mount the ESP, or run this as root.'
+        yield Problem("host.bootLoader", f"no entry in {' or '.join(folders)}", "an entry with a line options", remedy)
 
 
 def _presets(plan: Plan, seen: Root) -> Iterator[Problem]:
