@@ -816,7 +816,7 @@ let
     edition = mkOption {
       type = unattendedEdition;
       default = "Windows 11 Pro";
-      description = "The edition, by the name that the medium gives it in English.";
+      description = "The edition, by the name that the medium gives it.";
     };
     language = mkOption {
       type = unattendedLanguage;

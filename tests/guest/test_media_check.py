@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pycdlib
 import pytest
 
 from optimux.emit.guest.iso import iso_image
 from optimux.errors import InvalidInput, OptimuxError
+from optimux.guest.editions import editions
 from optimux.guest.images import images_made, make_image, missing_images
 from optimux.guest.media_check import media_problems
 from optimux.guest.unattended import read_password
@@ -175,3 +180,49 @@ def test_a_password_file_that_is_refused(content: bytes | None, mode: int, said:
     with pytest.raises(InvalidInput, match=said) as refused:
         read_password(asks(path))
     assert "secret" not in str(refused.value)
+
+
+def medium_with(folder: Path, *names: str, file: str = "install.wim") -> bytes:
+    """A medium of UDF whose image file wimlib made, with an image of each name."""
+    program = shutil.which("wimlib-imagex")
+    if program is None:
+        pytest.skip("wimlib-imagex is not installed (Debian package wimtools)")
+    (folder / "content").mkdir()
+    (folder / "content" / "file").write_bytes(b"x" * 10_000)
+    wim = folder / "made.wim"
+    for verb, name in zip(("capture", *["append"] * len(names)), names, strict=False):
+        line = [program, verb, str(folder / "content"), str(wim), name]
+        subprocess.run(line, check=True, capture_output=True, timeout=60)
+    iso = pycdlib.PyCdlib()
+    iso.new(interchange_level=3, udf="2.60", vol_ident="CCCOMA_X64FRE_EN-US_DV9")
+    iso.add_directory("/SOURCES", udf_path="/sources")
+    iso.add_file(str(wim), "/SOURCES/INSTALL.WIM;1", udf_path=f"/sources/{file}")
+    out = BytesIO()
+    iso.write_fp(out)
+    iso.close()
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("file", ["install.wim", "install.esd"])
+def test_editions_of_a_medium(file: str, tmp_path: Path) -> None:
+    (tmp_path / "a.iso").write_bytes(medium_with(tmp_path, "Windows 11 Home", "Windows 11 专业版", file=file))
+    assert editions(str(tmp_path / "a.iso")) == ("Windows 11 Home", "Windows 11 专业版")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x" * 100_000, windows(), iso_image({"sources/install.wim": b"x"}, "NO_UDF")]
+)
+def test_editions_that_cannot_be_read(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.iso").write_bytes(content)
+    assert editions(str(tmp_path / "a.iso")) == ()
+    assert editions(str(tmp_path / "missing.iso")) == ()
+
+
+@pytest.mark.parametrize(("edition", "count"), [("Windows 11 Pro", 0), ("Windows 11 Professional", 1)])
+def test_an_edition_that_the_medium_has_not(
+    edition: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("optimux.guest.editions.editions", lambda path: ("Windows 11 Home", "Windows 11 Pro"))
+    found = told(tmp_path, windows(), edition=edition)
+    assert len(found) == count
+    assert all('allowed: "Windows 11 Home", "Windows 11 Pro"' in problem for problem in found)

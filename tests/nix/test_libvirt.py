@@ -289,3 +289,8 @@ def test_images_with_enrolled_keys_are_found(trixie: Root) -> None:
             assert "/run/optimux/OVMF_CODE.fd</loader>" in kept
             with pytest.raises(Refused, match="Unable to find 'efi' firmware"):
                 libvirtd.define(theirs)
+            vms["win"]["firmware"] = {}
+            libvirtd.define(domain_xml(plan_from({"host": {**HOST, "distribution": "nixos"}, "vms": vms}).domains[0]))
+            kept = libvirtd.dumpxml("win")
+            assert "<feature enabled='yes' name='secure-boot'/>" in kept, "capable of it, by QEMU's own description"
+            assert "/run/optimux" not in kept

@@ -46,7 +46,21 @@ def media_problems(domain: DomainPlan, distribution: str) -> list[Problem]:
         if path and (wrong := _wrong(path, "iso" if kind == "iso" else "virtioWin", language)):
             allowed, where = _wanted("iso" if kind == "iso" else "virtioWin", distribution)
             found.append(Problem(f"vms.{domain.key}.windows.{kind}", f"{path}, {wrong}", allowed, where))
-    return found
+    return found or _edition_problems(domain)
+
+
+def _edition_problems(domain: DomainPlan) -> list[Problem]:
+    """An edition that the medium has not, where its list can be read: Setup would ask."""
+    windows = domain.windows
+    if windows.unattended is None or windows.iso is None:
+        return []
+    from optimux.guest.editions import editions
+
+    names = editions(windows.iso)
+    if not names or windows.unattended.edition in names:
+        return []
+    found, allowed = f'"{windows.unattended.edition}"', ", ".join(f'"{name}"' for name in names)
+    return [Problem(f"vms.{domain.key}.windows.unattended.edition", found, allowed, "Name one of the medium's.")]
 
 
 def _wanted(kind: Kind, distribution: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ GIB = 1 << 30
 # What a desktop needs beside a guest before huge pages, which only guests use, take nothing from it.
 PLENTY = 24 * GIB
 LEAST, MOST = 4, 32
+IMAGE_SIZE = "128GiB"
 IMAGE = "/var/lib/libvirt/images/{name}.qcow2"
 
 
@@ -128,5 +129,6 @@ def _disks(answers: Answers, table: str, name: str) -> Entry:
     if answers.disk and answers.disk.startswith("/dev/"):
         return Entry(table, "disks", [{"source": answers.disk, "type": "block", "bootOrder": 1}], "A whole disk.")
     path = answers.disk or IMAGE.format(name=name)
-    why = f"an image yet to be made: qemu-img create -f qcow2 {path} 128G."
-    return Entry(table, "disks", [{"source": path, "bootOrder": 1}], why, True, 'a disk: type = "block".')
+    why = f"an image of {IMAGE_SIZE}, made with the VM where there is none; it takes room as it fills."
+    image = {"source": path, "create": IMAGE_SIZE, "bootOrder": 1}
+    return Entry(table, "disks", [image], why, True, 'a disk: type = "block", source = "/dev/disk/by-id/…".')

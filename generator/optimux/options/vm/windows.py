@@ -26,7 +26,7 @@ PRODUCT_KEY = Text(r"([A-Z0-9]{5}-){4}[A-Z0-9]{5}", "five groups of five letters
 class Unattended(Declared):
     user: str = option("user", ACCOUNT, doc="The name of the local account, an administrator.", example="alice")
     edition: str = option(
-        "edition", WORDS, default="Windows 11 Pro", doc="The edition, by the name that the medium gives it in English."
+        "edition", WORDS, default="Windows 11 Pro", doc="The edition, by the name that the medium gives it."
     )
     language: str = option(
         "language", LANGUAGE, default="en-US", doc="The language of Windows: the medium's, or Setup asks."
