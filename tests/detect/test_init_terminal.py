@@ -31,9 +31,10 @@ def asked(arguments: Sequence[str], answers: Sequence[tuple[str, str]]) -> tuple
     if process == 0:
         os.execv(sys.executable, [sys.executable, "-c", CODE, *arguments])
     said, left, until = "", list(answers), time.monotonic() + SECONDS
-    seen = 0
+    seen, poll = 0, select.poll()  # select() refuses descriptors beyond 1024, which a whole run may reach
+    poll.register(terminal, select.POLLIN)
     while time.monotonic() < until:
-        if not select.select([terminal], [], [], 0.2)[0]:
+        if not poll.poll(200):
             continue
         try:
             data = os.read(terminal, 4096)

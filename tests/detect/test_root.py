@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from optimux.errors import OptimuxError
 from optimux.facts.detect import Root, archive, detect
+from optimux.facts.detect.store import Folder
 from tests.detect.test_machines import seen
 from tests.detect.tree import described, link, names, plant, put
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from optimux.facts import Facts
 
 
@@ -93,6 +94,19 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     root = Root.at(str(tmp_path))
     assert root.text("/pipe") is None
     assert root.unseen == {"/pipe": "not a regular file"}
+
+
+def test_descriptors_are_given_back(tmp_path: Path) -> None:
+    """Of a tree that nobody looks at any more, and of one that is closed, twice."""
+    tree = plant(tmp_path / "tree", described("xps-15-9560"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        detect(Root.at(str(tree)))
+    store = Folder(str(tree))
+    store.close()
+    store.close()
+    gc.collect()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def test_what_may_not_be_read_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:

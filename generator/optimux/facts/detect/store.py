@@ -67,10 +67,18 @@ class Folder:
         self._open: dict[str, int] = {}
 
     def close(self) -> None:
-        """Give every descriptor back."""
-        for descriptor in (*self._open.values(), self._top):
-            os.close(descriptor)
+        """Give every descriptor back; once is enough."""
+        descriptors = (*self._open.values(), self._top)
         self._open.clear()
+        self._top = -1
+        for descriptor in descriptors:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def __del__(self) -> None:
+        """Whoever looked at many trees has given their descriptors back."""
+        if hasattr(self, "_top") and hasattr(self, "_open"):
+            self.close()
 
     def _folder(self, path: str) -> int:
         """A descriptor of a folder: each component is opened beneath the one before, none may be a link."""
