@@ -114,6 +114,7 @@ HOLDS: dict[str, tuple[Members, Edits]] = {
     "selinux.denials": (SELINUX, ()),
     "selinux.label": (SELINUX, ()),
     "modules.signed": ({**SIGNING, KVMFR: lzma.compress(b"ELF~Module signature appended~\n")}, ()),
+    "memory.locked": ({**RUNS, "/proc/77/limits": "Max locked memory   unlimited   unlimited  bytes\n"}, ()),
     "libvirt.daemon": (
         {"/proc/net/unix": SOCKETS.format("00010000", "/var/run/libvirt/libvirt-sock")},
         (),
@@ -258,7 +259,14 @@ BROKEN: dict[str, list[Case]] = {
     ],
     "memory.fits": [({}, (('"8GiB"', '"32GiB"'), ("4096", "16384")), "32GiB of 31.6GiB")],
     "memory.hugepages": [({f"{PAGES}/free_hugepages": "4000\n"}, (), "4000 of 2MiB free, 4096 needed")],
-    "memory.locked": [(log("vfio_pin_pages_remote: RLIMIT_MEMLOCK (67108864) exceeded"), (), "RLIMIT_MEMLOCK")],
+    "memory.locked": [
+        (
+            {**RUNS, "/proc/77/limits": "Limit  Soft\nMax locked memory         67108864   67108864   bytes\n"},
+            (),
+            "67108864 bytes, of 8GiB",
+        ),
+        (log("vfio_pin_pages_remote: RLIMIT_MEMLOCK (67108864) exceeded"), (), "RLIMIT_MEMLOCK"),
+    ],
     "tpm.swtpm": [
         ({"/usr/bin/swtpm": None}, (), "missing"),
         ({"/usr/bin/swtpm_setup": None}, (), "without swtpm_setup"),

@@ -201,3 +201,17 @@ def test_the_remedy_names_what_brings_this_host_to_the_plan(
     found = report_of(path if there == "config" else None, None, place, previous=False)
     (result,) = [result for result in found.broken if result.key == "commandLine.parameters"]
     assert result.command == command.format(config=path)
+
+
+def test_a_name_in_a_command_is_one_word(tmp_path: Path) -> None:
+    """What a remedy says is pasted into a shell."""
+    name = "Windows 11; reboot"
+    qemu = cases.qemu("Failed to assign irq")["/var/log/libvirt/qemu/win11.log"]
+    changes: Members = {
+        f"/var/log/libvirt/qemu/{name}.log": str(qemu).replace("Failed to assign irq", "swtpm died"),
+        "/etc/libvirt/qemu/networks/default.xml": None,
+    }
+    found = report(tmp_path, changes, [('name = "win11"', f'name = "{name}"')])
+    commands = {result.key: result.command for result in found.broken}
+    assert commands["domain.log"] == f"tail /var/log/swtpm/libvirt/qemu/'{name}'-swtpm.log"
+    assert commands["libvirt.networks"] == "virsh net-define default.xml && virsh net-start default"

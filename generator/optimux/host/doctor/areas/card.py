@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -177,7 +178,9 @@ def holders(look: Look) -> Iterator[Result]:
         subject = str(device.address)
         if found:
             remedy = "End them, or keep them off the card."
-            yield broken("; ".join(found), "/proc", remedy, f"optimux gpu status CONFIG --gpu {card.name}", subject)
+            yield broken(
+                "; ".join(found), "/proc", remedy, f"optimux gpu status CONFIG --gpu {shlex.quote(card.name)}", subject
+            )
         elif hidden:
             seen = "other users' programs are not shown"
             yield unseen(seen, "/proc", "Look as root.", "sudo optimux doctor", subject)

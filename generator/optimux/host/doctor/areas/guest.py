@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -74,18 +75,39 @@ def _default(look: Look) -> Size | None:
     of_log=True,
 )
 def locked(look: Look) -> Iterator[Result]:
-    """The kernel's complaint; and the limit of a VM's process while it runs."""
+    """The limit of each VM that runs, and the kernel's complaint."""
+    yield from (result for domain in look.domains if (result := _limit(look, domain)))
     if look.log.missing or not look.domains:
         yield from look.unlogged() if look.domains else ()
         return
     lines = look.log.find(r"RLIMIT_MEMLOCK \(?[0-9]+\)? exceeded")
     if lines:
-        name = look.domains[0].name
-        remedy = "libvirt sets the limit by what it knows: give the VM one that covers the shared memory too."
-        command = f"virsh memtune {name} --hard-limit {(look.domains[0].ram.bytes >> 10) + (2 << 20)} --config"
-        yield broken(lines[-1][0].text, look.log.where, remedy, command)
+        yield broken(lines[-1][0].text, look.log.where, RAISE, _raise(look.domains[0]))
     else:
         yield holds("no complaint", look.log.where)
+
+
+RAISE = "libvirt sets the limit by what it knows: give the VM one that covers the shared memory too."
+
+
+def _raise(domain: DomainPlan) -> str:
+    """Two GiB above the guest's memory, in KiB."""
+    return f"virsh memtune {shlex.quote(domain.name)} --hard-limit {(domain.ram.bytes >> 10) + (2 << 20)} --config"
+
+
+def _limit(look: Look, domain: DomainPlan) -> Result | None:
+    """What the running VM's process may lock (proc(5): limits); ``None`` where no VM runs, or it has no card."""
+    pid = look.root.number(f"/run/libvirt/qemu/{domain.name}.pid")
+    where = f"/proc/{pid}/limits"
+    if pid is None or not domain.host_devices or not look.root.exists(f"/proc/{pid}"):
+        return None
+    match = re.search(r"^Max locked memory\s+([0-9]{1,20}|unlimited)", look.root.text(where) or "", re.MULTILINE)
+    if match is None:
+        return unseen("its process' limits are not shown", where, "Look as root.", "sudo optimux doctor", domain.name)
+    if match[1] == "unlimited" or int(match[1]) >= domain.ram.bytes:
+        return holds(f"{match[1]} bytes" if match[1] != "unlimited" else match[1], where, domain.name)
+    seen = f"{match[1]} bytes, of {domain.ram} that are pinned"
+    return broken(seen, where, RAISE, _raise(domain), domain.name)
 
 
 @check("tpm.swtpm", "swtpm, which emulates the guest's TPM", "Windows 11 wants one, and a VM with one does not start.")
@@ -181,7 +203,7 @@ def report(look: Look) -> Iterator[Result]:
         except OptimuxError as error:
             yield unseen(str(error), where, "The setup in the guest installs the agent.", subject=domain.name)
             continue
-        command = f"optimux guest setup {domain.name}"
+        command = f"optimux guest setup {shlex.quote(domain.name)}"
         for row in said.rows:
             if row.outcome == "holds":
                 yield holds(row.found, where, row.step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -177,7 +178,7 @@ def file(look: Look) -> Iterator[Result]:
         if kind == "file" and status and status.size not in (0, memory.size.bytes):
             seen = f"{status.size} bytes, where {memory.size.mib} MiB are planned"
             remedy = "QEMU refuses it: remove it with the VM off; it is made again in its size."
-            yield broken(seen, memory.path, remedy, f"rm {memory.path}", memory.path)
+            yield broken(seen, memory.path, remedy, f"rm {shlex.quote(memory.path)}", memory.path)
         elif kind == "file":
             yield holds("a file", memory.path, memory.path)
         elif kind is None and not look.root.exists("/dev/shm"):
@@ -199,12 +200,14 @@ def groups(look: Look) -> Iterator[Result]:
         known = next((known for known in look.facts.users if known.name == user), None)
         if known is None:
             seen = "no such user in /etc/passwd; a directory service may have one"
-            yield unseen(seen, "/etc/passwd", command=f"id {user}", subject=user)
+            yield unseen(seen, "/etc/passwd", command=f"id {shlex.quote(user)}", subject=user)
         elif group in known.groups:
             yield holds(f"in {group}", "/etc/group", user)
         else:
             remedy = "Add the user, who logs in anew then."
-            yield broken(f"not in {group}", "/etc/group", remedy, f"usermod -aG {group} {user}", user)
+            yield broken(
+                f"not in {group}", "/etc/group", remedy, f"usermod -aG {shlex.quote(group)} {shlex.quote(user)}", user
+            )
 
 
 _SETTING = re.compile(r"^[ \t]*cgroup_device_acl[ \t]*=[ \t]*\[([^\]]*)\]", re.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -66,20 +67,21 @@ def networks(look: Look) -> Iterator[Result]:
     names = {n.source for d in look.domains for n in d.networks if n.type == "network" and n.source}
     folder = f"{_home(look)}/networks"
     for name in sorted(names):
+        called = shlex.quote(name)
         if not look.root.exists(folder):
             hidden = any(path.startswith(_home(look)) for path in look.root.unseen)
             reason = "only root may look there" if hidden else "libvirt keeps nothing there"
             yield unseen(reason, folder, "Look as root.", "sudo optimux doctor", name)
         elif not look.root.exists(f"{folder}/{name}.xml"):
             remedy = "Define it; the plan's own networks are in the bundle."
-            command = f"virsh net-define {name}.xml && virsh net-start {name}"
+            command = f"virsh net-define {called}.xml && virsh net-start {called}"
             yield broken("not defined", f"{folder}/{name}.xml", remedy, command, name)
         elif look.root.names("/run") and not look.root.exists(f"{RUN}/network/{name}.xml"):
-            command = f"virsh net-start {name} && virsh net-autostart {name}"
+            command = f"virsh net-start {called} && virsh net-autostart {called}"
             yield broken("not active", f"{RUN}/network/{name}.xml", "Start it.", command, name)
         elif look.root.target(f"{folder}/autostart/{name}.xml") is None:
             where = f"{folder}/autostart/{name}.xml"
-            yield broken("not started at boot", where, "Have it start.", f"virsh net-autostart {name}", name)
+            yield broken("not started at boot", where, "Have it start.", f"virsh net-autostart {called}", name)
         else:
             yield holds("active, and started at boot", folder, name)
 
@@ -161,7 +163,7 @@ def log(look: Look) -> Iterator[Result]:
         said = without_peers(complaints(last_start(data.decode("utf-8", "replace"))))
         wrong = [(line, cause) for line in said for cause in known()["causes"] if re.search(cause["pattern"], line)]
         for line, cause in {cause["pattern"]: (line, cause) for line, cause in wrong}.values():
-            command = cause["command"].replace("VM", planned.name)
+            command = cause["command"].replace("VM", shlex.quote(planned.name))
             yield broken(_short(line), path, cause["remedy"], command, planned.name)
         if not wrong:
             yield holds("no complaint that is known", path, planned.name)
