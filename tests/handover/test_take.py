@@ -297,6 +297,24 @@ def test_a_running_vm_keeps_its_card(kernel: Acting) -> None:
     assert len(kernel.actions) == count
 
 
+def test_two_vms_that_ask_at_once(kernel: Acting) -> None:
+    """The first one's QEMU has not opened the card yet: it is the first one's all the same."""
+    take(kernel, domain="win")
+    count = len(kernel.actions)
+    with pytest.raises(Refused, match=r"card is with win\. If that VM has ended: optimux gpu give"):
+        take(kernel, domain="other")
+    assert take(kernel, domain="win") == "vfio-pci has card already"
+    assert len(kernel.actions) == count
+
+
+def test_a_card_taken_by_hand_may_be_any_vms(kernel: Acting) -> None:
+    take(kernel)
+    assert take(kernel, domain="win") == "vfio-pci has card already"
+    state = Store(str(kernel.tree)).read("card")
+    assert state is not None
+    assert state.domain is None  # so that the VM's end leaves it taken
+
+
 @pytest.fixture
 def nvidia(kernel: Acting, monkeypatch: pytest.MonkeyPatch) -> Acting:
     """The display under NVIDIA's driver: three modules, the first two on the third."""

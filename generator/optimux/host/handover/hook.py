@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from optimux.host.handover.cards import Card
 
 BEFORE, AFTER = "prepare/begin", "release/end"
+END_SECONDS = 5.0  # for a QEMU that is on its way out
 
 
 def run(domain: str, stage: str, say: Callable[[str], None]) -> None:
@@ -45,5 +46,10 @@ def _before(card: Card, domain: str, kernel: Kernel, store: Store, say: Callable
 def _after(card: Card, domain: str, kernel: Kernel, store: Store, say: Callable[[str], None]) -> None:
     """Only what was taken for this VM: a card that was taken by hand stays."""
     state = store.read(card.name)
-    if state is not None and state.domain == domain:
-        give(card, kernel, store, say)
+    if state is None or state.domain != domain:
+        return
+    machine = None
+    for _ in kernel.rounds(END_SECONDS, 0.5):
+        if (machine := look(card).machine) is None:
+            break
+    give(card, kernel, store, say, machine)

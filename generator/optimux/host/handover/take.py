@@ -51,7 +51,7 @@ class Taking:
         judged = verdict(picture)
         if (earlier := self._store.read(self._card.name)) is not None:
             if judged.word in (GIVEN, IN_USE) and earlier.complete:
-                return self._again(earlier, judged)
+                return self._again(earlier)
             self._say("an earlier hand-over ended in between: what it changed is undone first")
             restore(earlier, self._kernel, self._store, self._say)
             picture = self._look()
@@ -73,9 +73,13 @@ class Taking:
             self._undo(error)
             raise
 
-    def _again(self, earlier: State, judged: Verdict) -> str:
-        if judged.word == IN_USE and self._domain and earlier.domain != self._domain:
-            raise Refused(f"{self._card.name} is with {earlier.domain or 'another VM'}. Nothing was changed.")
+    def _again(self, earlier: State) -> str:
+        """Whoever took it gives it back: another VM must not have it in between, also before its QEMU has opened it."""
+        if self._domain and earlier.domain and earlier.domain != self._domain:
+            raise Refused(
+                f"{self._card.name} is with {earlier.domain}. If that VM has ended: optimux gpu give. Nothing was "
+                "changed."
+            )
         return f"vfio-pci has {self._card.name} already"
 
     def _check_all_but_holders(self, judged: Verdict, picture: Picture) -> None:
