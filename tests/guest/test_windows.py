@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from optimux.errors import InvalidInput
 from optimux.guest.unattended import NAME, answer_medium
+from optimux.patch import patch_domain
 from optimux.plan.model import DomainPlan, Plan
 from optimux.plan.resolve import plan_from
 from tests.guest.joliet import read_joliet
@@ -145,3 +147,19 @@ def test_the_medium_of_the_answers(password: str) -> None:
     assert complaints(files[NAME]) == ""
     assert "小明".encode() in files[NAME]
     assert answer_medium(domain(GOOD, user="小明", timeZone="China Standard Time", language="zh-CN"), password) == image
+
+
+PRESENT = b"""<domain type='kvm'><name>w</name><memory unit='GiB'>8</memory>
+<os><type arch='x86_64' machine='pc-q35-10.0'>hvm</type></os><devices>
+<disk type='file' device='disk'><source file='/mine.qcow2'/><target dev='sda' bus='sata'/></disk>
+<interface type='network'><source network='default'/><boot order='2'/></interface></devices></domain>"""
+
+
+@pytest.mark.parametrize("disks", [{}, {"disks": [{"source": "/mine.qcow2", "bus": "sata", "bootOrder": 1}]}])
+def test_a_domain_that_is_there_gets_the_media_and_keeps_its_order(disks: dict[str, Any]) -> None:
+    """Nothing was said of its disks: a medium in front of them would start in their place."""
+    patched = patch_domain(PRESENT, domain({"memory": "8GiB", "windows": MEDIA, **disks})).document.decode()
+    media = re.findall(r"<source file='(/srv/[a-z.]+)'/>", patched)
+    assert media == ["/srv/win.iso", "/srv/virtio.iso"]
+    orders = re.findall(r"<boot order='(.)'/>", patched)
+    assert orders == (["2"] if not disks else ["1", "2"]), patched

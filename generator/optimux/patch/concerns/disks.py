@@ -23,15 +23,22 @@ def disks(draft: Draft) -> None:
     """Each stated disk by its source, else by its target where that holds no other source."""
     windows = {"windows.iso": draft.plan.windows.iso, "windows.virtioWin": draft.plan.windows.virtio_win}
     media = {path for key, path in windows.items() if path and draft.states(key)}
-    for planned in draft.plan.disks if draft.states("disks") else (d for d in draft.plan.disks if d.source in media):
-        present = _find(draft, planned)
-        given = draft.machine.drive_argument(planned.source) if planned.source else None
-        if present is None and given is not None:
-            draft.unpatched(f"disks of {planned.source}", f"the argument {given} gives the guest the same already")
-        elif present is None:
-            _add(draft, planned)
-        else:
-            _change(draft, present, planned)
+    for planned in draft.plan.disks:
+        if draft.states("disks"):
+            _bring(draft, planned)
+        elif planned.source in media:  # beside disks of which nothing is said: the domain's own order stays
+            _bring(draft, planned.replace(boot_order=None))
+
+
+def _bring(draft: Draft, planned: Disk) -> None:
+    present = _find(draft, planned)
+    given = draft.machine.drive_argument(planned.source) if planned.source else None
+    if present is None and given is not None:
+        draft.unpatched(f"disks of {planned.source}", f"the argument {given} gives the guest the same already")
+    elif present is None:
+        _add(draft, planned)
+    else:
+        _change(draft, present, planned)
 
 
 def _find(draft: Draft, planned: Disk) -> Node | None:
