@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from optimux.facts.detect.tools import FILES
 from optimux.host.doctor import BROKEN, HOLDS, UNSEEN, checks
+from optimux.host.doctor.known import known
 from tests.doctor import cases
 from tests.doctor.machine import IMAGE, report, results_of
 
@@ -74,3 +77,24 @@ def test_nothing_holds_of_what_is_not_there(tmp_path: Path) -> None:
     of_the_log = [result for result in content if result.where == cases.DMESG]
     assert [result.key for result in content if result not in of_the_log] == []
     assert {result.key for result in found.broken} >= {"plan.fits", "iommu.given"}
+
+
+def test_every_tool_that_is_known_lets_go() -> None:
+    assert {tool for tool, _ in FILES} <= set(known()["letGo"])
+
+
+def test_what_is_known_has_a_pattern_that_compiles() -> None:
+    for entry in (*known()["harmless"], *known()["causes"]):
+        assert re.compile(entry["pattern"])
+
+
+@pytest.mark.parametrize(
+    ("card", "family"),
+    [("67df", "Polaris"), ("687f", "Vega"), ("731f", "Navi 10, 12 or 14"), ("73bf", None), ("7550", None)],
+)
+def test_families_that_do_not_reset(card: str, family: str | None, tmp_path: Path) -> None:
+    """RX 580, Vega 64, RX 5700 XT; not RX 6800 XT, nor RX 9070."""
+    changes: Members = {f"{cases.CARD}/vendor": "0x1002\n", f"{cases.CARD}/device": f"0x{card}\n"}
+    (result,) = results_of(CHECKS["reset.method"], tmp_path, changes, [("10de:2520", f"1002:{card}")])
+    assert (result.outcome == BROKEN) == (family is not None)
+    assert family is None or family in result.seen
