@@ -78,6 +78,7 @@ def _device(*values: str) -> tuple[str, ...]:
 
 
 _AT_BRIDGE = "<address type='pci' bus='2' slot='1' function='0'/>"
+_LAN = "<interface type='user'><model type='e1000e'/></interface>"
 _AC97 = "<sound model='ac97'><address type='pci' bus='2' slot='3' function='0'/></sound>"
 _NET = "<interface type='user'><model type='virtio'/><address type='pci' bus='{}' slot='0'/></interface>"
 _DRIVE = {"gpus": {"otherDevices": [{"address": "0000:05:00.0", "id": "144d:a80a"}], "softdeps": ["nouveau", "nvme"]}}
@@ -226,6 +227,27 @@ KINDS: dict[str, list[Reported]] = {
         Reported(GPU + _shmem("looking-glass", "", 256), config={"lookingGlass": {"memory": "shm", "size": "64MiB"}},
                  there=("<size unit='M'>64",), said=("the configuration states it",)),
         Reported(GPU + _shmem("looking-glass", "", 16), config=SHM, there=("<size unit='M'>32",)),
+    ],
+    "a port of the arguments is no reason to go elsewhere": [
+        Reported(_LAN, _device("pcie-root-port,id=rp1,bus=pcie.0,addr=0x1c,chassis=77,slot=1",
+                               "vfio-pci,host=01:00.0,bus=rp1,addr=0x0.0,multifunction=on",
+                               "vfio-pci,host=01:00.1,bus=rp1,addr=0x0.1"), config=TWO, gone=("vfio-pci",)),
+        Reported(_LAN, _device("pcie-root-port,id=rp1,bus=pcie.0,addr=0x1c,chassis=77,slot=1",
+                               "vfio-pci,host=01:00.0,bus=rp1,addr=0x0.0"),
+                 config={"vms": {"pci": {"gpu": "0000:0b:00.0", "firstRootPort": "0000:00:04.0"}}}, gone=("vfio-pci",)),
+        Reported(_LAN, _device("pcie-root-port,id=rp1,bus=pcie.0,addr=0x1c,chassis=77,slot=1",
+                               "vfio-pci,host=01:00.0,bus=rp1,addr=0x0.0"), gone=("vfio-pci",), config={"gpus": {
+            "functions": [BOTH[0], BOTH[1] | {"guestAddress": "0000:05:00.0"}]}}),
+        Reported(passed("01:00.0", "00:06.0") + passed("01:00.1", "00:06.1") + "<sound model='ac97'/>", config=TWO),
+        Reported("<controller type='usb' index='0'/><watchdog model='i6300esb'/>" + GPU,
+                 config={"vms": {"pci": {"gpu": "0000:0b:00.0", "firstRootPort": "0000:00:04.0"}}}),
+    ],
+    "bridges of other models": [
+        Reported("<controller type='pci' index='0' model='pcie-root'/>"
+                 "<controller type='pci' index='1' model='dmi-to-pci-bridge'/>"
+                 "<controller type='pci' index='2' model='pci-bridge'/>"
+                 "<controller type='pci' index='3' model='pcie-root-port'><model name='ioh3420'/></controller>"
+                 + passed("01:00.0", "03:00.0")),
     ],
     "no display by choice": [
         Reported(GPU + "<video><model type='none'/></video>", config=NO_PICTURE, there=("<model type='none'/>",)),

@@ -25,6 +25,11 @@ _CONVENTIONAL = {
     "interface": re.compile(r"e1000|rtl8139|pcnet|ne2k_pci|"),
 }
 _TRANSITIONAL = "virtio-transitional"
+# Of controllers; libvirt's default ones, without a model, are among them.
+_CONTROLLERS = {
+    "scsi": ("lsilogic", ""),
+    "usb": ("piix3-uhci", "piix4-uhci", "vt82c686b-uhci", "pci-ohci", "ehci", ""),
+}
 Group = list[tuple[HostDevice, Node]]
 
 
@@ -155,7 +160,7 @@ def is_conventional(node: Node) -> bool:
     if said == _TRANSITIONAL:
         return True
     if node.local == "controller":
-        return node.get("type") == "scsi" and said in ("lsilogic", "")
+        return said in _CONTROLLERS.get(node.get("type"), ())
     if node.get("type") == "hostdev":
         return False
     return kind is not None and kind.fullmatch(said) is not None

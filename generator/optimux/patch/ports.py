@@ -55,11 +55,21 @@ def _free_slots(draft: Draft) -> list[Address]:
 
 
 def ensure_bus(draft: Draft, number: int, why: str) -> None:
-    """Root ports until the guest gives this number to a bus, the planned ones first."""
+    """Root ports until the guest gives this number to a bus of libvirt's, the planned ones first."""
     planned = {port.index: port for port in draft.plan.root_ports}
-    while draft.machine.bus_of(number) is None:
-        following = max(draft.machine.guest_buses.values(), default=0) + 1
+    while not isinstance(bus := draft.machine.bus_of(number), int):
+        own = [guest for bus, guest in draft.machine.guest_buses.items() if isinstance(bus, int)]
+        following = max(own, default=0) + 1
+        if bus is not None and not _comes_before(draft, planned.get(following), bus):
+            return
         add_port(draft, planned.get(following), following, why)
+
+
+def _comes_before(draft: Draft, planned: RootPort | None, bus: str) -> bool:
+    """Whether a new port takes its number from the bus of an argument's own bridge, which then has the next."""
+    place = _port_place(draft, planned)
+    bridge = next(bridge for bridge in draft.machine.bridges if bridge.behind == bus)
+    return bridge.bus == 0 and (place.slot, place.function) < (bridge.slot, bridge.function)
 
 
 def spare_port(draft: Draft, why: str) -> int:
@@ -104,9 +114,14 @@ def _port_place(draft: Draft, planned: RootPort | None) -> Address:
     places = [*_planned_place(draft, planned), *_beside_ports(draft), *_free_slots(draft)]
     if not places:
         free_slot(draft)
-    taken = [bridge.place for bridge in draft.machine.bridges if bridge.bus == 0]
+    taken = [bridge.place for bridge in draft.machine.bridges if bridge.bus == 0 and _counts(draft, bridge)]
     last = max(((slot, function) for (_, slot), function in filter(None, taken)), default=(0, 0))
     return next((place for place in places if (place.slot, place.function) > last), places[0])
+
+
+def _counts(draft: Draft, bridge: Device) -> bool:
+    """Whether somebody may mind that a bridge gets another number: not where it is an argument with nothing behind."""
+    return bridge.node is not None or bridge.behind is None or not draft.machine.is_empty(bridge.behind)
 
 
 def _planned_place(draft: Draft, planned: RootPort | None) -> list[Address]:
