@@ -101,7 +101,7 @@ def domain(look: Look) -> Iterator[Result]:
     for planned in look.domains:
         path = f"{_home(look)}/{planned.name}.xml"
         document = look.root.data(path)
-        if document is None and look.root.live:
+        if document is None and look.root.live and any(map(look.root.exists, SOCKETS)):
             document, path = _asked(planned.name), f"{path}, by libvirt"
         if document is None and look.root.exists(path.partition(",")[0]):
             yield unseen("root's alone", path.partition(",")[0], "Look as root.", "sudo optimux doctor", planned.name)
