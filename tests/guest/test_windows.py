@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from optimux.emit.bundle import bundle
 from optimux.errors import InvalidInput
 from optimux.guest.unattended import NAME, answer_medium
 from optimux.patch import patch_domain
@@ -163,3 +164,10 @@ def test_a_domain_that_is_there_gets_the_media_and_keeps_its_order(disks: dict[s
     assert media == ["/srv/win.iso", "/srv/virtio.iso"]
     orders = re.findall(r"<boot order='(.)'/>", patched)
     assert orders == (["2"] if not disks else ["1", "2"]), patched
+
+
+def test_the_hosts_steps_copy_only_a_medium_that_the_bundle_has() -> None:
+    """A VM without Looking Glass has no folder there; `define` writes its medium all the same."""
+    files = {artifact.path: artifact.content.decode("utf-8", "replace") for artifact in bundle(planned(GOOD))}
+    assert not any(path.startswith("windows/") for path in files)
+    assert "optimux-guest.iso" not in files["INSTALL.md"]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
 from optimux.emit.libvirt_start import VIRSH
 from optimux.emit.packages import elsewhere
+from optimux.emit.windows import MEDIUM, has_folder
 from optimux.plan.model import Plan
 
 _INTRO = (
@@ -97,8 +98,9 @@ def _definitions(plan: Plan) -> list[str]:
     users = dict.fromkeys(memory.user for memory in plan.shared_memories if memory.user) or ("USER",)
     attached = (domain for domain in plan.domains if domain.guest_media.enable and domain.guest_media.attach)
     media = (
-        f"install -D -m 0644 {quote(f'windows/{domain.key}/optimux-guest.iso')} {quote(domain.guest_media.path)}"
+        f"install -D -m 0644 {quote(f'windows/{domain.key}/{MEDIUM}')} {quote(domain.guest_media.path)}"
         for domain in attached
+        if has_folder(domain)
     )
     return [
         *_code([*media, *(f"{VIRSH} define {file}" for file in files)]),

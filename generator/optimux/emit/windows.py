@@ -31,13 +31,18 @@ def windows_artifacts(plan: Plan) -> list[Artifact]:
     """The folder ``windows/KEY/`` of each VM with Windows whose picture comes back by Looking Glass."""
     artifacts: list[Artifact] = []
     for domain in plan.domains:
-        if domain.shared_memory is not None and domain.looking_glass.enable and is_windows(domain):
+        if has_folder(domain) and domain.shared_memory is not None:
             files = settings_files(domain, domain.shared_memory.release)
             medium = _medium(domain, files) if domain.guest_media.enable else {}
             files["README.txt"] = _text(readme(domain, tuple(files)))
             files |= medium
             artifacts.extend(Artifact(f"windows/{domain.key}/{name}", data) for name, data in files.items())
     return artifacts
+
+
+def has_folder(domain: DomainPlan) -> bool:
+    """Whether the bundle has files for the guest: it runs Windows, and shows its picture through Looking Glass."""
+    return domain.shared_memory is not None and domain.looking_glass.enable and is_windows(domain)
 
 
 def is_windows(domain: DomainPlan) -> bool:
