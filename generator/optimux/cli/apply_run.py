@@ -90,6 +90,7 @@ def _alone(request: Request, root: Root) -> Iterator[None]:
 
 def _read(path: str) -> Configuration:
     from optimux.files.read import read_bytes
+    from optimux.files.replace import mode_of
     from optimux.host.apply.survey import Configuration
     from optimux.options.load import read_config
 
@@ -97,7 +98,8 @@ def _read(path: str) -> Configuration:
     data = read_config(path)
     if read_bytes(path) != content:
         raise OptimuxError(f"{path} is being written to. Nothing was changed; run it again.")
-    return Configuration(path, content, data)
+    # Who may read the user's own may read the copy; nobody executes it, and only root writes it.
+    return Configuration(path, content, data, mode_of(Path(path)) & 0o644 | 0o600)
 
 
 def _survey(request: Request, configuration: Configuration, root: Root, past: Past) -> Survey:

@@ -68,7 +68,8 @@ class HostCommand(Record):
     ``after`` are the paths that it takes into use: it is due when one of them changed, and again when they are put
     back. ``unless`` is a shell test that succeeds where there is nothing to do; ``undo`` takes back what the command
     did. ``offline`` says that it works on a system that does not run, from within. ``by_hand``: who writes the files
-    for the user does the same without it.
+    for the user does the same without it. A command that adds ``words`` says how to see one (``has_word``) and how to
+    take one back (``undo_word``), each with ``{}`` for it: words that are there before stay when it is undone.
     """
 
     command: str
@@ -80,6 +81,9 @@ class HostCommand(Record):
     undo: str = ""
     offline: bool = False
     by_hand: bool = False
+    words: tuple[str, ...] = ()
+    has_word: str = ""
+    undo_word: str = ""
 
 
 HostEntry = HostFile | HostLines | HostCommand

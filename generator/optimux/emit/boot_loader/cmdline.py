@@ -25,9 +25,9 @@ _KEPT = "keeps an entry beside each that boots without them"
 def systemd_boot(host: HostPlan) -> list[HostEntry]:
     """Entries of kernel-install; mkinitcpio and Debian's initramfs-tools renew what they are made from themselves."""
     if host.platform.distribution == "arch" and host.platform.initramfs != "dracut":
-        return [*_entries_by_hand(host), *_copied_entries(host)]
+        return [*_entries_by_hand(host), *copied_entries(host)]
     purpose = f"{_PURPOSE}; in loader entries written by hand, add them to the line 'options' instead"
-    return [*_lines(host, purpose), *_copied_entries(host), _renewed(host)]
+    return [*_lines(host, purpose), *copied_entries(host), _renewed(host)]
 
 
 def _entries_by_hand(host: HostPlan) -> list[HostEntry]:
@@ -66,27 +66,34 @@ def sdbootutil(host: HostPlan) -> list[HostEntry]:
     file = HostFile(path, f"{words}\n", _PURPOSE, step="boot-loader")
     purpose = "writes the boot entries with the new kernel parameters"
     renew = HostCommand("sdbootutil update-all-entries", purpose, step="boot-loader", after=(path,), offline=True)
-    return [file, renew, *_copied_entries(host)]
+    return [file, renew, *copied_entries(host)]
 
 
 def _lines(host: HostPlan, purpose: str) -> list[HostEntry]:
     seed = f"starts {CMDLINE}, where it is missing, with what runs now"
     return [
         HostCommand(_SEED, seed, first=True, step="boot-loader", by_hand=True),
-        HostLines(
-            CMDLINE,
-            (" ".join(host.kernel_params),),
-            r"^(?![ \t]*#)(?=.*\S)",
-            purpose,
-            separator=" ",
-            how=_HOW,
-            begins="running-command-line",
-            step="boot-loader",
-        ),
+        kernel_cmdline(host, purpose),
     ]
 
 
-def _copied_entries(host: HostPlan) -> list[HostEntry]:
+def kernel_cmdline(host: HostPlan, purpose: str, only_where: str = "") -> HostLines:
+    """The words at the end of the file's line. ``only_where``: what must be in the file, or it is left alone."""
+    return HostLines(
+        CMDLINE,
+        (" ".join(host.kernel_params),),
+        r"^(?![ \t]*#)(?=.*\S)",
+        purpose,
+        separator=" ",
+        how=f"{_HOW}; leave it alone where it is not there" if only_where else _HOW,
+        only_where=only_where,
+        begins="" if only_where else "running-command-line",
+        step="boot-loader",
+    )
+
+
+def copied_entries(host: HostPlan) -> list[HostEntry]:
+    """Beside each entry one that boots without the plan's words."""
     return [
         HostCommand(
             fallback.copy_entries(host.kernel_params),

@@ -6,7 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
-from optimux.emit.boot_loader import fallback
+from optimux.emit.boot_loader import cmdline, fallback
 from optimux.rules import families
 
 if TYPE_CHECKING:
@@ -29,50 +29,80 @@ _ONE_LINE = r"[ \t]*=[ \t]*[\"']"
 
 
 def grubby(host: HostPlan) -> list[HostEntry]:
-    """Every entry of Fedora's, and those of later kernels; the copies are made last, since it knows no exceptions."""
-    words = quote(" ".join(host.kernel_params))
+    """Every entry of Fedora's, and those of later kernels; the copies are made again, since it knows no exceptions.
+
+    Where /etc/kernel/cmdline is there, kernel-install takes a later kernel's words from it alone.
+    """
+    again = fallback.copy_entries(host.kernel_params)
     return [
-        HostCommand(
-            f"grubby --update-kernel=ALL --args={words} && {{ {fallback.copy_entries(host.kernel_params)}; }}",
-            "adds the kernel parameters to every boot entry, and to those of later kernels; keeps an entry beside each "
-            "that boots without them",
-            step="boot-loader",
-            unless=_GRUBBY_HAS.format(words),
-            undo=f"{fallback.remove_entries()}; grubby --update-kernel=ALL --remove-args={words}",
+        *cmdline.copied_entries(host),
+        _adding(
+            host,
+            f"grubby --update-kernel=ALL --args={_quoted(host)} && {{ {again}; }}",
+            "adds the kernel parameters to every boot entry, and to those of later kernels",
+            _GRUBBY_HAS,
+            "grubby --update-kernel=ALL --remove-args={}",
             offline=True,
-        )
+        ),
+        cmdline.kernel_cmdline(host, _PURPOSE, only_where=r"\S"),
     ]
 
 
 def rpm_ostree(host: HostPlan) -> list[HostEntry]:
     """Kernel arguments of the next deployment; the present one stays in the menu."""
     added = " ".join(f"--append-if-missing={quote(word)}" for word in host.kernel_params)
-    removed = " ".join(f"--delete-if-present={quote(word)}" for word in host.kernel_params)
-    shown = "rpm-ostree kargs | tr ' ' '\\n' | grep -Fqx --"
     return [
-        HostCommand(
+        _adding(
+            host,
             f"rpm-ostree kargs {added}",
             "adds the kernel arguments to the next deployment; the present one stays in the menu",
-            step="boot-loader",
-            unless=" && ".join(f"{shown} {quote(word)}" for word in host.kernel_params),
-            undo=f"rpm-ostree kargs {removed}",
+            "rpm-ostree kargs | tr ' ' '\\n' | grep -Fqx -- {}",
+            "rpm-ostree kargs --delete-if-present={}",
         )
     ]
 
 
 def kernelstub(host: HostPlan) -> list[HostEntry]:
     """Pop!_OS writes its entries anew from the tool's own configuration; its recovery system is an entry of its own."""
-    words = quote(" ".join(host.kernel_params))
-    shown = "kernelstub -p 2>&1 | tr ' ' '\\n' | grep -Fqx --"
     return [
-        HostCommand(
-            f"kernelstub -a {words}",
+        _adding(
+            host,
+            f"kernelstub -a {_quoted(host)}",
             "adds the kernel parameters to Pop!_OS' entries; its recovery system boots without them",
-            step="boot-loader",
-            unless=" && ".join(f"{shown} {quote(word)}" for word in host.kernel_params),
-            undo=f"kernelstub -d {words}",
+            "kernelstub -p 2>&1 | tr ' ' '\\n' | grep -Fqx -- {}",
+            "kernelstub -d {}",
         )
     ]
+
+
+def _quoted(host: HostPlan) -> str:
+    return quote(" ".join(host.kernel_params))
+
+
+def _adding(
+    host: HostPlan,
+    command: str,
+    purpose: str,
+    has_word: str,
+    undo_word: str,
+    *,
+    offline: bool = False,
+) -> HostCommand:
+    """A command that adds the words; grubby is slow, and asked for all of them at once."""
+    words = host.kernel_params
+    together = has_word is _GRUBBY_HAS
+    asked = [" ".join(words)] if together else words
+    return HostCommand(
+        command,
+        purpose,
+        step="boot-loader",
+        unless=" && ".join(has_word.format(quote(word)) for word in asked),
+        undo="; ".join(undo_word.format(quote(word)) for word in words),
+        offline=offline,
+        words=words,
+        has_word=has_word,
+        undo_word=undo_word,
+    )
 
 
 def limine(host: HostPlan) -> list[HostEntry]:

@@ -70,7 +70,7 @@ def prepare(
     due = [*_stale(entries, past, only), *due]
     left += _told(chosen)
     pending = [command for command in due if not shell.can(command.offline) and past.has(command.command)]
-    due = [command for command in due if command not in pending]
+    due = [_sparing(command, shell) for command in due if command not in pending]
     return Prepared((*obsolete, *changes), tuple(due), tuple(pending), tuple(unreadable), tuple(left))
 
 
@@ -189,6 +189,17 @@ def _due(commands: Sequence[HostCommand], changed: Set[str], past: Past, shell: 
             due = not changed.isdisjoint(command.after) or past.is_unfinished(command.command)
         if due:
             yield command
+
+
+def _sparing(command: HostCommand, shell: Shell) -> HostCommand:
+    """The command, whose undo leaves the words that are there already."""
+    if not command.words:
+        return command
+    from shlex import quote
+
+    held = shell.holds([command.has_word.format(quote(word)) for word in command.words])
+    ours = [word for word, there in zip(command.words, held, strict=True) if not there]
+    return command.replace(undo="; ".join(command.undo_word.format(quote(word)) for word in ours))
 
 
 def _stale(entries: Sequence[HostEntry], past: Past, only: Collection[str]) -> list[HostCommand]:

@@ -36,6 +36,7 @@ class Configuration(Record):
     path: str
     content: bytes
     data: Any
+    mode: int = 0o600
 
     @property
     def kept(self) -> str:
@@ -103,7 +104,11 @@ def _given(seen: Any, findings: Findings) -> Facts:
 
 def _kept(configuration: Configuration) -> list[HostEntry]:
     """The copy from which apply, doctor and the others start when no configuration is named."""
-    return [HostFile(configuration.kept, configuration.content, "the configuration, for later runs", mode=0o600)]
+    return [
+        HostFile(
+            configuration.kept, configuration.content, "the configuration, for later runs", mode=configuration.mode
+        )
+    ]
 
 
 def _running_command_line(facts: Facts) -> str:
