@@ -121,6 +121,7 @@ def test_a_present_domain_keeps_what_the_plan_does_not_speak_of(machine: Machine
     assert f"<table type='raw'>{TABLE}</table>" in after
     assert len(re.findall("<hostdev ", after)) == 2
     assert "+" in out
+    assert "\n#   added    host device 0000:01:00.0 at 0000:01:00.0\n" in out
     code, out, err = machine.define("--yes")
     assert (code, out) == (0, ""), err
 

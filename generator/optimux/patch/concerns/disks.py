@@ -214,13 +214,13 @@ def _plug(draft: Draft, node: Node, planned: Network, index: int) -> None:
     wanted = new_node(network_element(planned))
     if not _is_plugged(node, planned):
         draft.set(node, "type", planned.type, WHY)
-        if (source := node.child("source")) is not None:
+        for source in list(node.all("source")):
             draft.remove(source, "the card is plugged in elsewhere now")
         for name in ("target", "virtualport", "portForwards"):
             if (child := node.child(name)) is not None:
                 draft.remove(child, "it belongs to where the card was plugged in")
-        if (source := wanted.child("source")) is not None:
-            draft.add(node, child_of(source))
+        if (plugged := wanted.child("source")) is not None:
+            draft.add(node, child_of(plugged))
             draft.did(f"added <source> {planned.source} to the network card", WHY)
     model = node.child("model")
     if draft.states(f"networks[{index}].model"):

@@ -21,9 +21,8 @@ def power(draft: Draft) -> None:
 def _ioapic(draft: Draft) -> None:
     driver = draft.plan.features.ioapic
     parent = draft.ensure(draft.root, "features")
-    present = parent.child("ioapic")
     if driver == "default":
-        if present is not None:
+        for present in list(parent.all("ioapic")):
             draft.remove(present, WHY)
     else:
         put(draft, parent, element("ioapic", driver=driver))
