@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -249,6 +250,14 @@ def test_a_loader_that_nobody_knows(debian: Path, tmp_path: Path) -> None:
     out, said = run(debian, "--dry-run", config=str(config))
     assert "keep an entry without them: intel_iommu=on iommu=pt" in said
     assert "# intel_iommu" not in out
+
+
+def test_a_refusal_as_json(debian: Path) -> None:
+    (debian / "etc/prime-discrete").write_text("nvidia")
+    out, _ = run(debian, "--yes", "--json", code=2)
+    told = json.loads(out)
+    assert told["outcome"] == "refused"
+    assert [problem["path"] for problem in told["problems"]] == ["/etc/prime-discrete"]
 
 
 def test_a_plan_for_other_versions(debian: Path, tmp_path: Path) -> None:

@@ -76,7 +76,20 @@ def command(
         raise InvalidInput([Problem("--chroot", "no --root", "both", "Name the root to enter with --root.")])
     if os.geteuid() != 0 and root is None and not dry_run and not script:
         return _with_more_rights(request)
-    return run(request)
+    try:
+        return run(request)
+    except InvalidInput as error:
+        if as_json:
+            _print_problems(error)
+        raise
+
+
+def _print_problems(error: InvalidInput) -> None:
+    """For a program that reads standard output; a person reads the same on standard error."""
+    import json
+
+    problems = [{key: getattr(problem, key) for key in problem._fields} for problem in error.problems]
+    click.echo(json.dumps({"outcome": "refused", "problems": problems}, indent=2, ensure_ascii=False))
 
 
 def _config(config: str | None, root: str | None) -> str:
