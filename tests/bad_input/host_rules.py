@@ -59,6 +59,12 @@ HOST = (
         twin={"host.distribution": "arch", "host.initramfs": "booster", f"{GPU}.bind": "id"},
     ),
     case(
+        "image whose initramfs nobody changes",
+        {"host.distribution": "fedora-atomic", f"{GPU}.bind": "address"},
+        ("host.distribution", "part of an image", "an initramfs of this host's own", "Bind by id"),
+        twin={"host.distribution": "fedora-atomic", f"{GPU}.bind": "id"},
+    ),
+    case(
         "more kvmfr devices than the module makes",
         {
             "gpus": {

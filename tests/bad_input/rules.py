@@ -57,6 +57,12 @@ COMPUTE = (
         twin=_disk(iothread=1) | _vm(cpuTune={"iothreads": 1}),
     ),
     case(
+        "CPUs of a VM that is not pinned",
+        _vm(whileRunning={"isolateCpus": True}),
+        (f"{VM}.whileRunning.isolateCpus", "true", "beside pinned vCPUs", "vcpuPin"),
+        twin=_vm(whileRunning={"isolateCpus": True}, cpuTune={"vcpuPin": {"0": "1"}}),
+    ),
+    case(
         "range backwards",
         _vm(cpuTune={"emulatorPin": "3-1"}),
         (f"{VM}.cpuTune.emulatorPin", "3-1", "from low to high", "Write 1-3"),

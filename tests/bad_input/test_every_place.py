@@ -45,6 +45,11 @@ BY_THE_MACHINE: tuple[tuple[Edits, dict[str, Any], dict[str, Any]], ...] = (
         {"devices": [{"address": f"0000:{bus}:00.0", "id": "10de:249d", "class": "0300"} for bus in ("01", "02")]},
         {"devices": [{"address": "0000:01:00.0", "id": "10de:249d", "class": "0300"}]},
     ),
+    (
+        {"host.distribution": "arch"},
+        {"boot": {"initramfs": [{"name": name, "evidence": f"/etc/{name}"} for name in ("dracut", "mkinitcpio")]}},
+        {"boot": {"initramfs": [{"name": "mkinitcpio", "evidence": "/etc/mkinitcpio.conf"}]}},
+    ),
 )
 # What no document says: too many VMs for one, a text that is too long, one that no XML can hold.
 OTHERS: tuple[Edits, ...] = (
@@ -114,7 +119,7 @@ def test_every_place_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(places()) > 150
 
 
-@pytest.mark.parametrize(("edits", "facts", "twin"), BY_THE_MACHINE, ids=["user", "id"])
+@pytest.mark.parametrize(("edits", "facts", "twin"), BY_THE_MACHINE, ids=["user", "id", "initramfs"])
 def test_the_machine_decides(edits: Edits, facts: dict[str, Any], twin: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         plan_from(edited(edits), _facts(facts))

@@ -30,7 +30,7 @@ def resolve_host(
     in_use = _vendors_in_use(options, facts)
     by_address = [gpu for gpu in early if gpu.bind == "address"]
     if by_address and platform.distribution == "fedora-atomic":
-        remedy = 'Bind by id, or with bind = "libvirt".'
+        remedy = 'Bind by id, or with bind = "on-demand".'
         allowed = "an initramfs of this host's own, to bind by address"
         findings.error("host.distribution", "an initramfs that is part of an image", allowed, remedy, BY_DISTRIBUTION)
     if by_address and platform.initramfs == "booster":
