@@ -113,12 +113,8 @@ def _check_against_schema(plan: Plan, artifacts: Sequence[Artifact]) -> None:
     for artifact in artifacts:
         if artifact.path.startswith("domains/") and (lines := violations(artifact.content.decode())):
             key = artifact.path.removeprefix("domains/").removesuffix(".xml")
-            if any(domain.key == key and _has_extra_xml(domain.extra_xml) for domain in plan.domains):
+            if any(domain.key == key and not domain.extra_xml.is_empty for domain in plan.domains):
                 remedy = "Correct the fragment: it is well-formed, but not where libvirt expects it."
                 allowed = f"what the schema of libvirt {plan.host.platform.libvirt} allows"
                 raise InvalidInput([Problem(f"vms.{key}.extraXml", lines[0], allowed, remedy)])
             raise OptimuxError(f"libvirt's schema refuses {artifact.path}: {'; '.join(lines)}")
-
-
-def _has_extra_xml(extra: object) -> bool:
-    return extra != type(extra)()

@@ -171,6 +171,11 @@ class ExtraXml(Record):
     devices: str
     qemu_args: tuple[str, ...]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the user has added nothing."""
+        return not any(self._values())
+
 
 class GuestFile(Record):
     """A program that the guest's setup may run: its SHA-256 in hexadecimal digits, and where it may be had."""
