@@ -158,6 +158,7 @@ def _agreed() -> bool:
 
 
 def _install(connection: Connection, domain: DomainPlan, password: str, without_gpu: bool, wait: int) -> None:
+    from optimux.files.scratch import discard, write_new
     from optimux.guest.images import images_made
     from optimux.guest.installation import Installation
     from optimux.guest.unattended import answer_medium
@@ -172,25 +173,17 @@ def _install(connection: Connection, domain: DomainPlan, password: str, without_
     found = connection.find(domain.name)
     assert found is not None
     answers = Path(domain.guest_media.path).with_name(f"optimux-{domain.key}-unattend.iso")
-    _write_private(answers, image)
+    write_new(answers, image, 0o600)
     try:
         variant = install_variant(found.xml, domain, str(answers), without_gpu=without_gpu)
         machine = connection.installing(variant, str(answers))
     except BaseException:
-        answers.unlink(missing_ok=True)
+        discard(answers)
         raise
     stated = domain.windows.unattended
     assert stated is not None
     say(f"Windows asks for one thing: sign in as {stated.user} when it shows its screen; the setup begins then")
-    Installation(machine, lambda: answers.unlink(missing_ok=True), say).run(wait * 60)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """A new file of mode 0600 from its first byte on."""
-    from optimux.files.replace import replace_file
-
-    path.unlink(missing_ok=True)
-    replace_file(path, content, 0o600)
+    Installation(machine, lambda: discard(answers), say).run(wait * 60)
 
 
 def _define(connection: Connection, domain: DomainPlan) -> None:

@@ -110,6 +110,24 @@ def made_once(target: Path, make: Callable[[Path], None]) -> Path:
     return target
 
 
+def made_new(target: Path, make: Callable[[Path], None], mode: int) -> None:
+    """A file that ``make`` writes elsewhere first, at its place with ``mode`` once it is whole and on the disk.
+
+    Missing folders are made. Raises ``FileExistsError`` where something took the place meanwhile, else ``OSError``.
+    """
+    folder, name = locate(target, make=True)
+    with folder, Staging(folder) as staging:
+        make(staging.folder.path / name)
+        descriptor = staging.folder.open_file(name)
+        try:
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        renames.take(staging.folder, name, folder, name)
+        folder.sync()
+
+
 @contextlib.contextmanager
 def _locked(folder: int, name: str) -> Iterator[None]:
     import fcntl

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimux.errors import OptimuxError
+from optimux.files.scratch import discard, made_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ def images_made(disks: Iterable[Disk]) -> Iterator[tuple[str, ...]]:
         yield tuple(made)
     except BaseException:
         for path in made:
-            Path(path).unlink(missing_ok=True)
+            discard(Path(path))
         raise
 
 
@@ -46,15 +46,9 @@ def make_image(disk: Disk) -> None:
     """
     assert disk.source is not None
     assert disk.create is not None
-    target = Path(disk.source)
+    target, kind, size = Path(disk.source), disk.format or "qcow2", disk.create.bytes
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Beside its place, as a link crosses no file systems; under another name, as qemu-img overwrites.
-        with tempfile.TemporaryDirectory(prefix=".optimux-", dir=target.parent) as folder:
-            image = Path(folder) / "image"
-            _qemu_img(disk.format or "qcow2", image, disk.create.bytes)
-            image.chmod(0o600)
-            target.hardlink_to(image)
+        made_new(target, lambda image: _qemu_img(kind, image, size), 0o600)
     except FileExistsError:
         raise OptimuxError(f"{target} appeared meanwhile; it stays as it is. Run this again.") from None
     except OSError as error:

@@ -75,7 +75,12 @@ def _unknown(draft: Draft) -> Iterator[Problem]:
 
 
 def _unreadable(draft: Draft) -> Iterator[Problem]:
-    for argument in draft.machine.arguments:
+    arguments = list(draft.machine.arguments)
+    if arguments and arguments[-1].text == "" and arguments[-1].problem:
+        remedy = "QEMU ends at it, and would take what is added behind it for its value: complete or remove it."
+        yield Problem("domain", f"the argument {arguments[-1]} at the end", "an option with its value", remedy)
+        arguments.pop()
+    for argument in arguments:
         asked = [name for name in _SPEAKS_TO.get(argument.option, ()) if name in draft.concerns]
         if argument.problem and asked:
             found = f"the argument {argument}: {argument.problem}"
