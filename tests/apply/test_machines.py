@@ -8,8 +8,8 @@ import pytest
 
 from optimux.cli import run
 from optimux.facts.detect import Root, detect
-from optimux.judge import verdicts
 from optimux.judge.finding import blocking
+from optimux.judge.gpus import verdicts
 from tests.apply.hosts import tree
 from tests.detect.tree import described, names, plant
 

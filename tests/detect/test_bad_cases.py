@@ -12,7 +12,7 @@ import pytest
 from optimux.cli import run
 from optimux.facts.detect import Root, detect
 from optimux.facts.detect.store import Folder
-from optimux.judge import verdicts
+from optimux.judge.gpus import verdicts
 from tests.detect.tree import described, plant, put
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 from optimux.declare import Table
 from optimux.facts import Facts, load_facts
 from optimux.facts.detect import Root, detect
-from optimux.judge import usb_verdicts, verdicts
+from optimux.judge.gpus import verdicts
+from optimux.judge.usb import usb_verdicts
 from tests.detect.tree import MACHINES, described, names, plant
 
 if TYPE_CHECKING:

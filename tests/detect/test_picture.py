@@ -13,7 +13,7 @@ from rich.console import Console
 from optimux.cli import run
 from optimux.cli.detect_picture import picture
 from optimux.facts.detect import Root, detect
-from optimux.judge import verdicts
+from optimux.judge.gpus import verdicts
 from tests.detect.tree import described, names, plant
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ def command(root: str | None, as_json: bool) -> int:
     Takes no privileges, and wakes no device that sleeps.
     """
     from optimux.facts.detect import Root, detect
-    from optimux.judge import usb_verdicts, verdicts
+    from optimux.judge.gpus import verdicts
+    from optimux.judge.usb import usb_verdicts
 
     facts = detect(Root.at(root))
     judged = verdicts(facts)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from optimux.facts import Facts, PciDevice
-    from optimux.judge import Verdict
+    from optimux.judge.gpus import Verdict
 
 LEAST, MOST = 60, 200
 COLOURS = {"ready": "green", "after-changes": "yellow", "no": "red"}

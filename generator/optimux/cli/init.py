@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimux.facts import Facts
-    from optimux.judge import Verdict
+    from optimux.judge.gpus import Verdict
     from optimux.judge.propose import Answers, Existing
     from optimux.sizes import Size
 
@@ -59,7 +59,7 @@ def command(
     passed it says every reason, and writes nothing.
     """
     from optimux.facts.detect import Root, detect
-    from optimux.judge import verdicts
+    from optimux.judge.gpus import verdicts
 
     target = output or ("optimux.nix" if nix else "optimux.toml")
     if target != "-" and Path(target).exists() and not force:

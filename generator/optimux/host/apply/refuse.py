@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from optimux.emit.artifact import HostLines
 from optimux.emit.boot_loader import boot_loader_entries
 from optimux.errors import OptimuxError, Problem
-from optimux.judge import verdicts
 from optimux.judge.finding import blocking
+from optimux.judge.gpus import verdicts
 from optimux.rules import rules
 
 if TYPE_CHECKING:

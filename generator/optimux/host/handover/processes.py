@@ -113,6 +113,10 @@ class Scan:
             return
         seen = set()
         for line in lines.splitlines():
+            # Thousands of lines, of which few are either: "7f00-7f01 rw-s 00000000 00:06 123    /dev/dri/card1".
+            shared = line.find(b" ") + 4
+            if line[shared : shared + 1] != b"s" and b" /dev/" not in line:
+                continue
             fields = line.split(None, 5)
             if len(fields) < 6 or not fields[5].startswith(b"/"):
                 continue
