@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import optimux
 from optimux.errors import InvalidInput
 from optimux.facts import Facts, load_facts
 from optimux.facts.model import facts_from
@@ -23,10 +24,9 @@ from optimux.plan.resolve import plan_from
 from tests.bad_input.cases import CASES
 from tests.bad_input.edits import FACTS, GPU, VM, Edits, edited
 from tests.bad_input.test_refusals import FOLLOW_UPS
-from tests.golden_cases import CHECKOUT
 from tests.plan.test_advice import ADVICE, BY_FACTS
 
-PACKAGE = CHECKOUT / "generator" / "optimux"
+PACKAGE = Path(optimux.__file__).parent  # which may be a copy, as for ./dev mutate
 ROOMS = ("declare", "options", "plan")
 SAYING = ("error", "unusable", "warn", "_refuse")
 # They only hand on what somebody else says.
