@@ -53,6 +53,11 @@ def edited(edits: Edits) -> Any:
     return data
 
 
+def of_vm(**keys: Any) -> Edits:
+    """The example's VM with these keys."""
+    return {f"{VM}.{key}": value for key, value in keys.items()}
+
+
 def _set(place: Any, key: str, value: Any) -> None:
     index: Any = int(key) if isinstance(place, list) else key
     if value is GONE:

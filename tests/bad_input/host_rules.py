@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bad_input.case import case
-from tests.bad_input.edits import GPU, VM, Edits
+from tests.bad_input.edits import GPU, VM, Edits, of_vm
 
 IDD: Edits = {"lookingGlass.release": "idd", "lookingGlass.memory": "shm"}
-
-
-def _vm(**keys: Any) -> Edits:
-    return {f"{VM}.{key}": value for key, value in keys.items()}
 
 
 def _network(**keys: Any) -> Edits:
@@ -85,27 +81,27 @@ HOST = (
 TOPOLOGY = (
     case(
         "function of an empty slot",
-        _vm(video={"address": "0000:00:11.1"}),
+        of_vm(video={"address": "0000:00:11.1"}),
         (f"{VM}.video.address", "0000:00:11.1", "function 0 is there too", "Put a device at 0000:00:11.0"),
-        twin=_vm(video={"address": "0000:00:11.0"}),
+        twin=of_vm(video={"address": "0000:00:11.0"}),
     ),
     case(
         "root ports at a function",
-        _vm(pci={"firstRootPort": "0000:00:02.1"}),
+        of_vm(pci={"firstRootPort": "0000:00:02.1"}),
         (f"{VM}.pci.firstRootPort", "0000:00:02.1", "function 0", "Write 0000:00:02.0"),
-        twin=_vm(pci={"firstRootPort": "0000:00:02.0"}),
+        twin=of_vm(pci={"firstRootPort": "0000:00:02.0"}),
     ),
     case(
         "fewer root ports than libvirt would add before them",
-        _vm(pci={"firstRootPort": "0000:00:10.0", "rootPorts": 1, "ivshmem": "0000:00:11.0"}),
+        of_vm(pci={"firstRootPort": "0000:00:10.0", "rootPorts": 1, "ivshmem": "0000:00:11.0"}),
         (f"{VM}.pci.rootPorts", "1", "as libvirt would put its own before these", "Raise it to"),
-        twin=_vm(pci={"firstRootPort": "0000:00:01.0", "rootPorts": 1, "ivshmem": "0000:00:11.0"}),
+        twin=of_vm(pci={"firstRootPort": "0000:00:01.0", "rootPorts": 1, "ivshmem": "0000:00:11.0"}),
     ),
     case(
         "no room for the root ports",
-        _vm(pci={"firstRootPort": "0000:00:1e.0", "rootPorts": 9}),
+        of_vm(pci={"firstRootPort": "0000:00:1e.0", "rootPorts": 9}),
         (f"{VM}.pci.firstRootPort", "room for 8 ports", "room for 9", "a lower slot"),
-        twin=_vm(pci={"firstRootPort": "0000:00:1e.0", "rootPorts": 8}),
+        twin=of_vm(pci={"firstRootPort": "0000:00:1e.0", "rootPorts": 8}),
     ),
 )
 
@@ -142,9 +138,9 @@ CLIENT = (
     ),
     case(
         "settings of a VM that are no table",
-        _vm(lookingGlass=1),
+        of_vm(lookingGlass=1),
         (f"{VM}.lookingGlass", "1", "a table", "Make it a table"),
-        twin=_vm(lookingGlass={}),
+        twin=of_vm(lookingGlass={}),
     ),
 )
 

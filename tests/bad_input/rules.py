@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bad_input.case import case
-from tests.bad_input.edits import VM, Edits
+from tests.bad_input.edits import VM, Edits, of_vm
 
 NEW: Edits = {"host.libvirtVersion": "12.2", "host.qemuVersion": "11.0"}
-
-
-def _vm(**keys: Any) -> Edits:
-    return {f"{VM}.{key}": value for key, value in keys.items()}
 
 
 def _disk(**keys: Any) -> Edits:
@@ -21,128 +17,128 @@ def _disk(**keys: Any) -> Edits:
 COMPUTE = (
     case(
         "a feature both ways",
-        _vm(cpu={"require": ["invtsc"], "disable": ["invtsc"]}),
+        of_vm(cpu={"require": ["invtsc"], "disable": ["invtsc"]}),
         (f"{VM}.cpu.disable", "invtsc", "not in cpu.require too", "Choose one"),
-        twin=_vm(cpu={"require": ["invtsc"], "disable": ["hle"]}),
+        twin=of_vm(cpu={"require": ["invtsc"], "disable": ["hle"]}),
     ),
     case(
         "emulated address width without one",
-        _vm(cpu={"maxPhysAddr": {"mode": "emulate"}}),
+        of_vm(cpu={"maxPhysAddr": {"mode": "emulate"}}),
         (f"{VM}.cpu.maxPhysAddr.bits", "nothing", "a width with emulate alone", "Match"),
-        twin=_vm(cpu={"maxPhysAddr": {"mode": "emulate", "bits": 39}}),
+        twin=of_vm(cpu={"maxPhysAddr": {"mode": "emulate", "bits": 39}}),
     ),
     case(
         "limit of an emulated address width",
-        _vm(cpu={"maxPhysAddr": {"mode": "emulate", "bits": 39, "limit": 39}}),
+        of_vm(cpu={"maxPhysAddr": {"mode": "emulate", "bits": 39, "limit": 39}}),
         (f"{VM}.cpu.maxPhysAddr.limit", "39", "only with passthrough", "Remove it"),
-        twin=_vm(cpu={"maxPhysAddr": {"mode": "passthrough", "limit": 39}}),
+        twin=of_vm(cpu={"maxPhysAddr": {"mode": "passthrough", "limit": 39}}),
     ),
     case(
         "wider than the IOMMU",
-        _vm(cpu={"maxPhysAddr": {"mode": "emulate", "bits": 40}}),
+        of_vm(cpu={"maxPhysAddr": {"mode": "emulate", "bits": 40}}),
         (f"{VM}.cpu.maxPhysAddr", "40", "at most the IOMMU's 39 bits", "Lower it"),
-        twin=_vm(cpu={"maxPhysAddr": {"mode": "emulate", "bits": 39}}),
+        twin=of_vm(cpu={"maxPhysAddr": {"mode": "emulate", "bits": 39}}),
         facts=True,
     ),
     case(
         "size of huge pages that are not used",
-        _vm(memoryBacking={"hugepageSize": "2MiB"}),
+        of_vm(memoryBacking={"hugepageSize": "2MiB"}),
         (f"{VM}.memoryBacking.hugepageSize", "2MiB", "only with hugepages", "Remove it"),
-        twin=_vm(memoryBacking={"hugepages": True, "hugepageSize": "2MiB"}),
+        twin=of_vm(memoryBacking={"hugepages": True, "hugepageSize": "2MiB"}),
     ),
     case(
         "disk on an I/O thread that is not there",
-        _disk(iothread=2) | _vm(cpuTune={"iothreads": 1}),
+        _disk(iothread=2) | of_vm(cpuTune={"iothreads": 1}),
         (f"{VM}.disks[0].iothread", "2", "1 to 1", "Raise cpuTune.iothreads"),
-        twin=_disk(iothread=1) | _vm(cpuTune={"iothreads": 1}),
+        twin=_disk(iothread=1) | of_vm(cpuTune={"iothreads": 1}),
     ),
     case(
         "CPUs of a VM that is not pinned",
-        _vm(whileRunning={"isolateCpus": True}),
+        of_vm(whileRunning={"isolateCpus": True}),
         (f"{VM}.whileRunning.isolateCpus", "true", "beside pinned vCPUs", "vcpuPin"),
-        twin=_vm(whileRunning={"isolateCpus": True}, cpuTune={"vcpuPin": {"0": "1"}}),
+        twin=of_vm(whileRunning={"isolateCpus": True}, cpuTune={"vcpuPin": {"0": "1"}}),
     ),
     case(
         "range backwards",
-        _vm(cpuTune={"emulatorPin": "3-1"}),
+        of_vm(cpuTune={"emulatorPin": "3-1"}),
         (f"{VM}.cpuTune.emulatorPin", "3-1", "from low to high", "Write 1-3"),
-        twin=_vm(cpuTune={"emulatorPin": "1-3"}),
+        twin=of_vm(cpuTune={"emulatorPin": "1-3"}),
     ),
     case(
         "more vCPUs than without an IOMMU of the guest's",
-        _vm(vcpus=256) | {f"{VM}.cpu": {}},
+        of_vm(vcpus=256) | {f"{VM}.cpu": {}},
         (f"{VM}.vcpus", "256 vCPUs", "at most 255", "Lower"),
-        twin=_vm(vcpus=255) | {f"{VM}.cpu": {}},
+        twin=of_vm(vcpus=255) | {f"{VM}.cpu": {}},
     ),
     case(
         "cache of a model",
-        _vm(cpu={"mode": "host-model", "cache": "passthrough"}),
+        of_vm(cpu={"mode": "host-model", "cache": "passthrough"}),
         (f"{VM}.cpu.cache", "with mode host-model", "emulate, disable or none", "another mode"),
-        twin=_vm(cpu={"mode": "host-passthrough", "cache": "passthrough"}),
+        twin=of_vm(cpu={"mode": "host-passthrough", "cache": "passthrough"}),
     ),
     case(
         "huge pages of anonymous memory",
-        _vm(memoryBacking={"hugepages": True, "source": "anonymous"}),
+        of_vm(memoryBacking={"hugepages": True, "source": "anonymous"}),
         (f"{VM}.memoryBacking.source", "anonymous", "memfd or file", "Leave it out"),
-        twin=_vm(memoryBacking={"hugepages": True, "source": "memfd"}),
+        twin=of_vm(memoryBacking={"hugepages": True, "source": "memfd"}),
     ),
 )
 
 FIRMWARE = (
     case(
         "loader of a BIOS",
-        _vm(firmware={"type": "bios", "loader": "/a/OVMF.fd"}),
+        of_vm(firmware={"type": "bios", "loader": "/a/OVMF.fd"}),
         (f"{VM}.firmware.loader", "/a/OVMF.fd", 'only with type = "efi"', "Remove it"),
-        twin=_vm(firmware={"type": "efi", "loader": "/a/OVMF.fd"}),
+        twin=of_vm(firmware={"type": "efi", "loader": "/a/OVMF.fd"}),
     ),
     case(
         "loader below /usr on NixOS",
-        _vm(firmware={"loader": "/usr/share/OVMF.fd"}) | {"host.distribution": "nixos"},
+        of_vm(firmware={"loader": "/usr/share/OVMF.fd"}) | {"host.distribution": "nixos"},
         (f"{VM}.firmware.loader", "/usr/share/OVMF.fd", "no NixOS system has /usr", "libvirt chooses"),
-        twin=_vm(firmware={"loader": "/nix/store/a/OVMF.fd"}) | {"host.distribution": "nixos"},
+        twin=of_vm(firmware={"loader": "/nix/store/a/OVMF.fd"}) | {"host.distribution": "nixos"},
     ),
     case(
         "template without a loader",
-        _vm(firmware={"nvramTemplate": "/a/VARS.fd"}),
+        of_vm(firmware={"nvramTemplate": "/a/VARS.fd"}),
         (f"{VM}.firmware.nvramTemplate", "/a/VARS.fd", "only with a loader", "Add firmware.loader"),
-        twin=_vm(firmware={"nvramTemplate": "/a/VARS.fd", "loader": "/a/CODE.fd"}),
+        twin=of_vm(firmware={"nvramTemplate": "/a/VARS.fd", "loader": "/a/CODE.fd"}),
     ),
     case(
         "Secure Boot of a BIOS",
-        _vm(firmware={"type": "bios", "secureBoot": True}),
+        of_vm(firmware={"type": "bios", "secureBoot": True}),
         (f"{VM}.firmware.secureBoot", "", 'only with type = "efi"', "Remove it"),
-        twin=_vm(firmware={"type": "efi", "secureBoot": True}),
+        twin=of_vm(firmware={"type": "efi", "secureBoot": True}),
     ),
     case(
         "battery table that QEMU would split",
-        _vm(battery={"path": "/srv/a,b.aml"}),
+        of_vm(battery={"path": "/srv/a,b.aml"}),
         (f"{VM}.battery.path", "/srv/a,b.aml", "without , and :", "QEMU splits"),
-        twin=_vm(battery={"path": "/srv/a-b.aml"}),
+        twin=of_vm(battery={"path": "/srv/a-b.aml"}),
     ),
     case(
         "restart and destroy",
-        _vm(lifecycle={"onPoweroff": "restart", "onReboot": "destroy"}),
+        of_vm(lifecycle={"onPoweroff": "restart", "onReboot": "destroy"}),
         (f"{VM}.lifecycle.onReboot", "destroy", "not destroy with onPoweroff", "Change one"),
-        twin=_vm(lifecycle={"onPoweroff": "restart", "onReboot": "restart"}),
+        twin=of_vm(lifecycle={"onPoweroff": "restart", "onReboot": "restart"}),
     ),
     case(
         "sleep that no described firmware has",
-        _vm(powerManagement={"suspendToDisk": True}),
+        of_vm(powerManagement={"suspendToDisk": True}),
         (f"{VM}.powerManagement.suspendToDisk", "true", "false where libvirt chooses", "firmware.loader"),
-        twin=_vm(powerManagement={"suspendToDisk": True}, firmware={"loader": "/a/OVMF.fd"}),
+        twin=of_vm(powerManagement={"suspendToDisk": True}, firmware={"loader": "/a/OVMF.fd"}),
     ),
     case(
         "date of the firmware",
-        _vm(smbios={"mode": "sysinfo", "bios": {"date": "31/12/2025"}}),
+        of_vm(smbios={"mode": "sysinfo", "bios": {"date": "31/12/2025"}}),
         (f"{VM}.smbios.bios.date", "31/12/2025", "mm/dd/yyyy", "American"),
-        twin=_vm(smbios={"mode": "sysinfo", "bios": {"date": "12/31/2025"}}),
+        twin=of_vm(smbios={"mode": "sysinfo", "bios": {"date": "12/31/2025"}}),
     ),
     case(
         "tables that share a file",
-        _vm(battery={"path": "/srv/b.aml"})
+        of_vm(battery={"path": "/srv/b.aml"})
         | {"vms.Second": {"memory": "1GiB", "battery": {"path": "/srv/b.aml", "capacity": 50000}}},
         ("vms.Second.battery.path", "another table at vms.Windows11", "one table a file", "a path of its own"),
-        twin=_vm(battery={"path": "/srv/b.aml"})
+        twin=of_vm(battery={"path": "/srv/b.aml"})
         | {"vms.Second": {"memory": "1GiB", "battery": {"path": "/srv/b.aml"}}},
     ),
 )
@@ -213,127 +209,127 @@ DISKS = (
 DEVICES = (
     case(
         "watchdog before libvirt had it",
-        _vm(watchdog={"model": "itco"}) | {"host.libvirtVersion": "9.0"},
+        of_vm(watchdog={"model": "itco"}) | {"host.libvirtVersion": "9.0"},
         (f"{VM}.watchdog.model", "itco, with libvirt 9.0", "or newer", '"i6300esb"'),
-        twin=_vm(watchdog={"model": "itco"}),
+        twin=of_vm(watchdog={"model": "itco"}),
     ),
     case(
         "sound server before libvirt had it",
-        _vm(sound={"backend": "pipewire"}) | {"host.libvirtVersion": "9.0"},
+        of_vm(sound={"backend": "pipewire"}) | {"host.libvirtVersion": "9.0"},
         (f"{VM}.sound.backend", "pipewire, with libvirt 9.0", "or newer", '"spice"'),
-        twin=_vm(sound={"backend": "pipewire"}),
+        twin=of_vm(sound={"backend": "pipewire"}),
     ),
     case(
         "PCI address of a USB keyboard",
-        _vm(inputs=[{"type": "keyboard", "bus": "usb", "address": "0000:00:12.0"}]),
+        of_vm(inputs=[{"type": "keyboard", "bus": "usb", "address": "0000:00:12.0"}]),
         (f"{VM}.inputs[0].address", "0000:00:12.0", "virtio only", "Remove it"),
-        twin=_vm(inputs=[{"type": "keyboard", "bus": "virtio", "address": "0000:00:12.0"}]),
+        twin=of_vm(inputs=[{"type": "keyboard", "bus": "virtio", "address": "0000:00:12.0"}]),
     ),
     case(
         "tablet on PS/2",
-        _vm(inputs=[{"type": "tablet", "bus": "ps2"}]),
+        of_vm(inputs=[{"type": "tablet", "bus": "ps2"}]),
         (f"{VM}.inputs[0].bus", "ps2", "usb or virtio for a tablet", '"virtio"'),
-        twin=_vm(inputs=[{"type": "tablet", "bus": "virtio"}]),
+        twin=of_vm(inputs=[{"type": "tablet", "bus": "virtio"}]),
     ),
     case(
         "terminal with a path",
-        _vm(serials=[{"type": "pty", "path": "/a"}]),
+        of_vm(serials=[{"type": "pty", "path": "/a"}]),
         (f"{VM}.serials[0].path", "/a", "a path with file or unix", "Match"),
-        twin=_vm(serials=[{"type": "file", "path": "/a"}]),
+        twin=of_vm(serials=[{"type": "file", "path": "/a"}]),
     ),
     case(
         "one serial port twice",
-        _vm(serials=[{"port": 1}, {"port": 1}]),
+        of_vm(serials=[{"port": 1}, {"port": 1}]),
         (f"{VM}.serials[1].port", "1", "each port once", "serials[0]'s"),
-        twin=_vm(serials=[{"port": 1}, {"port": 2}]),
+        twin=of_vm(serials=[{"port": 1}, {"port": 2}]),
     ),
     case(
         "console that is not the first",
-        _vm(serials=[{"port": 0}, {"port": 1, "console": True}]),
+        of_vm(serials=[{"port": 0}, {"port": 1, "console": True}]),
         (f"{VM}.serials[1].console", "true", "true for the first alone", "to the front"),
-        twin=_vm(serials=[{"port": 0, "console": True}, {"port": 1}]),
+        twin=of_vm(serials=[{"port": 0, "console": True}, {"port": 1}]),
     ),
     case(
         "codec of a sound device without one",
-        _vm(sound={"model": "usb", "codec": "duplex"}),
+        of_vm(sound={"model": "usb", "codec": "duplex"}),
         (f"{VM}.sound.codec", "duplex", "a codec with ich6 or ich9", "Remove it"),
-        twin=_vm(sound={"model": "ich9", "codec": "duplex"}),
+        twin=of_vm(sound={"model": "ich9", "codec": "duplex"}),
     ),
     case(
         "figure that a display has not",
-        _vm(video={"model": "virtio", "vram": 16384}),
+        of_vm(video={"model": "virtio", "vram": 16384}),
         (f"{VM}.video.vram", "16384", "vram with vga", "virtio has none"),
-        twin=_vm(video={"model": "vga", "vram": 16384}),
+        twin=of_vm(video={"model": "vga", "vram": 16384}),
     ),
     case(
         "figure that would be rounded",
-        _vm(video={"model": "vga", "vram": 20000}),
+        of_vm(video={"model": "vga", "vram": 20000}),
         (f"{VM}.video.vram", "20000", "a power of two", "Use 32768"),
-        twin=_vm(video={"model": "vga", "vram": 32768}),
+        twin=of_vm(video={"model": "vga", "vram": 32768}),
     ),
     case(
         "bridge of a name that is too long",
-        _vm(networks=[{"type": "bridge", "source": "a" * 16}]),
+        of_vm(networks=[{"type": "bridge", "source": "a" * 16}]),
         (f"{VM}.networks[0].source", "a" * 16, "at most 15 letters", "ip link"),
-        twin=_vm(networks=[{"type": "bridge", "source": "a" * 15}]),
+        twin=of_vm(networks=[{"type": "bridge", "source": "a" * 15}]),
     ),
     case(
         "MAC address of zeros",
-        _vm(networks=[{"mac": "00:00:00:00:00:00"}]),
+        of_vm(networks=[{"mac": "00:00:00:00:00:00"}]),
         (f"{VM}.networks[0].mac", "00:00:00:00:00:00", "other than zero", "leave it out"),
-        twin=_vm(networks=[{"mac": "00:00:00:00:00:02"}]),
+        twin=of_vm(networks=[{"mac": "00:00:00:00:00:02"}]),
     ),
     case(
         "USB devices without a controller",
-        _vm(usb={"model": "none", "redirectionPorts": [], "hostDevices": [{"id": "046d:c52b"}]}, inputs=[]),
+        of_vm(usb={"model": "none", "redirectionPorts": [], "hostDevices": [{"id": "046d:c52b"}]}, inputs=[]),
         (f"{VM}.usb.hostDevices", "a USB device", "none without a USB controller", "Set usb.model"),
-        twin=_vm(usb={"model": "none", "redirectionPorts": []}, inputs=[]),
+        twin=of_vm(usb={"model": "none", "redirectionPorts": []}, inputs=[]),
     ),
     case(
         "USB port that the controller has not",
-        _vm(usb={"ports": 4, "redirectionPorts": [5]}),
+        of_vm(usb={"ports": 4, "redirectionPorts": [5]}),
         (f"{VM}.usb.redirectionPorts[0]", "5", "at most 4", "raise usb.ports"),
-        twin=_vm(usb={"ports": 4, "redirectionPorts": [4]}),
+        twin=of_vm(usb={"ports": 4, "redirectionPorts": [4]}),
     ),
     case(
         "one USB port twice",
-        _vm(usb={"redirectionPorts": [2, 2]}),
+        of_vm(usb={"redirectionPorts": [2, 2]}),
         (f"{VM}.usb.redirectionPorts[1]", "2", "each USB port once", "redirectionPorts[0]'s"),
-        twin=_vm(usb={"redirectionPorts": [2, 3]}),
+        twin=of_vm(usb={"redirectionPorts": [2, 3]}),
     ),
     case(
         "medium that is not made",
-        _vm(guestMedia={"attach": True, "enable": False}),
+        of_vm(guestMedia={"attach": True, "enable": False}),
         (f"{VM}.guestMedia.attach", "true without enable", "a medium that is made", "guestMedia.enable"),
-        twin=_vm(guestMedia={"attach": True, "enable": True}),
+        twin=of_vm(guestMedia={"attach": True, "enable": True}),
     ),
 )
 
 HYPERV = (
     case(
         "timer without what it needs",
-        _vm(hyperv={"synic": False}),
+        of_vm(hyperv={"synic": False}),
         (f"{VM}.hyperv.stimer", "without one of them", "together with synic", "Switch stimer off"),
-        twin=_vm(hyperv={"synic": False, "stimer": False, "stimerDirect": False}),
+        twin=of_vm(hyperv={"synic": False, "stimer": False, "stimerDirect": False}),
     ),
     case(
         "interrupts without virtual processors",
-        _vm(hyperv={"vpindex": False, "stimer": False, "tlbflush": False, "ipi": False}),
+        of_vm(hyperv={"vpindex": False, "stimer": False, "tlbflush": False, "ipi": False}),
         (f"{VM}.hyperv.synic", "true", "together with vpindex", "Switch synic off"),
-        twin=_vm(hyperv={"vpindex": False, "stimer": False, "tlbflush": False, "ipi": False, "synic": False}),
+        twin=of_vm(hyperv={"vpindex": False, "stimer": False, "tlbflush": False, "ipi": False, "synic": False}),
     ),
     case(
         "flushes and interrupts without virtual processors",
-        _vm(hyperv={"vpindex": False, "stimer": False, "synic": False, "tlbflush": True, "ipi": True}),
+        of_vm(hyperv={"vpindex": False, "stimer": False, "synic": False, "tlbflush": True, "ipi": True}),
         (f"{VM}.hyperv.tlbflush", "true", "together with vpindex", "Switch tlbflush off"),
         (f"{VM}.hyperv.ipi", "true", "together with vpindex", "Switch ipi off"),
-        twin=_vm(hyperv={"tlbflush": True, "ipi": True}),
+        twin=of_vm(hyperv={"tlbflush": True, "ipi": True}),
     ),
     case(
         "enlightenment before libvirt had it",
-        _vm(hyperv={"xmmInput": True}) | {"host.libvirtVersion": "10.6"},
+        of_vm(hyperv={"xmmInput": True}) | {"host.libvirtVersion": "10.6"},
         (f"{VM}.hyperv.xmmInput", "true, with libvirt 10.6", "libvirt 10.7 or newer", "update libvirt"),
-        twin=_vm(hyperv={"xmmInput": True}) | {"host.libvirtVersion": "10.7"},
+        twin=of_vm(hyperv={"xmmInput": True}) | {"host.libvirtVersion": "10.7"},
     ),
 )
 
