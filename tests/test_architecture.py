@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,23 @@ def across_folders(checkout: Path) -> list[str]:
     ]
 
 
+def circle(root: Path, package: str = "optimux") -> list[str]:
+    """Modules that import one another in a circle, the first one again at its end; none where there is no circle."""
+    trees = dict(modules(root, package))
+    graph = {name: {_module(imported, trees) for imported in imports(name, tree)} for name, tree in trees.items()}
+    try:
+        TopologicalSorter({name: seen - {None, name} for name, seen in graph.items()}).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _module(imported: str, known: Mapping[str, ast.Module]) -> str | None:
+    """The module that an imported name is, or is in; packages that only hand names on are no modules of their own."""
+    owner = imported if imported in known else imported.rpartition(".")[0]
+    return owner if owner in known else None
+
+
 def reaching_out(root: Path) -> list[str]:
     """Each import of an edge by a part that only turns values into values."""
     return [
@@ -198,6 +216,12 @@ def test_imports_keep_the_direction() -> None:
     assert against_the_direction(GENERATOR) == []
 
 
+def test_no_modules_import_one_another() -> None:
+    """Not even for type checkers or within a function: what ties two modules both ways belongs into a third."""
+    assert circle(GENERATOR) == []
+    assert circle(CHECKOUT, "lab") == []
+
+
 def test_the_product_and_the_laboratory_stand_alone() -> None:
     assert across_folders(CHECKOUT) == []
     assert all((CHECKOUT / folder).is_dir() for folder in FORBIDDEN)
@@ -271,6 +295,21 @@ def test_a_good_tree(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("file", "line", "said"), WRONG.values(), ids=WRONG)
 def test_wrong_imports_are_found(file: str, line: str, said: str, tmp_path: Path) -> None:
     assert against_the_direction(_tree(tmp_path, file, line)) == [said]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("from optimux.plan.a import X", True),
+        ("def _f():\n    from optimux.plan import a", True),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from optimux.plan.a import X", True),
+        ("from optimux.errors import X", False),
+    ],
+)
+def test_circles_are_found(line: str, found: bool, tmp_path: Path) -> None:
+    root = _tree(tmp_path, "optimux/plan/a.py", "from optimux.plan.b import X")
+    (root / "optimux/plan/b.py").write_text(f"{line}\n")
+    assert sorted(set(circle(root))) == (["optimux.plan.a", "optimux.plan.b"] if found else [])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from optimux.errors import OptimuxError
-from optimux.libvirt import connection
+from optimux.libvirt import binding
 from tests import needs
 
 CHECKOUT = Path(__file__).parent.parent
@@ -84,7 +84,7 @@ def test_a_link_to_it(setup: Setup) -> None:
 
 def test_define_wants_libvirts_binding(setup: Setup) -> None:
     asked = setup.run(setup.checkout / "dev", "optimux", "define", "x.toml")
-    assert "from optimux.libvirt.connection import binding" in asked
+    assert "from optimux.libvirt.binding import binding" in asked
     for others in (("define", "--help"), ("schema",)):
         assert "binding" not in setup.run(setup.checkout / "dev", "optimux", *others)
 
@@ -116,19 +116,19 @@ class TestLibvirtsBinding:
 
     def test_found(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "libvirt.py").write_text("made_here = True\n")
-        monkeypatch.setattr(connection, "_FOLDERS", (str(tmp_path / "none"), str(tmp_path)))
+        monkeypatch.setattr(binding, "_FOLDERS", (str(tmp_path / "none"), str(tmp_path)))
         before = list(sys.path)
-        assert connection.binding().made_here
+        assert binding.binding().made_here
         assert sys.path == before
 
     @pytest.mark.parametrize("text", [None, "import libvirtmod_of_another_python\n"])
     def test_missing(self, text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if text:
             (tmp_path / "libvirt.py").write_text(text)
-        monkeypatch.setattr(connection, "_FOLDERS", (str(tmp_path),))
-        monkeypatch.setattr(connection, "import_module", _import_here(str(tmp_path)))
+        monkeypatch.setattr(binding, "_FOLDERS", (str(tmp_path),))
+        monkeypatch.setattr(binding, "import_module", _import_here(str(tmp_path)))
         with pytest.raises(OptimuxError, match=r"python3-libvirt.*pip install libvirt-python"):
-            connection.binding()
+            binding.binding()
 
 
 def _import_here(folder: str) -> object:

@@ -11,7 +11,7 @@ from optimux.acpi.recognise import is_battery_table
 from optimux.acpi.table import Header, build_table
 from optimux.errors import OptimuxError
 from optimux.files.root import Root
-from optimux.libvirt.connection import LibvirtError
+from optimux.libvirt.binding import LibvirtError
 from optimux.libvirt.define import Step, carry_out, tables_for
 from optimux.plan.battery import BATTERY_ONLY, FULL, Battery
 from optimux.plan.model import DomainPlan

@@ -14,7 +14,7 @@ from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
-    from optimux.cli.apply_run import Request
+    from optimux.cli.apply_request import Request
 
 EXAMPLES = """\b
 Examples:
@@ -57,7 +57,8 @@ def command(
     Shows every difference and every command, then asks. What is so already is left alone: a second run changes
     nothing. When a step fails, all is taken back; when it is killed, the next run finishes. `optimux rollback` undoes.
     """
-    from optimux.cli.apply_run import Request, run
+    from optimux.cli.apply_request import Request
+    from optimux.cli.apply_run import run
 
     request = Request(
         config=_config(config, root),

@@ -56,8 +56,9 @@ def opened(plan: Plan, *, wanted: bool) -> Iterator[Vms]:
         yield Vms((), None)
         return
     from optimux.cli.acpi_tables import read_table
-    from optimux.libvirt.connection import SYSTEM, Connection
+    from optimux.libvirt.connection import Connection
     from optimux.libvirt.define import steps_for
+    from optimux.libvirt.uri import SYSTEM
 
     try:
         connection = Connection(SYSTEM)

@@ -14,37 +14,16 @@ from optimux.files.root import Root
 from optimux.host.journal import CommandRun, Transaction, save, transactions
 from optimux.host.lock import locked
 from optimux.host.past import Past
-from optimux.host.shell import Shell
-from optimux.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optimux.cli.apply_domains import Vms
+    from optimux.cli.apply_request import Request
     from optimux.files.state import State
     from optimux.host.apply.packages import Missing
     from optimux.host.apply.survey import Configuration, Survey
-
-
-class Request(Record):
-    """What the user asked for; ``place`` is another root, ``None`` this machine's."""
-
-    config: str
-    steps: tuple[str, ...]
-    place: str | None
-    chroot: bool
-    facts: str | None
-    digest: str | None
-    dry_run: bool
-    yes: bool
-    anyway: bool
-    script: bool
-    as_json: bool
-
-    @property
-    def shell(self) -> Shell:
-        """Where commands run, if they do."""
-        return Shell(self.place if self.chroot else None, runs=self.place is None or self.chroot)
+    from optimux.host.shell import Shell
 
 
 def run(request: Request) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optimux.cli.apply_domains import Vms
-    from optimux.cli.apply_run import Request
+    from optimux.cli.apply_request import Request
     from optimux.files.state import State
     from optimux.host.apply.prepare import Change, Prepared
     from optimux.host.apply.survey import Survey

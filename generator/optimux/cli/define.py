@@ -49,8 +49,9 @@ def command(
     """
     from optimux.files.root import Root
     from optimux.guest.images import images_made, missing_images
-    from optimux.libvirt.connection import Connection, is_local
+    from optimux.libvirt.connection import Connection
     from optimux.libvirt.define import carry_out, steps_for, tables_for, unread
+    from optimux.libvirt.uri import is_local
 
     plan = plan_of(config, facts, place_of(here) if here or is_local(connect) else "elsewhere")
     domains = _chosen(plan, vm)
@@ -95,7 +96,7 @@ def _images(domains: Sequence[DomainPlan]) -> list[Disk]:
 
 def _check_media(plan: Plan, domains: Sequence[DomainPlan], connect: str | None) -> None:
     """Raises ``InvalidInput`` with what is wrong with Windows' media, before libvirt says that a file is missing."""
-    from optimux.libvirt.connection import is_local
+    from optimux.libvirt.uri import is_local
 
     if not is_local(connect) or not any(domain.windows.iso or domain.windows.virtio_win for domain in domains):
         return

@@ -53,7 +53,8 @@ def command(
     Checks the media, makes missing images of disks[].create, defines the VM where libvirt does not know it, starts it
     once in a variant with the answers, waits for the guest agent, and takes the medium with the password out and away.
     """
-    from optimux.libvirt.connection import Connection, is_local
+    from optimux.libvirt.connection import Connection
+    from optimux.libvirt.uri import is_local
 
     if not is_local(connect):
         raise InvalidInput([Problem("--connect", f'"{connect}"', "a libvirt on this machine", "Run it there.")])

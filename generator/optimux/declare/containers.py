@@ -10,11 +10,9 @@ from optimux.declare.option import Declared
 from optimux.declare.scalars import Text
 
 if TYPE_CHECKING:
-    from optimux.declare.renderer import Renderer
     from optimux.findings import Findings
 
 T = TypeVar("T")
-R = TypeVar("R")
 K = TypeVar("K", bound=str)
 D = TypeVar("D", bound=Declared)
 # Each suggestion compares with every known word; a file that is wrong this often is no misspelt configuration.
@@ -58,9 +56,6 @@ class ListOf(Kind[tuple[T, ...]]):
     def written(self, value: tuple[T, ...]) -> Any:
         return [self.item.written(item) for item in value]
 
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.list_of(self)
-
 
 class MapOf(Kind[Mapping[K, T]]):
     """A table of at most ``most`` keys that the user chooses, or among some that ``key`` allows."""
@@ -95,9 +90,6 @@ class MapOf(Kind[Mapping[K, T]]):
 
     def written(self, value: Mapping[K, T]) -> Any:
         return {key: self.item.written(item) for key, item in value.items()}
-
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.map_of(self)
 
 
 class Table(Kind[D]):
@@ -134,9 +126,6 @@ class Table(Kind[D]):
             if (item := getattr(value, declared.attribute)) != declared.default
         }
 
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.table(self)
-
 
 class Overrides(Kind[Mapping[str, Any]]):
     """Some of the keys of a table; the rest is inherited. Loads to attribute names with their values."""
@@ -156,9 +145,6 @@ class Overrides(Kind[Mapping[str, Any]]):
     def written(self, value: Mapping[str, Any]) -> Any:
         declared = {o.attribute: o for o in self.table.options}
         return {declared[name].key: declared[name].kind.written(item) for name, item in value.items()}
-
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.overrides(self)
 
 
 def _given(table: type[Declared], value: Mapping[str, Any], path: str, findings: Findings) -> dict[str, Any]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from optimux.declare.renderer import Renderer
     from optimux.findings import Findings
 
 T = TypeVar("T")
-R = TypeVar("R")
 # More entries than any host has devices or VMs: what is longer is a mistake, and would only take time.
 MOST = 10_000
 
@@ -52,10 +50,6 @@ class Kind(Generic[T]):
     def stand_in(self) -> T:
         """What takes an unusable value's place in a list, or ``INVALID`` where nothing can."""
         return INVALID  # type: ignore[no-any-return]
-
-    def rendered(self, renderer: Renderer[R]) -> R:
-        """The kind in another notation: calls the renderer's method for it."""
-        raise NotImplementedError(type(self))
 
     def _refuse(self, value: object, path: str, findings: Findings, remedy: str = "") -> Any:
         from optimux.declare.wording import shown  # only bad input pays for it

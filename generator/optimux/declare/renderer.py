@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from optimux.declare.containers import ListOf, MapOf, Overrides, Table
+from optimux.declare.scalars import Bool, Choice, Int, Parsed, Scalar, Text
+
 if TYPE_CHECKING:
-    from optimux.declare.containers import ListOf, MapOf, Overrides, Table
     from optimux.declare.kind import Kind
-    from optimux.declare.scalars import Bool, Choice, Int, Parsed, Scalar, Text
 
 R = TypeVar("R")
 
@@ -17,8 +18,27 @@ class Renderer(ABC, Generic[R]):
     """What a kind becomes, by kind."""
 
     def of(self, kind: Kind[Any]) -> R:
-        """The kind, whichever it is."""
-        return kind.rendered(self)
+        """The kind, whichever it is. Raises ``NotImplementedError`` for one that has no method here."""
+        match kind:
+            case Bool():
+                return self.bool(kind)
+            case Int():
+                return self.int(kind)
+            case Text() | Parsed():
+                return self.text(kind)
+            case Choice():
+                return self.choice(kind)
+            case Scalar():
+                return self.scalar(kind)
+            case ListOf():
+                return self.list_of(kind)
+            case MapOf():
+                return self.map_of(kind)
+            case Table():
+                return self.table(kind)
+            case Overrides():
+                return self.overrides(kind)
+        raise NotImplementedError(type(kind))
 
     @abstractmethod
     def bool(self, kind: Bool) -> R:

@@ -11,11 +11,9 @@ from optimux.declare.kind import Kind
 if TYPE_CHECKING:
     from typing_extensions import TypeForm
 
-    from optimux.declare.renderer import Renderer
     from optimux.findings import Findings
 
 T = TypeVar("T")
-R = TypeVar("R")
 W = TypeVar("W", bound=str)
 
 
@@ -30,9 +28,6 @@ class Bool(Kind[bool]):
         if isinstance(value, bool):
             return value
         return self._refuse(value, path, findings, "Write it without quotes.")  # type: ignore[no-any-return]
-
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.bool(self)
 
 
 class Int(Kind[int]):
@@ -50,9 +45,6 @@ class Int(Kind[int]):
         if isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most:
             return value
         return self._refuse(value, path, findings)  # type: ignore[no-any-return]
-
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.int(self)
 
 
 # XML 1.0 §2.2: what no document can hold, escaped or not; surrogates cannot be encoded at all.
@@ -85,9 +77,6 @@ class Text(Kind[str]):
         if self._compiled.fullmatch(value):
             return value
         return self._refuse(value, path, findings)  # type: ignore[no-any-return]
-
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.text(self)
 
 
 class Choice(Kind[W]):
@@ -130,9 +119,6 @@ class Choice(Kind[W]):
 
         return self._refuse(value, path, findings, nearest(value, self.words))  # type: ignore[no-any-return]
 
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.choice(self)
-
 
 class Parsed(Kind[T]):
     """Text that a parser turns into a small value; the parser raises ``ValueError`` with the reason."""
@@ -158,9 +144,6 @@ class Parsed(Kind[T]):
     def written(self, value: T) -> Any:
         return str(value)
 
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.text(self)
-
 
 class Scalar(Kind[str | int | bool]):
     """A value of a foreign settings file: text of one line, a whole number, or a truth value."""
@@ -175,9 +158,6 @@ class Scalar(Kind[str | int | bool]):
         if isinstance(value, str) and value.isprintable():
             return value
         return self._refuse(value, path, findings)  # type: ignore[no-any-return]
-
-    def rendered(self, renderer: Renderer[R]) -> R:
-        return renderer.scalar(self)
 
 
 def _quotes(value: object) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from optimux.errors import OptimuxError
 from optimux.guest.agent import Agent, AgentError, AgentSilent
-from optimux.libvirt.connection import SYSTEM, LibvirtError, binding
+from optimux.libvirt.binding import LibvirtError, binding
+from optimux.libvirt.uri import uri_of
 
 
 class Transport:
@@ -39,7 +39,7 @@ def guest(name: str, uri: str | None) -> Iterator[tuple[Agent, Callable[[], None
     libvirt = binding()
     libvirt.registerErrorHandler(lambda *_: None, None)
     try:
-        connection = libvirt.open(uri or os.environ.get("LIBVIRT_DEFAULT_URI") or SYSTEM)
+        connection = libvirt.open(uri_of(uri))
     except libvirt.libvirtError as error:
         raise LibvirtError(str(error)) from None
     try:

@@ -10,7 +10,8 @@ from optimux.emit.domain_xml import domain_xml
 from optimux.errors import OptimuxError
 from optimux.files.root import Root
 from optimux.files.state import Metadata, State
-from optimux.libvirt.connection import Connection, LibvirtError
+from optimux.libvirt.binding import LibvirtError
+from optimux.libvirt.connection import Connection
 from optimux.patch import Patched, TableReader, patch_domain
 from optimux.plan.model import DomainPlan
 from optimux.plan.table import battery_tables

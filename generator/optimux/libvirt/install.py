@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from optimux.libvirt.agent import Transport
-from optimux.libvirt.connection import LibvirtError
+from optimux.libvirt.binding import LibvirtError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optimux.errors import InvalidInput, OptimuxError, Problem
-from optimux.libvirt.connection import LibvirtError, binding, uri_of
+from optimux.libvirt.binding import LibvirtError, binding
+from optimux.libvirt.uri import uri_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

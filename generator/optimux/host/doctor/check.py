@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from optimux.judge.finding import BROKEN, HOLDS, UNSEEN
@@ -11,7 +11,7 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
 
-__all__ = ["BROKEN", "HOLDS", "UNSEEN", "Check", "Result", "broken", "check", "holds", "unseen"]
+__all__ = ["BROKEN", "HOLDS", "UNSEEN", "Check", "Result", "broken", "check", "holds", "unlogged", "unseen"]
 
 
 class Result(Record):
@@ -88,3 +88,9 @@ def broken(seen: str, where: str, remedy: str, command: str = "", subject: str =
 def unseen(seen: str, where: str, remedy: str = "", command: str = "", subject: str = "") -> Result:
     """Nothing can be said from here; ``seen`` says why."""
     return Result(UNSEEN, seen, where, subject, remedy, command)
+
+
+def unlogged(look: Look, subject: str = "") -> Iterator[Result]:
+    """That the log cannot be read, where it cannot."""
+    if look.log.missing:
+        yield unseen(look.log.missing, look.log.where, "Look as root.", "sudo optimux doctor", subject)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from optimux.host.doctor.check import unseen
 from optimux.host.doctor.log import Asking, Log
 from optimux.judge.roles import displays, functions_of, is_integrated
 from optimux.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from optimux.facts import Facts, PciDevice
     from optimux.facts.detect import Root
     from optimux.guest.setup import Report as GuestReport
-    from optimux.host.doctor.check import Result
     from optimux.pci import Address
     from optimux.plan.model import DomainPlan, Plan
 
@@ -90,11 +88,6 @@ class Look:
     def may_read(self, path: str) -> bool:
         """Whether a file that is there can be read; what is missing can."""
         return not self.root.exists(path) or self.root.data(path, 1) is not None
-
-    def unlogged(self, subject: str = "") -> Iterator[Result]:
-        """That the log cannot be read, where it cannot."""
-        if self.log.missing:
-            yield unseen(self.log.missing, self.log.where, "Look as root.", "sudo optimux doctor", subject)
 
     def has(self, folder: str) -> bool:
         """Whether the folder is shown at all: /dev of a record may be a few nodes, and proves nothing of others."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optimux.host.doctor.check import Result, broken, check, holds
+from optimux.host.doctor.check import Result, broken, check, holds, unlogged
 
 if TYPE_CHECKING:
     from optimux.facts import PciDevice
@@ -70,7 +70,7 @@ def since(look: Look) -> Iterator[Result]:
         if card.bind in (None, "libvirt", "on-demand"):
             continue
         if look.log.missing:
-            yield from look.unlogged(card.name)
+            yield from unlogged(look, card.name)
             continue
         for address in card.functions:
             device = look.facts.device(address)

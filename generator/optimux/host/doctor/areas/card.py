@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from optimux.host.doctor.areas.binding import VFIO
 from optimux.host.doctor.areas.iommu import SETUP
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, holds, unlogged, unseen
 from optimux.host.doctor.known import known
 from optimux.judge.roles import displays, label
 
@@ -140,7 +140,7 @@ def reserved(look: Look) -> Iterator[Result]:
     for card, device in _displays(look):
         address = str(device.address)
         if card.bind is None or look.log.missing:
-            yield from look.unlogged(address) if card.bind else ()
+            yield from unlogged(look, address) if card.bind else ()
             continue
         lines = look.log.find(rf"vfio-pci {address}: BAR [0-9]+.*: can't reserve")
         if lines:

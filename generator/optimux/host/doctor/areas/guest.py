@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, holds, unlogged, unseen
 from optimux.sizes import Size
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def locked(look: Look) -> Iterator[Result]:
     """The limit of each VM that runs, and the kernel's complaint."""
     yield from (result for domain in look.domains if (result := _limit(look, domain)))
     if look.log.missing or not look.domains:
-        yield from look.unlogged() if look.domains else ()
+        yield from unlogged(look) if look.domains else ()
         return
     lines = look.log.find(r"RLIMIT_MEMLOCK \(?[0-9]+\)? exceeded")
     if lines:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimux.host.doctor.areas.libvirt import last_start
-from optimux.host.doctor.check import Result, broken, check, holds
+from optimux.host.doctor.check import Result, broken, check, holds, unlogged
 from optimux.host.doctor.known import known
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def faults(look: Look) -> Iterator[Result]:
     """VT-d writes the address without its domain, AMD-Vi with it since 5.12."""
     for card in look.cards:
         if look.log.missing or card.bind is None:
-            yield from look.unlogged(card.name) if card.bind else ()
+            yield from unlogged(look, card.name) if card.bind else ()
             continue
         for address in card.functions:
             short = re.escape(str(address).partition(":")[2])
@@ -48,7 +48,7 @@ def faults(look: Look) -> Iterator[Result]:
 def interrupts(look: Look) -> Iterator[Result]:
     """VFIO's own refusal."""
     if look.log.missing or not look.cards:
-        yield from look.unlogged() if look.cards else ()
+        yield from unlogged(look) if look.cards else ()
         return
     lines = look.log.find("No interrupt remapping (?:support|for this platform)")
     if lines:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimux.facts.detect.security import KEYS
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, holds, unlogged, unseen
 
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
@@ -97,7 +97,7 @@ def taken(look: Look) -> Iterator[Result]:
     if look.plan is None or not look.plan.kvmfr:
         return
     if look.log.missing:
-        yield from look.unlogged()
+        yield from unlogged(look)
         return
     lines = look.log.find("Loading of (?:unsigned )?module.* is rejected|unsigned module loading is restricted")
     if lines:

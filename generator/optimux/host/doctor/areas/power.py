@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimux.host.doctor.areas.binding import VFIO
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, holds, unlogged, unseen
 from optimux.host.doctor.known import known
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ RESET = r"(?:not ready [0-9]+ms after [A-Za-z ]+; giving up|reset failed|Reset f
 
 def _complaints(look: Look, pattern: str, remedy: str) -> Iterator[Result]:
     if look.log.missing:
-        yield from look.unlogged()
+        yield from unlogged(look)
         return
     for card in look.cards:
         for address in card.functions:

@@ -1,0 +1,52 @@
+"""libvirt's own Python binding, wherever it is, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from optimux.errors import OptimuxError
+
+# Where distributions put Python packages: Debian; Fedora and openSUSE; Arch.
+_FOLDERS = (
+    "/usr/lib/python3/dist-packages",
+    "/usr/lib64/python{version}/site-packages",
+    "/usr/lib/python{version}/site-packages",
+)
+
+
+class LibvirtError(OptimuxError):
+    """What libvirt refused, in its own words."""
+
+
+def binding(name: str = "libvirt") -> Any:
+    """A module of libvirt's own; the system's too where this runs in a virtual environment. Raises ``OptimuxError``."""
+    try:
+        return import_module(name)
+    except ImportError:
+        found = _of_the_system(name)
+    if found is None:
+        raise OptimuxError(
+            "libvirt's Python binding is missing. Install the distribution's package (Debian: python3-libvirt), which "
+            f"is for the distribution's own Python, or build it for this one: {sys.executable} -m pip install "
+            "libvirt-python, with libvirt's headers (Debian: libvirt-dev) and pkg-config."
+        )
+    return found
+
+
+def _of_the_system(name: str) -> Any:
+    """What the distribution's package holds, if it was made for this Python; nothing else of its folder is seen."""
+    for folder in _FOLDERS:
+        path = folder.format(version=f"{sys.version_info.major}.{sys.version_info.minor}")
+        if not os.path.exists(f"{path}/{name}.py"):  # noqa: PTH110 - start-up
+            continue
+        sys.path.append(path)
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+        finally:
+            sys.path.remove(path)
+    return None
