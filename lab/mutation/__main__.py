@@ -21,10 +21,12 @@ _TESTS = {
     "declare": ("tests/options", "tests/bad_input"),
     "options": ("tests/options", "tests/bad_input", "tests/test_golden.py"),
     "emit": ("tests/test_golden.py", "tests/domain", "tests/looking_glass", "tests/nixos"),
-    "judge": ("tests/detect",),
+    "judge": ("tests/detect", "tests/doctor"),
     "facts": ("tests/detect",),
     "files": ("tests/trust", "tests/cli"),
     "bundle": ("tests/cli", "tests/test_golden.py"),
+    "host": ("tests/host", "tests/apply", "tests/doctor", "tests/handover"),
+    "libvirt": ("tests/define", "tests/oracle"),
 }
 
 
@@ -45,6 +47,7 @@ def main() -> int:
     survivors = 0
     with Trials(tests) as trials:
         reach = trials.reach()
+        print(f"{len(reach.seconds)} tests without a fault in {sum(reach.seconds.values()):.0f} s", flush=True)
         for number, mutant in enumerate(chosen, 1):
             if not trials.notice(mutant, reach):
                 survivors += 1

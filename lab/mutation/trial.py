@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import json
+import math
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import CHECKOUT
+from lab.mutation.runner import Run, load_shared, run
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -21,15 +20,26 @@ if TYPE_CHECKING:
     from lab.mutation.mutants import Mutant
 
 PACKAGE = CHECKOUT / "generator"
-# A fault may make a loop endless.
-_PATIENCE, _LEAST_SECONDS = 5.0, 60.0
+# A fault may make a loop endless. What the tests take is known with coverage and on a machine that may be busier now.
+_PATIENCE, _LEAST_SECONDS = 4.0, 30.0
+Place = tuple[str, int]
 
 
 class Reach(Record):
-    """The tests that ran each line, by ``(file, line)``; what ran while a module was loaded is every test's."""
+    """The tests that ran each line, and the seconds that each test takes.
 
-    tests: dict[tuple[str, int], tuple[str, ...]]
-    seconds: float
+    A line that runs while its module is loaded, or in a process of its own, has no test by name.
+    """
+
+    tests: dict[Place, frozenset[str]]
+    seconds: dict[str, float]
+
+    def of(self, name: str, line: int) -> frozenset[str]:
+        """The tests for a fault there: those of the line, else those of the file, else all."""
+        return self.tests.get((name, line)) or self._of_file(name) or frozenset(self.seconds)
+
+    def _of_file(self, name: str) -> frozenset[str]:
+        return frozenset().union(*(tests for (file, _), tests in self.tests.items() if file == name))
 
 
 class Trials:
@@ -43,6 +53,7 @@ class Trials:
         shutil.copytree(
             PACKAGE, self._scratch / "generator", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )
+        load_shared()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,56 +61,63 @@ class Trials:
 
     def reach(self) -> Reach:
         """Run the selection once without a fault. Raises ``RuntimeError`` where a test fails by itself."""
-        data = self._scratch / "coverage"
-        started = time.monotonic()
-        options = [f"--cov={self._scratch / 'generator' / 'optimux'}", "--cov-context=test", "--cov-report="]
-        done = self._pytest([*options, *self._selection], None, {"COVERAGE_FILE": str(data)})
-        seconds = time.monotonic() - started
-        if done is None or done.returncode:
-            raise RuntimeError(f"the tests fail without a fault:\n{done.stdout[-2000:] if done else ''}")
-        return Reach(self._read(data), seconds)
+        data, times = self._scratch / "coverage", self._scratch / "times"
+        options = [
+            f"--cov={self._scratch / 'generator' / 'optimux'}",
+            "--cov-context=test",
+            "--cov-report=",
+            f"--cov-config={self._configuration(data)}",
+        ]
+        done = self._pytest([*options, *self._selection], None, None)
+        if done.code:
+            raise RuntimeError(f"the tests fail without a fault:\n{done.output}")
+        return Reach(self._read(data), json.loads(times.read_text(encoding="utf-8")))
 
-    def _read(self, data: Path) -> dict[tuple[str, int], tuple[str, ...]]:
+    def _configuration(self, data: Path) -> Path:
+        """The project's own, with the data where nobody else's lie."""
+        file = self._scratch / "coveragerc"
+        file.write_text(f"[run]\nparallel = true\npatch = subprocess\ndata_file = {data}\n", encoding="utf-8")
+        return file
+
+    def _read(self, data: Path) -> dict[Place, frozenset[str]]:
         from coverage import CoverageData
 
         measured = CoverageData(basename=str(data))
         measured.read()
-        found: dict[tuple[str, int], tuple[str, ...]] = {}
+        found: dict[Place, frozenset[str]] = {}
         for file in measured.measured_files():
             name = str(Path(file).relative_to(self._scratch))
             for line, contexts in measured.contexts_by_lineno(file).items():
-                found[name, line] = tuple(sorted({context.partition("|")[0] for context in contexts} - {""}))
+                found[name, line] = frozenset({context.partition("|")[0] for context in contexts} - {""})
         return found
 
     def notice(self, mutant: Mutant, reach: Reach) -> bool:
         """Whether some test fails, or does not end, with the fault."""
         name = str(mutant.path.relative_to(CHECKOUT))
-        tests = reach.tests.get((name, mutant.line), ())
+        tests = reach.of(name, mutant.line)
         target = self._scratch / name
         whole = target.read_text(encoding="utf-8")
         target.write_text(mutant.source, encoding="utf-8")
+        usual = sum(reach.seconds.get(test, 0.0) for test in tests)
         try:
-            done = self._pytest(["-x", *(tests or self._selection)], max(_LEAST_SECONDS, _PATIENCE * reach.seconds), {})
+            done = self._pytest(
+                ["-x", *sorted(_files(tests))],
+                {test: _turn(reach.seconds.get(test, 0.0)) for test in tests},
+                _LEAST_SECONDS + _PATIENCE * usual,
+            )
         finally:
             target.write_text(whole, encoding="utf-8")
-        return done is None or done.returncode != 0
+        return done.code != 0
 
-    def _pytest(
-        self, arguments: Sequence[str], seconds: float | None, variables: dict[str, str]
-    ) -> subprocess.CompletedProcess[str] | None:
-        """``None`` where the time is over."""
-        command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-        path = {"PYTHONPATH": str(self._scratch / "generator"), "CI": "true"}
-        try:
-            return subprocess.run(
-                command,
-                cwd=CHECKOUT,
-                env={**os.environ, **path, **variables},
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-                timeout=seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return None
+    def _pytest(self, arguments: Sequence[str], only: dict[str, float] | None, seconds: float | None) -> Run:
+        options = ["-q", "-p", "no:cacheprovider", f"--rootdir={CHECKOUT}", *arguments]
+        return run(options, self._scratch, times=self._scratch / "times", only=only, seconds=seconds)
+
+
+def _files(tests: Iterable[str]) -> set[str]:
+    return {test.partition("::")[0] for test in tests}
+
+
+def _turn(seconds: float) -> float:
+    """Those that take equally long, roughly, keep their order, so that what they share is made once."""
+    return float(math.floor(math.log10(max(seconds, 0.01))))
