@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 
 import pytest
@@ -344,26 +343,3 @@ def test_places_of_one_machine_never_meet() -> None:
         root = etree.fromstring(patch(domain(arguments=line), plan())[0])
         slots = [int(node.get("slot") or "0", 0) for node in root.iterfind("devices/*/address[@bus='0x00']")]
         assert slot not in slots
-
-
-def test_the_articles_table_in_text() -> None:
-    from optimux.acpi.text_forms import from_text
-
-    table = battery_table(BATTERY_ONLY)
-    lines = [table[start : start + 16] for start in range(0, len(table), 16)]
-    dump = "SSDT @ 0x0000000000000000\n" + "".join(
-        f"    {16 * n:04X}: {' '.join(f'{byte:02X}' for byte in line)}  {'.' * len(line)}\n"
-        for n, line in enumerate(lines)
-    )
-    viewer = "".join(f"{16 * n:08x}  {line.hex(' ')}  |{'.' * len(line)}|\n" for n, line in enumerate(lines))
-    for text, form in (
-        (base64.encodebytes(table), "base64 text"),
-        (table.hex().encode(), "hexadecimal text"),
-        (table.hex(" ").upper().encode() + b"\r\n", "hexadecimal text"),
-        (", ".join(f"0x{byte:02x}" for byte in table).encode(), "hexadecimal text"),
-        (dump.encode(), "acpidump text"),
-        ((viewer + f"{len(table):08x}\n").encode(), "acpidump text"),
-    ):
-        assert (from_text(text).table, from_text(text).form) == (table, form)
-    for data in (table, b"", b"no table", b"QUJD", b"00" * 40):
-        assert (from_text(data).table, from_text(data).form) == (data, "")

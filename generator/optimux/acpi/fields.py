@@ -44,12 +44,7 @@ _NOW = (Field("state"), Field("present rate", RATE), Field("remaining capacity",
 PACKAGES = {
     "_BIF": (*_HEAD, *_STEPS, *_TEXTS),
     "_BIX": (Field("revision"), *_HEAD, *_MEASURED, *_STEPS, *_TEXTS, _SWAPPING),
-    "_BST": (
-        Field("state"),
-        Field("present rate", RATE),
-        Field("remaining capacity", CAPACITY),
-        Field("voltage", "mV"),
-    ),
+    "_BST": _NOW,
 }
 POWER_UNIT_INDEX = {"_BIF": 0, "_BIX": 1}
 _STATES = ("discharging", "charging", "critical", "charge limited")
