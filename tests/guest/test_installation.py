@@ -147,13 +147,3 @@ def test_the_variant_of_a_domain_that_lacks_the_media() -> None:
     root = etree.fromstring(install_variant(bare, plan, ANSWERS).encode())
     assert [path for path, order in media(root).items() if order] == [IMAGE["source"], "/srv/win.iso"]
     assert disk_targets(bare) == ("vda",)
-
-
-def test_without_the_card() -> None:
-    plan = domain(GOOD)
-    xml = domain_xml(plan).replace(
-        "<memballoon", "<hostdev mode='subsystem' type='pci'/><shmem name='looking-glass'/><memballoon"
-    )
-    for without, tags in ((False, ["hostdev", "shmem"]), (True, [])):
-        root = etree.fromstring(install_variant(xml, plan, ANSWERS, without_gpu=without).encode())
-        assert [tag for tag in ("hostdev", "shmem") if root.find(f"devices/{tag}") is not None] == tags

@@ -32,7 +32,7 @@ MINUTES = 120
 @click.argument("config")
 @click.option("--vm", metavar="NAME", help="The VM; not needed where there is one.")
 @click.option("--connect", metavar="URI", help="libvirt's URI; $LIBVIRT_DEFAULT_URI or qemu:///system by default.")
-@click.option("--without-gpu", is_flag=True, help="Leave card and shared memory out while Windows is installed.")
+@click.option("--without-gpu", is_flag=True, help="Leave the card, its picture's memory and its battery out.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--wait", type=click.IntRange(1, 1440), default=MINUTES, show_default=True, help="Minutes for Windows' Setup."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimux.libvirt.agent import Transport
 from optimux.libvirt.binding import LibvirtError
+from optimux.patch.card import without_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan
 
 KEY_ENTER, HOLD = 28, 100  # linux/input-event-codes.h; milliseconds
-_CARDS = ("hostdev", "shmem")
 
 
 def install_variant(xml: str, domain: DomainPlan, answers: str, *, without_gpu: bool = False) -> str:
@@ -27,7 +27,7 @@ def install_variant(xml: str, domain: DomainPlan, answers: str, *, without_gpu: 
     windows = domain.windows
     assert windows.unattended is not None
     assert windows.iso is not None
-    root: Any = etree.fromstring(xml.encode())
+    root: Any = etree.fromstring(without_card(xml.encode(), domain) if without_gpu else xml.encode())
     devices = root.find("devices")
     for disk in devices.findall("disk"):
         target = disk.find("target").get("dev")
@@ -40,23 +40,11 @@ def install_variant(xml: str, domain: DomainPlan, answers: str, *, without_gpu: 
     for path in (windows.virtio_win, answers):
         if path:
             _with_medium(devices, path)
-    for tag in _CARDS if without_gpu else ():
-        for element in devices.findall(tag):
-            devices.remove(element)
-    if without_gpu:
-        _without_arguments(root)
     reboot = root.find("on_reboot")
     if reboot is not None:
         reboot.text = "restart"
     text: str = etree.tostring(root, encoding="unicode")
     return text
-
-
-def _without_arguments(root: Any) -> None:
-    """Arguments and overrides speak of the shared memory and of the card."""
-    for element in list(root):
-        if element.tag.startswith("{http://libvirt.org/schemas/domain/qemu/1.0}"):
-            root.remove(element)
 
 
 def _order(devices: Any, target: str, order: int) -> None:

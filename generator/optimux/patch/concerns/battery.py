@@ -11,6 +11,7 @@ from optimux.patch.node import Node
 from optimux.patch.tables import judge
 
 _WHY = "NVIDIA's laptop driver looks for a battery"
+_CLASH = "two batteries clash"
 
 
 def battery(draft: Draft) -> None:
@@ -28,9 +29,18 @@ def battery(draft: Draft) -> None:
         _remove_arguments(draft)
         _table(draft)
     else:
-        _remove_tables(draft)
+        _remove_tables(draft, f"an argument replaces it, and {_CLASH}")
         _argument(draft)
     _leave_others(draft)
+
+
+def remove_battery(draft: Draft) -> None:
+    """Take the battery out, in either form; tables that hold anything else stay."""
+    if draft.plan.battery is not None:
+        why = "the card's driver alone looks for a battery"
+        _split_off(draft, why)
+        remove(draft, _mine(draft), why)
+        _remove_tables(draft, why)
 
 
 def _kept(draft: Draft) -> str:
@@ -76,19 +86,19 @@ def _reason(draft: Draft, argument: Argument, why: str) -> str:
     return f"{why}; {how}" if "cannot be read" in how else why
 
 
-def _split_off(draft: Draft) -> None:
+def _split_off(draft: Draft, why: str = _CLASH) -> None:
     """A battery among the several files of one argument leaves the others."""
     for argument in _arguments(draft):
         paths = argument.paths
         rest = [path for path in paths if not _is_battery(draft, path)]
         if rest and len(rest) < len(paths) and argument.get("file"):
-            update(draft, argument, "two batteries clash", file=":".join(rest))
+            update(draft, argument, why, file=":".join(rest))
 
 
-def _remove_tables(draft: Draft) -> None:
+def _remove_tables(draft: Draft, why: str) -> None:
     for table in _tables(draft):
         if _is_battery(draft, table.words):
-            draft.remove(table, "an argument replaces it, and two batteries clash")
+            draft.remove(table, why)
     for block in _blocks(draft):
         if not block.children and block.was_children:
             block.remove()
@@ -104,7 +114,7 @@ def _table(draft: Draft) -> None:
     first = next((table for table in mine if table.words == draft.plan.battery_path), mine[0])
     for other in mine:
         if other is not first:
-            draft.remove(other, "two batteries clash")
+            draft.remove(other, _CLASH)
     draft.set(first, "type", "raw", "slic overwrites the table's signature")
     how = judge(draft, first.words).how
     draft.set_text(first, draft.plan.battery_path, f"the planned table, where QEMU may read it; the old one: {how}")
@@ -117,7 +127,7 @@ def _argument(draft: Draft) -> None:
         append(draft, battery_arguments(draft.plan), _WHY)
         return
     first = next((argument for argument in mine if argument.get("file") == draft.plan.battery_path), mine[0])
-    remove(draft, [other for other in mine if other is not first], "two batteries clash")
+    remove(draft, [other for other in mine if other is not first], _CLASH)
     assert first.values is not None
     if set(first.values.values) == {"file"}:
         update(draft, first, _WHY, file=draft.plan.battery_path)

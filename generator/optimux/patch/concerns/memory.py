@@ -19,6 +19,7 @@ from optimux.pci import Address
 from optimux.plan.model import SharedMemory
 
 _NAME = "looking-glass"
+_UNWANTED = "there is no picture to show"
 _OTHER = "the memory is {} now; both together confuse the guest"
 _BACKENDS = ("memory-backend-file", "memory-backend-shm", "memory-backend-memfd", "memory-backend-ram")
 
@@ -33,10 +34,18 @@ def memory(draft: Draft) -> None:
         _remove_pairs(draft, _backends(draft, planned), _OTHER.format("a file in /dev/shm"))
         _shmem(draft, planned)
     else:
-        _remove_shmem(draft, planned)
+        _remove_shmem(draft, planned, _OTHER.format("the kvmfr module's"))
         _kvmfr(draft, planned)
     drop_empty_bridges(draft, used)
     _leave_others(draft, planned)
+
+
+def remove_memory(draft: Draft) -> None:
+    """Take Looking Glass's memory out, in either form; another program's stays."""
+    planned = draft.plan.shared_memory
+    if planned is not None:
+        _remove_pairs(draft, _backends(draft, planned), _UNWANTED)
+        _remove_shmem(draft, planned, _UNWANTED)
 
 
 def place_memory(draft: Draft) -> None:
@@ -86,9 +95,9 @@ def _remove_pairs(draft: Draft, backends: list[Argument], why: str) -> None:
     remove(draft, gone, why)
 
 
-def _remove_shmem(draft: Draft, planned: SharedMemory) -> None:
+def _remove_shmem(draft: Draft, planned: SharedMemory, why: str) -> None:
     for node in _shmems(draft, planned):
-        draft.remove(node, _OTHER.format("the kvmfr module's"))
+        draft.remove(node, why)
 
 
 def _shmem(draft: Draft, planned: SharedMemory) -> None:
