@@ -95,3 +95,72 @@ def test_another_mount_namespace() -> None:
     with process(OPENED, "/dev/full", before=unshared) as pid:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         assert found(int(children[0])) == [("/dev/full", OPEN)]
+
+
+# A file system whose server answers until its only file has been opened, and is gone then (linux/fuse.h).
+SILENT = """
+import ctypes, os, struct, sys
+device = os.open("/dev/fuse", os.O_RDWR)
+words = f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()
+if ctypes.CDLL(None, use_errno=True).mount(b"silent", sys.argv[1].encode(), b"fuse", 0, words):
+    sys.exit(1)
+print(flush=True)
+attributes = lambda node, mode: struct.pack("<6Q10I", node, 0, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 512, 0)
+while True:
+    request = os.read(device, 1 << 17)
+    _, code, number, node = struct.unpack_from("<IIQQ", request)
+    answers = {
+        26: struct.pack("<4I", 7, 12, 4096, 0) + bytes(8) + bytes(40),  # FUSE_INIT
+        1: struct.pack("<2Q2Q2I", 2, 0, 0, 0, 0, 0) + attributes(2, 0o100644),  # FUSE_LOOKUP
+        3: struct.pack("<Q2I", 0, 0, 0) + attributes(node, 0o40755 if node == 1 else 0o100644),  # FUSE_GETATTR
+        14: struct.pack("<Q2I", 0, 0, 0),  # FUSE_OPEN
+    }
+    said = answers.get(code)
+    if said is not None or code not in (2, 42):  # FUSE_FORGET and BATCH_FORGET have no answer
+        os.write(device, struct.pack("<IiQ", 16 + len(said or b""), 0 if said else -38, number) + (said or b""))
+    if code == 14:
+        sys.stdin.read()
+        os._exit(0)
+"""
+
+
+@pytest.fixture
+def abandoned(tmp_path: Path) -> Iterator[Path]:
+    """A descriptor of some process on a file system that does not answer any more."""
+    needs.root("mounting")
+    if not Path("/dev/fuse").exists():
+        pytest.skip("no /dev/fuse")
+    folder = tmp_path / "silent"
+    folder.mkdir()
+    opens = "import os, sys; fd = os.open(sys.argv[1], os.O_RDONLY); print(fd, flush=True); sys.stdin.read()"
+    line = [sys.executable, "-c", opens, str(folder / "file")]
+    child = None
+    try:
+        with process(SILENT, str(folder)):  # its end is the connection's: whoever waits for it goes on
+            child = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            assert child.stdout
+            yield Path(f"/proc/{child.pid}/fd/{child.stdout.readline().decode().strip()}")
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        if child:
+            child.kill()
+            child.communicate()
+
+
+def _within(code: str, *arguments: str) -> bool:
+    with subprocess.Popen([sys.executable, "-c", code, *arguments]) as child:
+        try:
+            return child.wait(10) == 0
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            child.kill()
+
+
+def test_a_server_that_is_gone_is_not_waited_for(abandoned: Path) -> None:
+    scan = "from tests.handover.test_processes import FULL, Scan; Scan((FULL,)).run()"
+    assert _within(scan)
+
+
+def test_twin_asked_it_is_waited_for(abandoned: Path) -> None:
+    assert not _within("import os, sys; os.stat(sys.argv[1])", str(abandoned))

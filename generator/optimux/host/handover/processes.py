@@ -7,19 +7,16 @@ hangs in a socket's queue is seen by nobody here: the modules' counts tell (``mo
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from optimux.host.handover.holder import MAPPED, OPEN, THREAD, Use
-from optimux.host.handover.nodes import BLOCK, CHARACTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from optimux.host.handover.nodes import Node, Number
+    from optimux.host.handover.nodes import Node
+    from optimux.host.handover.statx import Statx
 
-# A stat() of what lies there may wait for a server that is gone; device nodes are not kept there.
-_REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "glusterfs", "lustre", "autofs", "fuse", "sshfs")
 _KCMP = {"x86_64": 312, "aarch64": 272}  # of each architecture's table of system calls
 _KCMP_FILES = 2  # linux/kcmp.h
 
@@ -31,8 +28,8 @@ class Scan:
         self._root = root.rstrip("/")
         self._nodes = {node.number: node for node in nodes}
         self._names = {node.name: node for node in nodes}
-        self._remote = () if self._root else _remote_mounts()
         self._same_table = _same_table() if not self._root else None
+        self._statx = _statx() if not self._root else None
         self.unseen: list[int] = []
         self.exporting: list[int] = []  # processes with a buffer of some device in hand
         self.mounts: dict[int | str, int] = {}  # a process of each mount namespace
@@ -69,33 +66,25 @@ class Scan:
         seen = set()
         try:
             numbers = os.listdir(folder)  # noqa: PTH208 - a descriptor has no path
-            for number in numbers:
-                try:
-                    target = os.readlink(number, dir_fd=folder)
-                except OSError:
-                    continue
-                if target[:1] != "/":
-                    continue
-                if target.startswith("/dmabuf:"):
-                    self.exporting.append(pid)
-                elif (node := self._node(number, target, folder)) and node not in seen:
+            for node in self._behind(pid, folder, numbers):
+                if node not in seen:
                     seen.add(node)
                     found.append(Use(pid, node.name, str(node.function), OPEN if tid is None else THREAD, tid))
         finally:
             os.close(folder)
         return len(numbers)
 
-    def _node(self, path: str, target: str, folder: int | None = None) -> Node | None:
-        """The wanted node behind a link of /proc: by number; in a record, which has no numbers, by name."""
-        if self._root:
-            return self._names.get(target.removesuffix(" (deleted)"))
-        if target.startswith(self._remote):
-            return None
-        try:
-            status = os.stat(path, dir_fd=folder)
-        except OSError:
-            return None
-        return self._nodes.get(_number(status)) if status.st_rdev else None
+    def _behind(self, pid: int, folder: int, numbers: list[str]) -> Iterator[Node]:
+        """The wanted nodes behind descriptors: by their devices; in a record, which has none, by name."""
+        if self._statx is None:
+            targets = (_target(number, folder).removesuffix(" (deleted)") for number in numbers)
+            yield from (self._names[target] for target in targets if target in self._names)
+            return
+        for number, device in self._statx.special(folder, numbers):
+            if device in self._nodes:
+                yield self._nodes[device]
+            elif device is None and _target(number, folder).startswith("/dmabuf:"):
+                self.exporting.append(pid)
 
     def _threads(self, pid: int, base: str, found: list[Use]) -> None:
         tids = os.listdir(f"{base}/task")  # noqa: PTH208
@@ -111,6 +100,9 @@ class Scan:
                 lines = file.read()
         except FileNotFoundError:
             return
+        # Most processes have neither; every look at a line of theirs would be for nothing.
+        if b"-s " not in lines and b"xs " not in lines and b" /dev/" not in lines:
+            return
         seen = set()
         for line in lines.splitlines():
             # Thousands of lines, of which few are either: "7f00-7f01 rw-s 00000000 00:06 123    /dev/dri/card1".
@@ -124,8 +116,14 @@ class Scan:
             if name in seen or not (fields[1].endswith(b"s") or name.startswith("/dev/")):
                 continue
             seen.add(name)
-            if node := self._node(f"{base}/map_files/{_range(fields[0])}", name):
+            if node := self._mapped(f"{base}/map_files/{_range(fields[0])}", name):
                 yield Use(pid, node.name, str(node.function), MAPPED)
+
+    def _mapped(self, path: str, name: str) -> Node | None:
+        if self._statx is None:
+            return self._names.get(name.removesuffix(" (deleted)"))
+        device = self._statx.device(path)
+        return self._nodes.get(device) if device else None
 
     def _namespace(self, pid: int, base: str) -> None:
         try:
@@ -140,24 +138,17 @@ def _range(field: bytes) -> str:
     return f"{int(first, 16):x}-{int(last, 16):x}"
 
 
-def _number(status: os.stat_result) -> Number:
-    kind = BLOCK if stat.S_ISBLK(status.st_mode) else CHARACTER
-    return kind, os.major(status.st_rdev), os.minor(status.st_rdev)
-
-
-def _remote_mounts() -> tuple[str, ...]:
-    """Where a server answers, or another program, but never the root itself."""
-    found = []
+def _target(number: str, folder: int) -> str:
     try:
-        with open("/proc/self/mounts", "rb") as file:  # noqa: PTH123
-            lines = file.read().decode("utf-8", "replace").splitlines()
+        return os.readlink(number, dir_fd=folder)
     except OSError:
-        return ()
-    for line in lines:
-        fields = line.split(" ")
-        if len(fields) > 2 and fields[2].partition(".")[0] in _REMOTE and fields[1] != "/":
-            found.append(f"{fields[1]}/")
-    return tuple(found)
+        return ""
+
+
+def _statx() -> Statx:
+    from optimux.host.handover.statx import Statx
+
+    return Statx()
 
 
 def _same_table() -> Callable[[int, int], bool] | None:
