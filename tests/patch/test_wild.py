@@ -11,6 +11,7 @@ from lab.consumers.roots import Root
 from lab.documents import BY_HAND, I440FX, KEY_VALUE, ONE_LINE, STORED, VIRT_MANAGER, WILD
 from optimux.errors import InvalidInput
 from optimux.patch.concerns import PASSTHROUGH as CONCERNS
+from optimux.patch.source import Source
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import case
 from tests.patch.checker import problems
@@ -156,6 +157,15 @@ def test_bytes_that_an_encoding_spells_in_two_ways() -> None:
         patch_domain(head + text, PLAN)
     with pytest.raises(InvalidInput, match="type=''"):
         patch_domain(head + text.replace(b"\xa2\xcc", b"\xa4\x40"), PLAN)
+
+
+@pytest.mark.parametrize("name", ["utf-32", "utf-32-le", "utf-32-be"])
+def test_utf_32(name: str) -> None:
+    """It begins as UTF-16 does; its twin in UTF-16 is read."""
+    text = "<domain><name>vm</name></domain>"
+    with pytest.raises(InvalidInput, match="domain: found UTF-32; allowed: UTF-8, UTF-16"):
+        Source(text.encode(name))
+    assert Source(text.encode(name.replace("32", "16"))).root.name == "domain"
 
 
 def test_bytes_of_no_encoding() -> None:

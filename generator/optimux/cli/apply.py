@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.another_root import another_root
 from optimux.cli.report import FAILED, say
 from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
@@ -60,10 +61,11 @@ def command(
     from optimux.cli.apply_request import Request
     from optimux.cli.apply_run import run
 
+    place = another_root(root, chroot=chroot)
     request = Request(
-        config=_config(config, root),
+        config=_config(config, place),
         steps=_steps(only),
-        place=_place(root),
+        place=place,
         chroot=chroot,
         facts=facts,
         digest=digest,
@@ -73,9 +75,7 @@ def command(
         script=script,
         as_json=as_json,
     )
-    if chroot and root is None:
-        raise InvalidInput([Problem("--chroot", "no --root", "both", "Name the root to enter with --root.")])
-    if os.geteuid() != 0 and root is None and not dry_run and not script:
+    if os.geteuid() != 0 and place is None and not dry_run and not script:
         return _with_more_rights(request)
     try:
         return run(request)
@@ -125,14 +125,6 @@ def _steps(only: str | None) -> tuple[str, ...]:
             [Problem("--only", f'"{name}"', _STEPS, "Name steps, joined by commas.") for name in unknown]
         )
     return tuple(name for name in known if name in names)
-
-
-def _place(root: str | None) -> str | None:
-    if root is None or os.path.realpath(root) == "/":
-        return None
-    if not Path(root).is_dir():
-        raise InvalidInput([Problem("--root", f'"{root}"', "a folder that is there", "Mount the image there first.")])
-    return str(Path(root).absolute())
 
 
 def _with_more_rights(request: Request) -> int:

@@ -28,7 +28,7 @@ def command(root: str | None, as_json: bool) -> int:
     from optimux.judge.gpus import verdicts
     from optimux.judge.usb import usb_verdicts
 
-    facts = detect(Root.at(root))
+    facts = detect(Root.of_a_machine(root))
     judged = verdicts(facts)
     if as_json:
         import json

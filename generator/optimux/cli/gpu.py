@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimux.cli.another_root import another_root
 from optimux.cli.report import DONE, FAILED, report_warnings, say
 from optimux.cli.verb import Verb, VerbGroup
 
@@ -73,6 +74,7 @@ def status(config: str | None, name: str | None, facts: str | None, as_json: boo
     from optimux.host.handover.report import as_data, lines
     from optimux.host.handover.verdict import verdict
 
+    root = another_root(root)
     known = cards(config, facts, root)
     pictures = [look(card, root) for card in ([chosen(known, name)] if name else known)]
     judged = [(picture, verdict(picture)) for picture in pictures]
@@ -159,6 +161,7 @@ def keep_free(config: str | None, name: str | None, facts: str | None, desktop: 
         from optimux.errors import InvalidInput, Problem
 
         raise InvalidInput([Problem("--desktop", f'"{desktop}"', ", ".join(desktops()), "Name one of these.")])
+    root = another_root(root)
     known = cards(config, facts, root)
     desktop = desktop or current_desktop()
     all_free = True

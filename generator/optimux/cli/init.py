@@ -65,7 +65,7 @@ def command(
     if target != "-" and Path(target).exists() and not force:
         raise OptimuxError(f"{target} is there already. Name another with --output, or add --force.")
     existing = _existing(vm_from) if vm_from else None
-    facts = detect(Root.at(root))
+    facts = detect(Root.of_a_machine(root))
     judged = verdicts(facts)
     asks = not yes and sys.stdin is not None and sys.stdin.isatty()
     verdict = _chosen(judged, gpu, asks=asks)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optimux.cli.another_root import another_root
 from optimux.cli.difference import write_difference
 from optimux.cli.report import DONE, FAILED, say
 from optimux.cli.verb import Verb
@@ -60,7 +61,7 @@ def command(
     from optimux.host.lock import locked
     from optimux.host.shell import Shell
 
-    place = None if root is None or os.path.realpath(root) == "/" else str(Path(root).absolute())
+    place = another_root(root, chroot=chroot)
     if place is None and os.geteuid() != 0 and not lists:
         raise OptimuxError("rollback takes root. Nothing was changed. Run it with sudo.")
     with Root(Path(place or "/")) as files:

@@ -7,8 +7,12 @@ import select
 import stat
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from optimux.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 LIMIT = 8 << 20
 _CHUNK = 1 << 20
@@ -51,14 +55,28 @@ def _read(path: str, size: int) -> bytes:
         if sys.stdin is None:  # python leaves it out where descriptor 0 is closed
             raise ValueError("it is closed")
         return sys.stdin.buffer.read(size)
+    descriptor = _open(path)
+    try:
+        return _up_to(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
+def opened(path: str) -> BufferedReader:
+    """A stream of what is too large to be kept whole. Raises ``OSError``, and ``ValueError`` for a silent pipe."""
+    return os.fdopen(_open(path), "rb")
+
+
+def _open(path: str) -> int:
     # Without waiting: a named pipe that nobody writes to would hold the open itself.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         _await_writer(descriptor)
         os.set_blocking(descriptor, True)
-        return _up_to(descriptor, size)
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _await_writer(descriptor: int) -> None:

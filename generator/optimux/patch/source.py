@@ -29,6 +29,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _BARE_UTF16 = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+# Which begin like UTF-16; libvirt takes none of them.
+_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, b"<\0\0\0", b"\0\0\0<")
+_SAVE = "Save it as UTF-8."
+_ALLOWED = "UTF-8, UTF-16 or a common 8-bit encoding"
 
 
 class Source:
@@ -56,6 +60,8 @@ def refused(found: str, allowed: str, remedy: str) -> InvalidInput:
 
 def _encoding(document: bytes) -> tuple[bytes, str]:
     """The byte order mark, which may be empty, and the encoding after it."""
+    if document.startswith(_UTF32):
+        raise refused("UTF-32", _ALLOWED, _SAVE)
     for mark, name in _MARKS:
         if document.startswith(mark):
             return mark, name
@@ -71,7 +77,7 @@ def _encoding(document: bytes) -> tuple[bytes, str]:
     except LookupError:
         name = ""
     if not _ENCODINGS.fullmatch(name):
-        raise refused(f"the encoding {word}", "UTF-8, UTF-16 or a common 8-bit encoding", "Save it as UTF-8.")
+        raise refused(f"the encoding {word}", _ALLOWED, _SAVE)
     return b"", name
 
 
@@ -85,7 +91,7 @@ def _as_utf8(document: bytes, mark: bytes, encoding: str) -> bytes:
     if encoding == "utf-8":
         return content
     if text.encode(encoding, "replace") != content:
-        raise refused(f"bytes that {encoding} spells in two ways", "text in UTF-8", "Save it as UTF-8.")
+        raise refused(f"bytes that {encoding} spells in two ways", "text in UTF-8", _SAVE)
     return text.encode("utf-8", "surrogatepass")
 
 

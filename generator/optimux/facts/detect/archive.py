@@ -7,10 +7,13 @@ import os
 import re
 import tarfile
 from importlib import import_module
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
-from optimux.errors import OptimuxError
-from optimux.facts.detect.store import Status
+from optimux.facts.detect.store import TREE, Status
+from optimux.files.read import opened, reason_of, unreadable
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 # A recorded /sys and /proc has some ten thousand small files; whatever is larger is no record.
 MOST_MEMBERS = 200_000
@@ -27,7 +30,7 @@ MAGICS = (
 
 
 class Archive:
-    """The members of a tar as a store. Raises ``OptimuxError`` for what is no tar, or too much of one."""
+    """The members of a tar as a store. Raises ``InvalidInput`` for what is no tar, or too much of one."""
 
     def __init__(self, path: str) -> None:
         self._files: dict[str, bytes | str | None] = {"": None}  # content, a link's target, or a folder
@@ -35,12 +38,12 @@ class Archive:
         self._status: dict[str, Status] = {}
         self._children: dict[str, list[str]] = {"": []}
         try:
-            with open(path, "rb") as raw, _opened(raw) as stream:  # noqa: PTH123 - the layers are streams
+            with opened(path) as raw, _unpacked(raw) as stream:
                 self._load(stream)
         except (tarfile.TarError, EOFError, ValueError, ArithmeticError, MemoryError) as error:
-            raise OptimuxError(f"{path} is no folder and no tar that can be read: {error}") from None
+            raise unreadable(path, f"no tar that can be read: {error}", *TREE) from None
         except OSError as error:
-            raise OptimuxError(f"{path} cannot be read as a tar: {error.strerror or error}") from None
+            raise unreadable(path, reason_of(error), *TREE) from None
 
     def _load(self, stream: Any) -> None:
         kept = 0
@@ -153,10 +156,9 @@ def _permissions(text: str) -> int:
     return sum(bit for letter, bit in (("r", 4), ("w", 2), ("x", 1)) if letter in text)
 
 
-def _opened(raw: IO[bytes]) -> Any:
-    """The stream within, decompressed as its first bytes say."""
-    start = raw.read(6)
-    raw.seek(0)
+def _unpacked(raw: BufferedReader) -> Any:
+    """The stream within, decompressed as its first bytes say; a pipe cannot be wound back."""
+    start = raw.peek(6)
     for magic, module, name in MAGICS:
         if start.startswith(magic):
             return getattr(import_module(module), name)(raw)

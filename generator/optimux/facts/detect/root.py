@@ -7,8 +7,8 @@ import os
 import re
 from collections import deque
 
-from optimux.errors import OptimuxError
-from optimux.facts.detect.store import Folder, Status, Store
+from optimux.facts.detect.store import TREE, Folder, Status, Store
+from optimux.files.read import reason_of, unreadable
 
 # A sysfs attribute is a page; /proc/cpuinfo of 256 CPUs is half a MiB.
 LIMIT = 4 << 20
@@ -36,7 +36,7 @@ class Root:
 
     @classmethod
     def at(cls, path: str | None = None) -> Root:
-        """This machine's own, or a recorded one at a folder or in a tar. Raises ``OptimuxError``."""
+        """This machine's own, or a recorded one at a folder or in a tar. Raises ``InvalidInput``."""
         place = "/" if path is None else path
         try:
             return cls(Folder(place), live=path is None)
@@ -45,10 +45,16 @@ class Root:
 
             return cls(Archive(place))
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise OptimuxError(
-                f"{place or 'an empty path'} cannot be read: {reason}. Name a folder, or a tar of one."
-            ) from None
+            raise unreadable(place or "an empty path", reason_of(error), *TREE) from None
+
+    @classmethod
+    def of_a_machine(cls, path: str | None = None) -> Root:
+        """As ``at``. Raises ``InvalidInput`` also for a tree of no machine, of which everything would be unknown."""
+        root = cls.at(path)
+        if root.live or root.exists("/sys") or root.exists("/proc"):
+            return root
+        root.close()
+        raise unreadable(path or "/", "neither /sys nor /proc in it", *TREE)
 
     def close(self) -> None:
         """Give back the folders that are kept open; nothing is read after it."""

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from optimux.record import Record
 
+# What a recorded tree is, and the next step, in a refusal.
+TREE = ("a folder, or a tar of one", "Name a recorded tree.")
 # Open folders kept at once; a process may have 1024 descriptors.
 MOST_FOLDERS = 200
 

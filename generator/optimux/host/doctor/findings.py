@@ -66,7 +66,7 @@ def report_of(config: str | None, vm: str | None, place: str | None, *, previous
 
     from optimux.facts.detect import Root
 
-    with closing(Root.at(place)) as root:
+    with closing(Root.of_a_machine(place)) as root:
         return _report(root, config, vm, place, previous=previous)
 
 
