@@ -12,6 +12,7 @@ from optimux.files.state import Metadata, State, look, set_metadata
 if TYPE_CHECKING:
     from optimux.files.directory import Directory
 
+_MOST_BACKUPS = 1 << 16
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -109,7 +110,7 @@ def remove(folder: Directory, name: str) -> None:
 
 def keep_beside(folder: Directory, name: str, state: State) -> str:
     """Keep a file's state as ``NAME.bak`` or the next free ``NAME.bakN``; that name."""
-    for number in range(1 << 16):
+    for number in range(_MOST_BACKUPS):
         backup = f"{name}.bak{number or ''}"
         if folder.entry(backup) is None:
             try:

@@ -83,14 +83,14 @@ def _replace(folder: Directory, name: str, content: bytes, mode: int | None) -> 
         kept = new if state is None else state.metadata.replace(times=None)
         put(folder, name, content, kept)
     elif stat.S_ISFIFO(entry.st_mode) or stat.S_ISCHR(entry.st_mode):
-        _write_into(folder, name, content)
+        _write_into(folder, name, content, stat.S_ISFIFO(entry.st_mode))
     else:
         kind = "a folder" if stat.S_ISDIR(entry.st_mode) else "neither a file, nor a pipe, nor a character device"
         raise ValueError(f"it is {kind}")
 
 
-def _write_into(folder: Directory, name: str, content: bytes) -> None:
-    """A reader of a pipe may come a little later than we do."""
+def _write_into(folder: Directory, name: str, content: bytes, is_pipe: bool) -> None:
+    """A reader of a pipe may come a little later than we do; a device that is not there (ENXIO too) will not."""
     deadline = time.monotonic() + PIPE_SECONDS
     flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     while True:
@@ -98,7 +98,7 @@ def _write_into(folder: Directory, name: str, content: bytes) -> None:
             descriptor = os.open(name, flags, dir_fd=folder.descriptor)
             break
         except OSError as error:
-            if error.errno != errno.ENXIO:
+            if not is_pipe or error.errno != errno.ENXIO:
                 raise
             if time.monotonic() > deadline:
                 raise ValueError(f"a pipe from which nobody reads within {PIPE_SECONDS:g} s") from None
