@@ -1,0 +1,152 @@
+"""Each kind of small value: what it is called, the outermost that it takes and the nearest that it does not.
+
+Written down once more on purpose: what the declaration says cannot be judged by the declaration.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from optimux.declare import values
+from optimux.declare.containers import ListOf
+from optimux.declare.kind import INVALID, Kind
+from optimux.declare.scalars import Int
+from optimux.findings import Findings
+
+X64 = "x" * 64
+# The words for what is allowed, values that are taken, values that are refused.
+KINDS: dict[str, tuple[str, list[Any], list[Any]]] = {
+    "DISTRIBUTION": (
+        'one of "nixos", "arch", "debian", "fedora", "fedora-atomic", "opensuse"',
+        ["nixos", "fedora-atomic", "Ubuntu"],
+        ["", "gentoo", 1],
+    ),
+    "CPU_VENDOR": ('one of "intel", "amd"', ["intel", "amd"], ["via", "", True]),
+    "SECURITY_MODULE": ('one of "apparmor", "selinux", "none"', ["apparmor", "selinux", "none"], ["smack", None]),
+    "ADDRESS": (
+        'a PCI address such as "0000:01:00.0"',
+        ["0000:00:00.0", "00010000:ff:1f.7"],
+        ["0000:00:00.8", "0000:00:20.0", "000:00:00.0", "00:00.0"],
+    ),
+    "PCI_ID": (
+        'a vendor and device id such as "10de:249d"',
+        ["0000:0000", "FFFF:ffff"],
+        ["10de", "10de:249", "g0de:0"],
+    ),
+    "SIZE": ('a size with a unit such as "16GiB"', ["1KiB", "16 GiB", "4TiB"], ["16", "16GB", "GiB", "0x1MiB"]),
+    "BAR_SIZE": (
+        'a power of two with a unit such as "128MiB"',
+        ["1MiB", "4096GiB"],
+        ["3MiB", "8192GiB", "512KiB", "1TiB"],
+    ),
+    "VERSION": ('a version such as "11.3"', ["1", "11.3", "11.3.99999"], ["11.", "1.2.3.4", "100000", "v1"]),
+    "PLACEMENT": ('a PCI address, or "auto"', ["auto", "0000:01:00.0"], ["none", "Auto", ""]),
+    "PATH": (
+        "an absolute path without quotes, tabs or a trailing slash, such as /a/b",
+        ["/ab", "/" + "a" * 1023],
+        ["/", "a/b", "/a/", '/a"b', "/a\tb", "/" + "a" * 1024],
+    ),
+    "WORD": ("a word of letters, digits and _ . + -", ["_", "a.+-_", X64], ["", ".a", "a b", X64 + "x"]),
+    "MODULE": ("the name of a kernel module", ["a", "snd-hda_intel", X64], ["", "a.b", X64 + "x"]),
+    "UUID": (
+        "a UUID of the form 8-4-4-4-12",
+        ["5d5b00d8-475a-4b6c-8053-9dda30cd2f95", "5D5B00D8-475A-4B6C-8053-9DDA30CD2F95"],
+        ["5d5b00d8475a4b6c80539dda30cd2f95", "5d5b00d8-475a-4b6c-8053-9dda30cd2f9", "g" * 36],
+    ),
+    "MAC": (
+        "a unicast MAC address such as 52:54:00:12:34:56",
+        ["52:54:00:12:34:56", "FE:ff:FF:ff:FF:ff"],
+        ["53:54:00:12:34:56", "52:54:00:12:34", "52-54-00-12-34-56"],
+    ),
+    "CPU_SET": (
+        'host CPUs such as "0-3,8"',
+        ["0", "0-3,8", "0-7,^3", ",".join(["1000"] * 51)],
+        ["", "0,", "a", "12345", ",".join(["1000"] * 52)],
+    ),
+    "IP_ADDRESS": (
+        "an IPv4 or IPv6 address",
+        ["0.0.0.0", "255.255.255.255", "::1"],
+        ["256.0.0.1", "1.2.3", "fe80::1%eth0", ""],
+    ),
+    "PORT": ("a whole number from 1 to 65535", [1, 65535], [0, 65536, True, "1", 1.5]),
+    "XML": ("well-formed XML elements", ["", "<a/>\n", "x" * 65536], ["x" * 65537, "\x01", 1]),
+    "TEXT": ("one line of text", ["", "é" * 4096], ["a\nb", "a\rb", "x" * 4097, "\x00"]),
+    "USER": (
+        "the name of a user or a group",
+        ["a", "_apt", "x" * 32, "x" * 32 + "$"],
+        ["", "1a", "x" * 33, "a b", "$"],
+    ),
+    "SETTING": ("a name of letters and digits", ["a", "Z9", X64], ["", "9a", "a-b", X64 + "x"]),
+}
+# What people write for the family that theirs is of; the ID of each one's os-release among them.
+CALLED = {
+    "arch": "archlinux cachyos endeavouros garuda manjaro omarchy steamos",
+    "debian": "elementary linuxmint mint neon pop pop!_os pop-os ubuntu zorin",
+    "fedora": "almalinux centos nobara rhel rocky",
+    "fedora-atomic": "aurora bazzite bluefin kinoite silverblue",
+    "opensuse": "leap opensuse-leap opensuse-slowroll opensuse-tumbleweed suse tumbleweed",
+}
+
+
+def _load(kind: Kind[Any], value: object) -> tuple[Any, Findings]:
+    findings = Findings()
+    return kind.load(value, "here", findings), findings
+
+
+def test_every_kind_has_its_rows() -> None:
+    assert {name for name, value in vars(values).items() if isinstance(value, Kind)} == set(KINDS)
+
+
+@pytest.mark.parametrize(("name", "taken"), [(name, value) for name, row in KINDS.items() for value in row[1]])
+def test_what_is_taken(name: str, taken: object) -> None:
+    loaded, findings = _load(getattr(values, name), taken)
+    assert loaded is not INVALID
+    assert findings.problems == []
+
+
+@pytest.mark.parametrize(("name", "refused"), [(name, value) for name, row in KINDS.items() for value in row[2]])
+def test_what_is_refused(name: str, refused: object) -> None:
+    loaded, findings = _load(getattr(values, name), refused)
+    assert loaded is INVALID
+    (problem,) = findings.problems
+    assert (problem.path, problem.allowed) == ("here", KINDS[name][0])
+    assert problem.found
+    assert problem.remedy
+
+
+@pytest.mark.parametrize(("name", "own"), [(name, own) for own, names in CALLED.items() for name in names.split()])
+def test_what_a_distribution_is_called(name: str, own: str) -> None:
+    for spelt in (name, name.upper()):
+        assert _load(values.DISTRIBUTION, spelt)[0] == own
+    assert name in values.DISTRIBUTION.called
+    assert values.FAMILIES[name] == own
+
+
+def test_no_name_stands_for_a_family_unsaid() -> None:
+    families = {own: own for own in values.DISTRIBUTION.words if own != "nixos"}
+    named = {name: own for own, names in CALLED.items() for name in names.split()}
+    assert dict(values.FAMILIES) in (families | named, families | named | {"nixos": "nixos"})
+
+
+@pytest.mark.parametrize(
+    ("given", "loaded", "with_example"),
+    [
+        ([1], INVALID, INVALID),
+        ([1, 2], (1, 2), (1, 2)),
+        ([1, 2, 3], (1, 2, 3), (1, 2, 3)),
+        ([1, 2, 3, 4], INVALID, INVALID),
+        ([1, 2, 0], (1, 2), (1, 2, 9)),
+        ([0, 2], INVALID, (9, 2)),
+        ("12", INVALID, INVALID),
+    ],
+)
+def test_a_list_of_two_or_three(
+    given: object, loaded: object, with_example: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be read is left out, or replaced by an example where there is one, so that the rest can be judged."""
+    kind = ListOf(Int(1, 9), least=2, most=3)
+    assert _load(kind, given)[0] == loaded
+    monkeypatch.setattr(Int, "stand_in", lambda self: 9)
+    assert _load(kind, given)[0] == with_example
