@@ -1,29 +1,52 @@
-"""Every check holds on a machine that works, and is broken, for the stated reason, on one that does not."""
+"""Every check holds on a machine that works, and is broken, for the stated reason, on one that does not.
+
+What each says is kept in ``results.txt`` to the letter: evidence, remedy and command are a user's next step.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from optimux.facts.detect.tools import FILES
 from optimux.host.doctor import BROKEN, HOLDS, UNSEEN, checks
+from optimux.host.doctor.areas.command_line import misspelt
+from optimux.host.doctor.areas.guest import PROBLEMS
 from optimux.host.doctor.known import known
 from tests.doctor import cases
-from tests.doctor.machine import IMAGE, report, results_of
+from tests.doctor.machine import GUEST, IMAGE, report, results_of
+from tests.letters import compare, sections
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
+    from optimux.host.doctor.check import Result
     from tests.doctor.machine import Members
 
+RESULTS = Path(__file__).parent / "results.txt"
 CHECKS = {check.key: check for check in checks()}
+# What Windows can say of a device, and a code that it may add.
+DEVICES = "\n".join(f"device {code} code-{code}" for code in (*sorted(PROBLEMS), 999))
 TWINS = [
-    pytest.param(key, case, id=f"{key}-{number}")
-    for key, found in cases.BROKEN.items()
-    for number, case in enumerate(found)
+    *(
+        pytest.param(key, case, id=f"{key}-{number}")
+        for key, found in cases.BROKEN.items()
+        for number, case in enumerate(found)
+    ),
+    pytest.param("guest.report", ({**cases.RUNS, GUEST: DEVICES}, (), "code-"), id="guest.report-codes"),
 ]
+
+
+def told(results: Iterable[Result], place: Path) -> str:
+    """All that is said; a folder of this run's own has no name."""
+    lines = []
+    for result in results:
+        parts = {"at": result.where, "of": result.subject, "do": result.remedy, "run": result.command}
+        lines += [f"{result.outcome}: {result.seen}", *(f"  {key} {text}" for key, text in parts.items() if text)]
+    return "\n".join(lines).replace(str(place), "PLACE")
 
 
 def test_every_check_has_both_twins() -> None:
@@ -41,16 +64,21 @@ def test_everything_holds_on_a_machine_that_works(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", CHECKS)
-def test_holds(key: str, tmp_path: Path) -> None:
+def test_holds(key: str, tmp_path: Path, update_golden: bool) -> None:
     changes, edits = cases.HOLDS.get(key, ({}, ()))
     results = results_of(CHECKS[key], tmp_path, changes, edits)
     assert {result.outcome for result in results} == {HOLDS}, results
+    compare(RESULTS, f"{key} holds", told(results, tmp_path), update=update_golden)
 
 
 @pytest.mark.parametrize(("key", "case"), TWINS)
-def test_broken(key: str, case: cases.Case, tmp_path: Path) -> None:
+def test_broken(
+    key: str, case: cases.Case, tmp_path: Path, update_golden: bool, request: pytest.FixtureRequest
+) -> None:
     changes, edits, said = case
-    found = [r for r in results_of(CHECKS[key], tmp_path, changes, edits) if r.outcome == BROKEN]
+    results = results_of(CHECKS[key], tmp_path, changes, edits)
+    compare(RESULTS, request.node.callspec.id, told(results, tmp_path), update=update_golden)
+    found = [r for r in results if r.outcome == BROKEN]
     assert found
     assert said in found[0].seen
     assert found[0].where
@@ -58,11 +86,37 @@ def test_broken(key: str, case: cases.Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", cases.UNSEEN)
-def test_unseen(key: str, tmp_path: Path) -> None:
+def test_unseen(key: str, tmp_path: Path, update_golden: bool) -> None:
     changes, edits, said = cases.UNSEEN[key]
     results = results_of(CHECKS[key], tmp_path, changes, edits)
+    compare(RESULTS, f"{key} unseen", told(results, tmp_path), update=update_golden)
     assert [result.outcome for result in results] == [UNSEEN]
     assert said in results[0].seen
+
+
+def test_nothing_is_kept_of_no_case() -> None:
+    headings = {f"{key} holds" for key in CHECKS} | {f"{key} unseen" for key in cases.UNSEEN}
+    assert set(sections(RESULTS)) == headings | {str(twin.id) for twin in TWINS}
+
+
+WORDS = """intel_iommu amd_iommu amd_iommu_intr amd_iommu_dump iommu iommu.passthrough iommu.strict iommu.forcedac
+vfio_pci.disable_vga vfio_pci.disable_idle_d3 vfio_pci.nointxmask vfio_pci.enable_sriov vfio_pci.disable_denylist
+vfio_iommu_type1.allow_unsafe_interrupts vfio_iommu_type1.disable_hugepages vfio_iommu_type1.dma_entry_limit
+vfio.enable_unsafe_noiommu_mode kvmfr.static_size_mb initcall_blacklist module_blacklist modprobe.blacklist
+rd.driver.pre rd.driver.blacklist rd.driver.post pcie_acs_override pcie_aspm pcie_port_pm hugepages hugepagesz
+default_hugepagesz transparent_hugepage kvm.ignore_msrs kvm.report_ignored_msrs kvm_intel.nested kvm_amd.nested
+kvm_amd.avic"""
+
+
+@pytest.mark.parametrize("word", WORDS.split())
+def test_a_word_that_the_kernel_knows(word: str) -> None:
+    """It is no misspelling itself; with two letters changed round it is one, where passthrough is spoken of."""
+    assert misspelt(f"{word}=on") is None
+    assert misspelt(f"{word.replace('_', '-')}=on") is None
+    turned = f"{word[:-2]}{word[-1]}{word[-2]}"
+    said = misspelt(f"{turned}=on")
+    assert said is None or said[1].removesuffix("=on") in WORDS.split()
+    assert said is not None or re.search("vfio|iommu|kvmfr|hugepage", turned) is None
 
 
 # A machine on which nothing is there that a check could look at.

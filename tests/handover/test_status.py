@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from optimux.cli import run
 from optimux.host.handover.picture import look
+from optimux.host.handover.report import lines
 from optimux.host.handover.verdict import CAN, CANNOT, CLOSE_FIRST, GIVEN, INCOMPLETE, verdict
 from tests.detect.tree import link, put
 from tests.handover.machine import BELOW_PORT, CARD, GPU, PORT, PRIMARY, SOUND, USB, descriptors, node, process
+from tests.letters import compare, sections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+STATUS = Path(__file__).parent / "status.txt"
 Change = "Callable[[Path], None]"
 
 
@@ -232,9 +235,24 @@ CASES: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
 
 
 @pytest.mark.parametrize(("change", "word", "key", "found"), CASES.values(), ids=CASES)
-def test_what_keeps_a_card(change: Callable[[Path], None], word: str, key: str, found: str, machine: Path) -> None:
+def test_what_keeps_a_card(
+    change: Callable[[Path], None],
+    word: str,
+    key: str,
+    found: str,
+    machine: Path,
+    request: pytest.FixtureRequest,
+    update_golden: bool,
+) -> None:
+    """And all that is said of it, to the letter: the remedy is what somebody does next."""
     change(machine)
     assert judged(machine) == (word, {key: [found]})
+    picture = look(CARD, str(machine))
+    compare(STATUS, request.node.callspec.id, "\n".join(lines(picture, verdict(picture))), update=update_golden)
+
+
+def test_nothing_is_kept_of_no_case() -> None:
+    assert set(sections(STATUS)) == set(CASES)
 
 
 def test_references_of_seen_users_are_explained(machine: Path) -> None:
