@@ -74,6 +74,8 @@ def roll_back(
             failed += _run(run.undo, run.offline, shell, say)
     count = _put_back(transaction.files, root, force=force)
     for run in _renewing(transaction.commands, {change.path for change in transaction.files}):
+        if _names_what_is_gone(run, root):
+            continue
         if run.ended or shell.can(run.offline):
             failed += _run(run.command, run.offline, shell, say)
     if count:
@@ -102,6 +104,12 @@ def _put_back(files: Sequence[FileChange], root: Root, *, force: bool) -> int:
 def _renewing(commands: Sequence[CommandRun], changed: set[str]) -> Iterator[CommandRun]:
     """Commands that take into use what was put back."""
     return (run for run in commands if run.after and not run.undo and not changed.isdisjoint(run.after))
+
+
+def _names_what_is_gone(run: CommandRun, root: Root) -> bool:
+    """A command that is given the very file has nothing left to take into use."""
+    words = run.command.split()
+    return any(path in words and root.look(path) is None for path in run.after)
 
 
 def _run(command: str, offline: bool, shell: Shell, say: Callable[[str], None]) -> list[str]:
