@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from optimux.emit.merge import merged
 from tests.host.plans import commands, files, merged_into, plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from optimux.plan.model import Plan
 
 PARAMS = "intel_iommu=on iommu=pt"
@@ -126,9 +129,39 @@ def test_a_unified_image_keeps_the_one_that_boots_now_first() -> None:
     assert merged_into(planned, CMDLINE, "root=UUID=1 rw\n") == f"root=UUID=1 rw {PARAMS}\n"
 
 
-def test_debians_dracut_is_rebuilt_by_debians_command() -> None:
-    """It ships the command too, which alone keeps the copies on the ESP current."""
-    assert commands(plan(host={"initramfs": "dracut"}))[-1] == "update-initramfs -u -k all"
+def test_debians_dracut_is_rebuilt_by_debians_command(tmp_path: Path) -> None:
+    """Where it ships that command; trixie's does not, and each image is made, then what Debian runs after it."""
+    command = commands(plan(host={"initramfs": "dracut"}))[-1]
+    log = tmp_path / "log"
+    for name in ("update-initramfs", "dracut", "run-parts"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >>{log}\n')
+        program.chmod(0o755)
+    boot = tmp_path / "boot"
+    boot.mkdir()
+    for release in ("6.12.1", "6.12.2"):
+        (boot / f"vmlinuz-{release}").touch()
+    here = command.replace("/boot/", f"{boot}/").replace("/etc/initramfs", str(tmp_path))
+    (tmp_path / "post-update.d").mkdir()
+
+    def said() -> list[str]:
+        log.unlink(missing_ok=True)
+        env = {"PATH": f"{tmp_path / 'bin'}:/bin"}
+        subprocess.run(["/bin/sh", "-c", here], check=True, env=env)
+        return log.read_text().splitlines()
+
+    assert said() == ["update-initramfs -u -k all"]
+    (tmp_path / "bin/update-initramfs").unlink()
+    if shutil.which("update-initramfs", path="/bin") is None:
+        first, second = (f"{boot}/initrd.img-{release}" for release in ("6.12.1", "6.12.2"))
+        after = f"--arg={{}} --arg={{}} {tmp_path}/post-update.d"
+        assert said() == [
+            f"dracut --force {first} 6.12.1",
+            f"run-parts {after.format('6.12.1', first)}",
+            f"dracut --force {second} 6.12.2",
+            f"run-parts {after.format('6.12.2', second)}",
+        ]
     assert commands(plan(host={"distribution": "fedora"}))[-1] == "dracut --force --regenerate-all"
 
 

@@ -23,7 +23,7 @@ _KEPT = "keeps an entry beside each that boots without them"
 
 
 def systemd_boot(host: HostPlan) -> list[HostEntry]:
-    """Entries of kernel-install; mkinitcpio and Debian's initramfs-tools renew what they are made from themselves."""
+    """Entries of kernel-install; mkinitcpio and Debian's tools renew what they are made from themselves."""
     if host.platform.distribution == "arch" and host.platform.initramfs != "dracut":
         return [*_entries_by_hand(host), *copied_entries(host)]
     purpose = f"{_PURPOSE}; in loader entries written by hand, add them to the line 'options' instead"
@@ -107,9 +107,14 @@ def copied_entries(host: HostPlan) -> list[HostEntry]:
 
 
 def _renewed(host: HostPlan) -> HostCommand:
+    """By the initramfs' own tool where that runs kernel-install.
+
+    ``kernel-install add-all`` looks for kernels in /usr/lib/modules alone (systemd 257), where Debian has none: it adds
+    nothing and fails.
+    """
     from optimux.emit.initramfs import rebuild
 
-    if host.platform.initramfs in ("mkinitcpio", "initramfs-tools"):
+    if host.platform.initramfs in ("mkinitcpio", "initramfs-tools") or host.platform.distribution == "debian":
         return rebuild(host, (CMDLINE,))
     purpose = "writes the boot entries with the new kernel parameters"
     return HostCommand("kernel-install add-all", purpose, step="boot-loader", after=(CMDLINE,), offline=True)
