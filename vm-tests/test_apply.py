@@ -1,72 +1,79 @@
-"""The round: applied, the card is vfio-pci's after a boot; by the entry without Optimux, and rolled back, it is not."""
+"""The round: applied, the card is vfio-pci's after a boot; by the entry without Optimux, and rolled back, it is not.
+
+Each boot begins in the firmware and is the loader's own: its menu, its command line, its initramfs.
+"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.consumers import roots
-from lab.l1.applied import applied_image
+from lab.l1.applied import Round, grub, systemd_boot
 from lab.l1.configs import AUDIO, GPU
-from lab.l1.machine import booted
-from lab.l1.qemu import qemu_of
-from optimux.vm.qemu.accel import accelerated
+from lab.l1.loaders import boot, next_of_grub
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from lab.l1.image import Image
+    from lab.l1.loaders import Seen, Started
 
-_SECONDS = 60
-_NATIVE = {GPU: "bochs-drm", AUDIO: "snd_hda_intel"}
-_VFIO = dict.fromkeys(_NATIVE, "vfio-pci")
-
-
-def _seen(image: Image, folder: Path) -> dict[str, Any]:
-    """What a boot of the image shows of the card."""
-    folder.mkdir()
-    qemu = qemu_of(roots.trixie_root(), folder)
-    with ExitStack() as stack:
-        l1 = accelerated(qemu, lambda which: stack.enter_context(booted(image, which, qemu, folder / which.name)))
-        return dict(l1.call("binds_vfio.observe", _SECONDS, addresses=[*_NATIVE]))
+NATIVE = {GPU: "bochs-drm", AUDIO: "snd_hda_intel"}
+VFIO = dict.fromkeys(NATIVE, "vfio-pci")
+OURS = {"intel_iommu=on", "iommu=pt"}
+WITHOUT = "module_blacklist=vfio_pci"
 
 
-def _drivers(seen: dict[str, Any], when: str) -> dict[str, str]:
-    return {address: function[when] for address, function in seen["functions"].items()}
+def is_bound(seen: Seen) -> None:
+    """Applied."""
+    assert set(seen.words) >= OURS
+    assert WITHOUT not in seen.words
+    assert (seen.early, seen.late) == (VFIO, VFIO)
+
+
+def is_as_it_was(seen: Seen, *, without: bool) -> None:
+    """Rolled back, or by the entry ``without`` our changes, where vfio-pci lies in the image all the same."""
+    assert set(seen.words).isdisjoint(OURS)
+    assert (WITHOUT in seen.words) == without
+    assert seen.late == NATIVE
 
 
 @pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Image, Image]]:
-    images = applied_image(roots.trixie_root(), tmp_path_factory.mktemp("applied"))
-    yield images
-    images[0].disk.unlink()
+def by_grub(tmp_path_factory: pytest.TempPathFactory) -> Round:
+    return grub(tmp_path_factory.mktemp("grub"))
 
 
-@pytest.mark.xdist_group("apply_l1")
-def test_applied_and_booted(applied: tuple[Image, Image], tmp_path: Path) -> None:
-    seen = _seen(applied[0], tmp_path / "boot")
-    assert {"intel_iommu=on", "iommu=pt"} <= set(seen["command_line"])
-    assert _drivers(seen, "early") == _VFIO
-    assert _drivers(seen, "driver") == _VFIO
+@pytest.fixture(scope="module")
+def by_systemd_boot(tmp_path_factory: pytest.TempPathFactory) -> tuple[Round, Started]:
+    return systemd_boot(tmp_path_factory.mktemp("systemd-boot"))
 
 
-@pytest.mark.xdist_group("apply_l1")
-def test_the_entry_without_it(applied: tuple[Image, Image], tmp_path: Path) -> None:
-    """The same disk: the machine as it was, with nothing undone."""
-    seen = _seen(applied[1], tmp_path / "boot")
-    assert "module_blacklist=vfio_pci" in seen["command_line"]
-    assert "iommu=pt" not in seen["command_line"]
-    assert _drivers(seen, "driver") == _NATIVE
+@pytest.mark.xdist_group("apply_grub")
+def test_grub_and_initramfs_tools(by_grub: Round, tmp_path: Path) -> None:
+    is_bound(boot(by_grub.applied, tmp_path / "applied", NATIVE))
+    next_of_grub(by_grub.applied, "optimux-without>0")
+    is_as_it_was(boot(by_grub.applied, tmp_path / "without", NATIVE), without=True)
+    is_as_it_was(boot(by_grub.rolled_back, tmp_path / "rolled-back", NATIVE), without=False)
 
 
-@pytest.mark.xdist_group("apply_l1")
-def test_rolled_back_and_booted(tmp_path: Path) -> None:
-    image, _ = applied_image(roots.trixie_root(), tmp_path, rolled_back=True)
-    seen = _seen(image, tmp_path / "boot")
-    assert "iommu=pt" not in seen["command_line"]
-    assert _drivers(seen, "early") == _NATIVE
-    assert _drivers(seen, "driver") == _NATIVE
-    image.disk.unlink()
+@pytest.mark.xdist_group("apply_systemd_boot")
+def test_systemd_boot_and_dracut(by_systemd_boot: tuple[Round, Started], tmp_path: Path) -> None:
+    there_and_back, _ = by_systemd_boot
+    is_bound(boot(there_and_back.applied, tmp_path / "applied", NATIVE))
+    _default(there_and_back.applied)
+    is_as_it_was(boot(there_and_back.applied, tmp_path / "without", NATIVE), without=True)
+    is_as_it_was(boot(there_and_back.rolled_back, tmp_path / "rolled-back", NATIVE), without=False)
+
+
+@pytest.mark.xdist_group("apply_systemd_boot")
+def test_a_unified_image(by_systemd_boot: tuple[Round, Started], tmp_path: Path) -> None:
+    """The copy is the image as it was: its command line is without ours because it was made before."""
+    _, unified = by_systemd_boot
+    is_bound(boot(unified, tmp_path / "applied", NATIVE))
+    _default(unified)
+    is_as_it_was(boot(unified, tmp_path / "without", NATIVE), without=False)
+
+
+def _default(started: Started) -> None:
+    """As a user would choose it in the menu."""
+    (started.esp / "loader/loader.conf").write_text("default *-optimux-off*\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterable, Mapping
 
     from lab.consumers.session import Session
 
@@ -14,13 +15,20 @@ CONFIG = "/root/optimux.json"
 # The machine around the session is another one.
 FACTS = "/root/facts.json"
 MENU = "/boot/grub/grub.cfg"
+# The disk that the machine of these files will have.
+ROOT_DEVICE, ROOT_UUID = "/dev/vda", "7d7a4f0e-6c1d-4b2e-9a53-2f0c1b9e8d11"
 # What needs no running system but this one's files; a session has no systemd and no libvirtd.
 STEPS = "files,lines,groups,modules,tables,boot-loader,initramfs"
 _SECONDS = 400
 # The session has no disk to look at, and only grub-common of GRUB.
 _STAND_INS = {
-    "/usr/sbin/grub-probe": "#!/bin/sh\n"
-    'case "$*" in *target=fs_uuid*|*target=device*) echo 1234;; *target=fs*) echo ext2;; esac\n',
+    "/usr/sbin/grub-probe": f"""#!/bin/sh
+case "$*" in
+*target=fs_uuid*) echo {ROOT_UUID} ;;
+*target=device*) echo {ROOT_DEVICE} ;;
+*target=fs*) echo ext2 ;;
+esac
+""",
     "/usr/sbin/update-grub": f"#!/bin/sh\nmkdir -p {MENU.rpartition('/')[0]}\nexec grub-mkconfig -o {MENU}\n",
     # Beside the real one, which is udev itself: here it has no daemon to speak to.
     "/opt/stand-ins/udevadm": "#!/bin/sh\n",
@@ -28,14 +36,15 @@ _STAND_INS = {
 _PATH = "/opt/stand-ins:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def prepare(session: Session, options: Any, user: str | None = None) -> None:
-    """The configuration, what stands in for a disk, and a menu as GRUB had it before."""
+def prepare(session: Session, options: Any, user: str | None = None, words: Iterable[str] = ()) -> None:
+    """The configuration, what stands in for a disk, and a menu as GRUB had it before, with ``words`` in every entry."""
     session.put(CONFIG, json.dumps(options))
     session.put(FACTS, "{}")
     for path, text in _STAND_INS.items():
         session.run(["rm", "-f", path])
         session.put(path, text, 0o755)
-    session.put("/etc/default/grub", 'GRUB_DEVICE_UUID=1234\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')
+    lines = (f"GRUB_DEVICE_UUID={ROOT_UUID}", "GRUB_TIMEOUT=0", f'GRUB_CMDLINE_LINUX="{" ".join(words)}"')
+    session.put("/etc/default/grub", "\n".join((*lines, 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n')))
     # What asks for themes, other systems and the firmware of a machine that is not here.
     session.run(["sh", "-c", "cd /etc/grub.d && rm -f 05_* 20_* 30_*"])
     session.run(["update-grub"], timeout=_SECONDS)
@@ -43,10 +52,15 @@ def prepare(session: Session, options: Any, user: str | None = None) -> None:
         session.run(["useradd", "--create-home", user])
 
 
-def optimux(session: Session, code: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """The command itself, with the package in the folder ``code`` there. Raises ``Refused``."""
+def optimux(
+    session: Session, code: str, *arguments: str, check: bool = True, more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command itself, with the package in the folder ``code`` there, and ``more`` in its environment.
+
+    Raises ``Refused``.
+    """
     command = ["python3", "-c", "from optimux.cli import main; main()", *arguments]
-    env = {"PATH": _PATH, "PYTHONPATH": code, "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {"PATH": _PATH, "PYTHONPATH": code, "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
     return session.run(command, timeout=_SECONDS, check=check, env=env)
 
 

@@ -92,7 +92,16 @@ TRIXIE = Recipe(
         *("acpica-tools", "nix-bin"),
     ),
 )
-# dracut's own package displaces initramfs-tools; dracut-core stands beside it.
+# dracut's own package displaces initramfs-tools, beside which only dracut-core stands.
+LOADERS = Recipe(
+    "trixie",
+    (
+        *("systemd-sysv", "udev", "kmod", "dracut", "linux-image-amd64"),
+        *("systemd-boot", "systemd-boot-efi", "systemd-ukify", "grub-efi-amd64-bin"),
+        *("python3", "python3-click", "python3-lxml", "dosfstools"),
+    ),
+    purpose="loaders",
+)
 # looking-glass-client needs no maintainer script; without libc-bin and its like the root has no shell.
 SID = Recipe("sid", ("base-files", "coreutils", "dash", "libc-bin", "looking-glass-client"), "extract")
 
@@ -232,6 +241,11 @@ def bookworm_root() -> Root:
 def trixie_root() -> Root:
     """libvirt 11.3, QEMU 10, systemd, a kernel, both initramfs tools, Python, a static busybox, iasl, Nix."""
     return root(TRIXIE)
+
+
+def loaders_root() -> Root:
+    """A machine of UEFI's: dracut, systemd-boot with kernel-install and ukify, GRUB's EFI modules."""
+    return root(LOADERS)
 
 
 def sid_root() -> Root:

@@ -33,13 +33,13 @@ _POLL_SECONDS = 1.0
 _MEMORY_MIB = 3072
 _PROCESSORS = 1  # guests of a second one, both emulated, lose timer interrupts and hang
 # Nothing here is attacked or timed: leave out what costs an emulated processor time.
-_QUICK = ("mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=reliable", "no_timer_check")
+QUICK = ("mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=reliable", "no_timer_check")
 # Units without a part in what is tested.
 _MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
     *("e2scrub_reap.service", "dracut-shutdown.service", "getty@tty1.service", "libvirt-guests.service"),
 )
-_HARDWARE = tomllib.loads(Path(__file__).with_name("hardware.toml").read_text(encoding="utf-8"))
+HARDWARE = tomllib.loads(Path(__file__).with_name("hardware.toml").read_text(encoding="utf-8"))
 
 
 class L1:
@@ -127,20 +127,21 @@ def _booted(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> 
 
 
 def _machine(image: Image, channel: int) -> Machine:
-    words = ("root=/dev/vda", "rw", "console=ttyS0", "panic=-1", *_QUICK, *image.parameters)
+    words = ("root=/dev/vda", "rw", "console=ttyS0", "panic=-1", *QUICK, *image.parameters)
     masks = (f"systemd.mask={unit}" for unit in _MASKED)
     kernel = Kernel(str(image.kernel), str(image.initrd), " ".join((*words, *masks)))
     return Machine(
-        machine=_HARDWARE["machine"],
+        machine=HARDWARE["machine"],
         memory_mib=_MEMORY_MIB,
         processors=_PROCESSORS,
         kernel=kernel,
-        arguments=(*_devices(), *image.more, *_disk(image.disk), *_channel(channel)),
+        arguments=(*devices(), *image.more, *_disk(image.disk), *_channel(channel)),
     )
 
 
-def _devices() -> Iterator[str]:
-    for device in _HARDWARE["devices"]:
+def devices() -> Iterator[str]:
+    """QEMU's arguments for the hardware that every L1 machine has."""
+    for device in HARDWARE["devices"]:
         yield from ("-device", json.dumps(device))
 
 

@@ -1,0 +1,141 @@
+"""A machine that its own boot loader starts: firmware, the loader and its files, and a system that says what it sees.
+
+The loader, its menu, the kernel's command line and the initramfs are the real ones. Only the system behind them is a
+script (``witness.sh``), which prints who has the card, then switches off: of an emulated boot most is what comes later.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab.consumers import roots
+from lab.consumers.applied import ROOT_DEVICE, ROOT_UUID
+from lab.l1.image import BUILD_SECONDS
+from lab.l1.machine import HARDWARE, QUICK, devices
+from lab.l1.qemu import qemu_of
+from optimux.record import Record
+from optimux.vm.qemu.accel import accelerated
+from optimux.vm.qemu.machine import Machine
+from optimux.vm.qemu.programs import Ovmf
+from optimux.vm.qemu.run import start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lab.consumers.session import Session
+
+ESP = "/boot/efi"
+WITNESS = "/usr/local/sbin/witness"
+# What every entry of the machine has, with ours or without: the user's own words.
+WORDS = ("console=ttyS0", "panic=-1", f"init={WITNESS}", *QUICK)
+_SECONDS = 300
+_SIZE_GIB = 2
+_MEMORY_MIB = 1024
+# Where nothing lies that a boot needs, and most of what would have to be copied.
+_LEFT_OUT = ("/usr/share", "/usr/lib/grub", "/opt", "/nix", "/var/cache", "/usr/lib/x86_64-linux-gnu/qemu")
+_GRUB_MODULES = "part_msdos fat ext2 normal configfile search search_fs_uuid linux echo test loadenv serial gzio"
+
+
+class Started(Record):
+    """Files of this machine: a disk with the system, and the folder that is the EFI system partition."""
+
+    disk: Path
+    esp: Path
+
+
+class Seen(Record):
+    """The words of a boot's command line; by address the driver at the end of the initramfs, and once udev has seen the
+    device.
+    """
+
+    words: tuple[str, ...]
+    early: dict[str, str]
+    late: dict[str, str]
+
+
+def install_grub(session: Session) -> None:
+    """GRUB on the ESP, as grub-install puts it there; it reads the menu of the root's own /boot/grub."""
+    session.run(["sh", "-c", f"mkdir -p {ESP}/EFI/BOOT /boot/grub && cp -r /usr/lib/grub/x86_64-efi /boot/grub"])
+    begin = f"search --no-floppy --fs-uuid --set=root {ROOT_UUID}\nset prefix=($root)/boot/grub\nnormal\n"
+    session.put("/tmp/begin.cfg", begin)
+    image = f"{ESP}/EFI/BOOT/BOOTX64.EFI"
+    words = ["grub-mkimage", "-O", "x86_64-efi", "-c", "/tmp/begin.cfg", "-p", "/boot/grub", "-o", image]
+    session.run([*words, *_GRUB_MODULES.split()])
+
+
+def captured(session: Session, folder: Path) -> Started:
+    """The session's system as a machine's disks."""
+    folder.mkdir()
+    session.put(WITNESS, Path(__file__).with_name("witness.sh").read_bytes(), 0o755)
+    esp = folder / "esp"
+    esp.mkdir()
+    packed = session.run_bytes(["tar", "-C", ESP, "-cf", "-", "."], timeout=BUILD_SECONDS).stdout
+    subprocess.run(["tar", "-C", esp, "-xf", "-", "--no-same-owner"], input=packed, check=True)
+    return Started(_disk(session, folder / "disk.ext4"), esp)
+
+
+def _disk(session: Session, target: Path) -> Path:
+    over = " && ".join(f"{{ [ ! -d /mnt{path} ] || mount -t tmpfs none /mnt{path}; }}" for path in _LEFT_OUT)
+    made = f"mke2fs -q -F -t ext4 -O ^has_journal -m 0 -U {ROOT_UUID} -d /mnt /proc/self/fd/3"
+    script = f"mount --bind / /mnt && {over} && {made} 3>&1 >/tmp/words 2>&1; status=$?; umount -R /mnt; exit $status"
+    with target.open("w+b") as disk:
+        disk.truncate(_SIZE_GIB << 30)
+        status = session.start(["sh", "-c", script], disk).wait(BUILD_SECONDS)
+    if status:
+        raise OSError(f"mke2fs failed: {session.read('/tmp/words').decode(errors='replace')}")
+    return target
+
+
+def next_of_grub(started: Started, entry: str) -> None:
+    """Have GRUB start ``entry`` once: what ``grub-reboot`` writes, a block of 1024 bytes (GRUB's manual, 15.2)."""
+    variables = started.disk.with_name("grubenv")
+    variables.write_text(f"# GRUB Environment Block\nnext_entry={entry}\n".ljust(1024, "#"))
+    for command in ("rm /boot/grub/grubenv", f"write {variables} /boot/grub/grubenv"):
+        subprocess.run(["debugfs", "-w", "-R", command, started.disk], check=True, capture_output=True)
+
+
+def boot(started: Started, folder: Path, addresses: Iterable[str]) -> Seen:
+    """What a boot shows of the functions. Raises ``VmError`` with the console's tail where it does not come to that."""
+    folder.mkdir()
+    root = roots.trixie_root()
+    qemu, images = qemu_of(root, folder), root.path / "usr/share/OVMF"
+    machine = Machine(
+        machine=HARDWARE["machine"],
+        memory_mib=_MEMORY_MIB,
+        firmware=Ovmf(str(images / "OVMF_CODE_4M.fd"), str(images / "OVMF_VARS_4M.fd")),
+        arguments=(*devices(), *_disks(started)),
+    )
+    with ExitStack() as stack:
+        run = accelerated(qemu, lambda which: stack.enter_context(start(machine, which, qemu, folder / which.name)))
+        run.report.wait_for("^end$", _SECONDS)
+        return _read(run.report.text, [*addresses])
+
+
+def _read(text: str, addresses: list[str]) -> Seen:
+    found: dict[str, dict[str, str]] = {"early": {}, "late": {}}
+    words: tuple[str, ...] = ()
+    for line in text.splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "words":
+            words = tuple(rest.split())
+        elif kind in found:
+            address, driver = rest.split()
+            found[kind][address] = driver
+    return Seen(words, *({address: found[when][address] for address in addresses} for when in ("early", "late")))
+
+
+def _disks(started: Started) -> tuple[str, ...]:
+    """The root is the first disk of Linux. The firmware starts what is on the ESP; GRUB sees only disks that it may."""
+    disk = {"driver": "file", "filename": str(started.disk)}
+    root = {"driver": "raw", "node-name": "root", "file": disk, "read-only": False}
+    esp = {"driver": "vvfat", "node-name": "esp", "dir": str(started.esp), "fat-type": 16, "read-only": True}
+    assert ROOT_DEVICE == "/dev/vda"
+    return (
+        *("-blockdev", json.dumps(root), "-blockdev", json.dumps(esp)),
+        *("-device", "virtio-blk-pci,drive=root,bus=pcie.0,addr=0x10,bootindex=1"),
+        *("-device", "virtio-blk-pci,drive=esp,bus=pcie.0,addr=0x11,bootindex=0"),
+    )
