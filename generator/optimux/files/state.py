@@ -38,6 +38,12 @@ class State(Record):
     metadata: Metadata
     link: str | None = None
 
+    @property
+    def is_ours(self) -> bool:
+        """A plain file that nobody but root and ourselves can have written."""
+        is_ours = self.metadata.owner in (0, os.geteuid())
+        return self.link is None and is_ours and not self.metadata.mode & 0o022
+
 
 def look(folder: Directory, name: str) -> State | None:
     """The entry's state, ``None`` where there is none. Raises ``OSError``, and ``ValueError`` for anything else."""

@@ -101,10 +101,7 @@ def _read_all(root: Root) -> Iterator[Transaction]:
 
 
 def _read(number: int, state: State) -> Transaction:
-    import os
-
-    metadata = state.metadata
-    if state.link is not None or metadata.owner not in (0, os.geteuid()) or metadata.mode & 0o022:
+    if not state.is_ours:
         raise OptimuxError(f"{_path(number)} may have been written by others: it is not trusted. {_REMEDY}")
     try:
         return _decoded(state.content)

@@ -12,7 +12,7 @@ from optimux.errors import OptimuxError
 from optimux.files.atomic import put, remove
 from optimux.files.lock import locked
 from optimux.files.replace import explained
-from optimux.files.state import Metadata
+from optimux.files.state import Metadata, look
 from optimux.files.walk import reach
 from optimux.pci import Address
 from optimux.record import Record
@@ -67,17 +67,28 @@ class Store:
         return self._folder / _name(card)
 
     def read(self, card: str) -> State | None:
-        """The state of a card that was taken. Raises ``OptimuxError`` for one that cannot be read."""
-        try:
-            data = json.loads(self._path(card).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        """The state of a card that was taken. Raises ``OptimuxError`` for one that cannot be read.
+
+        It holds commands that root runs: it is believed only where nobody else can have written it.
+        """
+        path = self._path(card)
+        with explained(path, "read"):
+            try:
+                folder = reach(self._folder)
+            except FileNotFoundError:
+                return None
+            with folder:
+                found = look(folder, _name(card))
+        if found is None:
             return None
-        except (OSError, ValueError) as error:
-            raise OptimuxError(f"{self._path(card)} cannot be read: {error}") from None
+        if not found.is_ours:
+            raise OptimuxError(
+                f"{path} may have been written by others: it is not trusted. Look who made it; remove it."
+            )
         try:
-            return _state(data)
+            return _state(json.loads(found.content))
         except (KeyError, TypeError, ValueError) as error:
-            raise OptimuxError(f"{self._path(card)} holds something else than a card's state: {error}") from None
+            raise OptimuxError(f"{path} holds something else than a card's state: {error}") from None
 
     def exists(self, card: str) -> bool:
         """Whether the card was taken and is not back; anybody may ask."""
