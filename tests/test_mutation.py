@@ -8,7 +8,7 @@ import pytest
 
 from lab import CHECKOUT
 from lab.mutation.mutants import Mutant, mutants
-from lab.mutation.trial import Trials
+from lab.mutation.trial import Reach, Trials
 
 SOURCE = '''"""Words."""
 from typing import TYPE_CHECKING
@@ -60,6 +60,14 @@ def test_a_fault_that_matters_is_noticed_and_none_is_not() -> None:
             for text in (source, source.replace("count << 20", "count << 21"))
         ]
     assert told == [False, True]
+
+
+def test_whoever_reads_a_constant_may_notice_a_fault_in_it() -> None:
+    """A line that runs while its module is loaded has no test by name: all are asked, those of its file first."""
+    reach = Reach({("a.py", 1): frozenset(), ("a.py", 2): frozenset({"one"})}, {"one": 9.0, "two": 0.1})
+    assert sorted(reach.of("a.py", 1), key=reach.of("a.py", 1).__getitem__) == ["one", "two"]
+    assert set(reach.of("a.py", 2)) == {"one"}
+    assert sorted(reach.of("b.py", 1), key=reach.of("b.py", 1).__getitem__) == ["two", "one"]
 
 
 def test_tests_that_fail_by_themselves_are_no_judge() -> None:

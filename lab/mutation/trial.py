@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PACKAGE = CHECKOUT / "generator"
 # A fault may make a loop endless. What the tests take is known with coverage and on a machine that may be busier now.
 _PATIENCE, _LEAST_SECONDS = 4.0, 30.0
+_OWN_FIRST = 10  # turns, of which there are fewer
 Place = tuple[str, int]
 
 
@@ -34,9 +35,17 @@ class Reach(Record):
     tests: dict[Place, frozenset[str]]
     seconds: dict[str, float]
 
-    def of(self, name: str, line: int) -> frozenset[str]:
-        """The tests for a fault there: those of the line, else those of the file, else all."""
-        return self.tests.get((name, line)) or self._of_file(name) or frozenset(self.seconds)
+    def of(self, name: str, line: int) -> dict[str, float]:
+        """The tests for a fault there, each with its turn, the lowest first.
+
+        Those of the line; where it has none all, the file's own before the others: whoever reads a constant or a table
+        need not run a line of its module.
+        """
+        known = self.tests.get((name, line))
+        if known:
+            return {test: _turn(self.seconds.get(test, 0.0)) for test in known}
+        own = self._of_file(name)
+        return {test: _turn(seconds) - (_OWN_FIRST if test in own else 0) for test, seconds in self.seconds.items()}
 
     def _of_file(self, name: str) -> frozenset[str]:
         return frozenset().union(*(tests for (file, _), tests in self.tests.items() if file == name))
@@ -102,7 +111,7 @@ class Trials:
         try:
             done = self._pytest(
                 ["-x", *sorted(_files(tests))],
-                {test: _turn(reach.seconds.get(test, 0.0)) for test in tests},
+                tests,
                 _LEAST_SECONDS + _PATIENCE * usual,
             )
         finally:
