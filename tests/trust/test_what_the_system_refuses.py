@@ -110,6 +110,34 @@ def test_a_folder_that_went_before_its_file_came_back(tmp_path: Path) -> None:
     assert (tmp_path / "etc" / "file").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("there", ["", "etc", "etc/deep"])
+def test_folders_that_were_made_for_nothing(there: str, tmp_path: Path) -> None:
+    """No room at any call: they go again, those that were there stay, and so does what lies beside them."""
+    (tmp_path / there).mkdir(parents=True, exist_ok=True)
+    if there:
+        (tmp_path / there / "mine").touch()
+    before, refused = sorted(tmp_path.rglob("*")), 0
+    for count in range(1, 30):
+        with Root(tmp_path) as root, calls_counted(count, no_room) as calls:
+            try:
+                made = root.write("/etc/deep/er/file", b"new", Metadata(0o644))
+            except OptimuxError as error:
+                assert "No space left" in str(error)  # noqa: PT017 - it need not fail
+                refused += 1
+                made = ()
+        if made or calls.count < count:
+            break
+        if (tmp_path / "etc/deep/er/file").exists():  # all was done but for the end of the temporary name
+            for path in sorted(set(tmp_path.rglob("*")) - set(before), reverse=True):
+                path.rmdir() if path.is_dir() else path.unlink()
+        assert sorted(tmp_path.rglob("*")) == before
+    assert refused > 5
+    assert (tmp_path / "etc/deep/er/file").read_bytes() == b"new"
+    assert list(made) == [
+        folder for folder in ("/etc", "/etc/deep", "/etc/deep/er") if f"{folder}/" not in f"/{there}/"
+    ]
+
+
 @pytest.mark.parametrize("way", ["renameat2", "no renameat2"])
 def test_names_that_are_taken_or_gone(way: str, tmp_path: Path, monkeypatch: Patch) -> None:
     if way != "renameat2":

@@ -6,10 +6,12 @@ mounted system is changed as if it were running.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from optimux.errors import OptimuxError
 from optimux.files.atomic import put, put_back
 from optimux.files.leftovers import clear
 from optimux.files.replace import explained
@@ -62,13 +64,22 @@ class Root:
             return tuple(parents[first:])
 
     def write(self, path: str, content: bytes, metadata: Metadata) -> tuple[str, ...]:
-        """Replace or make a file in one step; the folders that had to be made, outermost first."""
+        """Replace or make a file in one step; the folders that had to be made, outermost first.
+
+        Where it fails they go again.
+        """
         with explained(self._shown(path)):
-            made = self._make_folders(path)
-            folder, name = self._parent(path)
-            with folder:
-                put(folder, name, content, metadata)
-            return made
+            missing = self.missing_folders(path)
+            try:
+                folder = reach(Path(path).parent, make=bool(missing), top=self._top)
+                with folder:
+                    put(folder, PurePosixPath(path).name, content, metadata)
+            except BaseException:
+                for made in reversed(missing):
+                    with contextlib.suppress(OptimuxError):
+                        self.remove_folder(made)
+                raise
+            return missing
 
     def restore(self, path: str, state: State | None) -> None:
         """Make what lies there ``state`` again: a file with everything that belongs to it, a link, or nothing."""
@@ -110,12 +121,6 @@ class Root:
         """The folder that holds it; the last name itself is not followed."""
         inner = PurePosixPath(path)
         return reach(Path(str(inner.parent)), top=self._top), inner.name
-
-    def _make_folders(self, path: str) -> tuple[str, ...]:
-        made = self.missing_folders(path)
-        if made:
-            reach(Path(made[-1]), make=True, top=self._top).close()
-        return made
 
     def _is_missing(self, path: str) -> bool:
         folder, name = locate(Path(path), top=self._top)
