@@ -14,6 +14,7 @@ SOURCE = '''"""Words."""
 from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
+__all__ = ["f"]
 LIMIT: "int" = 2 + 3
 def f(a: int = 1) -> int:
     """More words."""
@@ -22,20 +23,20 @@ def f(a: int = 1) -> int:
     return [b for b in "é" if b == "x"]
 '''
 FAULTS = [
-    "5: 2 + 3 -> (2 - 3)",
-    "5: 2 -> 3",
-    "5: 3 -> 4",
-    "6: 1 -> 2",
-    "8: a < LIMIT and not a -> (not (a < LIMIT and (not a)))",
-    "8: a < LIMIT and not a -> (a < LIMIT or not a)",
-    "8: a < LIMIT -> (a <= LIMIT)",
-    "8: not a -> (a)",
-    '9: raise ValueError(f"é {a}") -> pass',
-    '10: [b for b in "é" if b == "x"] -> None',
-    '10: b == "x" -> True',
-    '10: "é" -> ""',
-    "10: b == \"x\" -> (b != 'x')",
-    '10: "x" -> ""',
+    "6: 2 + 3 -> (2 - 3)",
+    "6: 2 -> 3",
+    "6: 3 -> 4",
+    "7: 1 -> 2",
+    "9: a < LIMIT and not a -> (not (a < LIMIT and (not a)))",
+    "9: a < LIMIT and not a -> (a < LIMIT or not a)",
+    "9: a < LIMIT -> (a <= LIMIT)",
+    "9: not a -> (a)",
+    '10: raise ValueError(f"é {a}") -> pass',
+    '11: [b for b in "é" if b == "x"] -> None',
+    '11: b == "x" -> True',
+    '11: "é" -> ""',
+    "11: b == \"x\" -> (b != 'x')",
+    '11: "x" -> ""',
 ]
 
 

@@ -83,6 +83,8 @@ def _seen(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes that a run meets, in the order of the text."""
     if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
         return
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":  # nobody imports a star
+        return
     yield node
     if isinstance(node, ast.JoinedStr):
         return
