@@ -31,6 +31,11 @@ CASES: dict[str, tuple[str, ...]] = {
             "tests/patch/test_cost.py::test_more_than_any_machine_has_is_refused_at_once",
         ),
     ),
+    "libvirt": ("tests/define/test_libvirts_own_words.py", "tests/trust/test_battery_table.py"),
+    "guest": (
+        *("tests/guest/test_agent.py", "tests/guest/test_setup.py", "tests/guest/test_installation.py"),
+        "tests/guest/test_media_check.py",
+    ),
     "bundle": (
         *(f"{_FOLDERS}_users.py", f"{_FOLDERS}.py::TestPlaces", f"{_FOLDERS}_killed.py::test_no_room_at_every_call"),
         f"{_FOLDERS}_killed.py::test_a_lock_that_nobody_gives_up",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,15 @@ def test_answers_that_are_none(answer: str, said: str) -> None:
 def test_a_program_without_a_pid(started: object) -> None:
     with pytest.raises(AgentError, match="without a pid"):
         agent(started)[0].run("x", [], 5)
+
+
+@pytest.mark.parametrize("status", [[], "exited", None, 3])
+def test_a_program_whose_status_is_none(status: object) -> None:
+    answers = MadeUp(
+        lambda request: {"pid": 1} if request["execute"] == "guest-exec" else json.dumps({"return": status})
+    )
+    with pytest.raises(AgentError, match="answered guest-exec-status with"):
+        Agent(answers, Clock().now, Clock().sleep).run("x", [], 30)
 
 
 def test_a_program_that_never_ends() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from optimux.emit.guest.iso import iso_image
 from optimux.errors import InvalidInput, OptimuxError
+from optimux.guest import images
 from optimux.guest.editions import editions
 from optimux.guest.images import images_made, make_image, missing_images
 from optimux.guest.media_check import media_problems
@@ -139,6 +140,33 @@ def test_images_go_where_what_follows_fails(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), images_made(wanted):
         _fail(missing_images(wanted) == ())
     assert [path.name for path in tmp_path.iterdir()] == ["kept.qcow2"]
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("echo 'no such format' >&2; exit 1", "qemu-img refuses .*: no such format"),
+        ("sleep 9", "qemu-img did not end within 0.2 s"),
+        ("exit 0", "cannot be made: No such file or directory. Run as root, or make it first"),
+        ('touch "$5"', ""),
+    ],
+)
+def test_a_qemu_img_that_fails(program: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that ends well and made nothing is none the better."""
+    tools, place = tmp_path / "tools", tmp_path / "place"
+    tools.mkdir()
+    (tools / "qemu-img").write_text(f"#!/bin/sh\n{program}\n")
+    (tools / "qemu-img").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    monkeypatch.setattr(images, "SECONDS", 0.2)
+    if said:
+        with pytest.raises(OptimuxError, match=said):
+            make_image(disk(place / "a.qcow2"))
+        assert list(place.iterdir()) == []
+    else:
+        monkeypatch.setattr(images, "SECONDS", 60)
+        make_image(disk(place / "a.qcow2"))
+        assert [path.name for path in place.iterdir()] == ["a.qcow2"]
 
 
 def test_no_qemu_img(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

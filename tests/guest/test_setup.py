@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -99,6 +100,43 @@ def test_reports_that_are_none(text: bytes) -> None:
 def test_the_twin_a_report_that_is_one() -> None:
     devices = [{"id": "PCI\\X", "name": None, "code": 43}]
     assert parse_report(json.dumps(report(0) | {"devices": devices}).encode()).devices == (("PCI\\X", "", 43),)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ({"exitcode": 1, "out-data": ""}, "does not say when it started: exit code 1"),
+        ({"exitcode": 0, "out-data": base64.b64encode(b" \n").decode()}, "does not say when it started: exit code 0"),
+        ({"exitcode": 0, "out-data": base64.b64encode(b"now").decode()}, ""),
+    ],
+)
+def test_when_the_guest_started(status: dict[str, object], said: str) -> None:
+    clock = Clock()
+    answers = MadeUp(lambda _: {"exited": True, "pid": 1} | status)
+    setup = Setup(Agent(answers, clock.now, clock.sleep), lambda: None)
+    if said:
+        with pytest.raises(AgentError, match=said):
+            setup.boot_time()
+    else:
+        assert setup.boot_time() == "now"
+
+
+@pytest.mark.parametrize("cut", ["out-truncated", "err-truncated", ""])
+def test_a_report_that_the_agent_cut_off(cut: str) -> None:
+    clock = Clock()
+    whole = {
+        "exited": True,
+        "exitcode": 0,
+        "pid": 1,
+        "out-data": base64.b64encode(json.dumps(report(0)).encode()).decode(),
+    }
+    answers = MadeUp(lambda _: whole | ({cut: True} if cut else {}))
+    setup = Setup(Agent(answers, clock.now, clock.sleep), lambda: None)
+    if cut:
+        with pytest.raises(AgentError, match="cut the setup's output off"):
+            setup.status()
+    else:
+        assert setup.status().exit_code == 0
 
 
 def test_no_medium(tmp_path: Path) -> None:
