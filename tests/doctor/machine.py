@@ -187,4 +187,4 @@ def guest(said: str) -> GuestReport:
     words = [line.split(" ", 2) for line in said.splitlines()]
     rows = tuple(Row(step, outcome, found, "") for step, outcome, found in words if step != "device")
     devices = tuple((name, name, int(code)) for step, code, name in words if step == "device")
-    return GuestReport("win11", "b7", 0, "", rows, devices)
+    return GuestReport("win11", "b7", 0, "", "", rows, devices)

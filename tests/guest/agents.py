@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import socket
 import subprocess
 import time
@@ -46,6 +47,7 @@ class Windows:
         self._forgets = forgets_to_restart
         self._output = b""
         self._polls = 0
+        self._run = ""
 
     def restart(self) -> None:
         """libvirt asks the guest to restart: it goes away for a while."""
@@ -56,7 +58,8 @@ class Windows:
     @property
     def report(self) -> bytes:
         """What lies in ProgramData."""
-        return json.dumps(self.reports[min(self.boot, len(self.reports) - 1)] | {"boot": self._started()}).encode()
+        said = self.reports[min(self.boot, len(self.reports) - 1)]
+        return json.dumps(said | {"boot": self._started(), "run": self._run}).encode()
 
     def _started(self) -> str:
         return f"2026-11-2{self.boot}T00:00:00Z"
@@ -76,6 +79,8 @@ class Windows:
         script = arguments["arg"][-1]
         self.runs.append(script)
         self._polls = 2
+        if found := re.search(r"-Run (\w+)", script):
+            self._run = found[1]
         if "LastBootUpTime" in script:
             self._output = self._started().encode()
         else:
@@ -105,7 +110,16 @@ class Windows:
 def report(exit_code: int, **outcomes: str) -> Answer:
     """A report as setup.ps1 writes it; ``outcomes`` by step."""
     rows = [{"step": name, "outcome": kind, "found": "x", "next": ""} for name, kind in outcomes.items()]
-    return {"format": 1, "vm": "w", "release": "b7", "exit": exit_code, "boot": "b", "devices": [], "steps": rows}
+    return {
+        "format": 1,
+        "vm": "w",
+        "release": "b7",
+        "exit": exit_code,
+        "boot": "b",
+        "run": "",
+        "devices": [],
+        "steps": rows,
+    }
 
 
 class Socket:

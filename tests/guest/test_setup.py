@@ -64,17 +64,20 @@ def test_a_setup_that_never_has_enough() -> None:
     assert guest.boot == MOST_RESTARTS
 
 
-def test_a_report_of_an_earlier_start_is_no_report() -> None:
-    class Stale(Windows):
-        def _started(self) -> str:
-            return "now"
+@pytest.mark.parametrize("earlier", ["", "0123456789abcdef"])
+def test_a_report_of_an_earlier_run_is_no_report(earlier: str) -> None:
+    """Of the same boot too: a setup that ends at once, as where another one runs, leaves what lay there before."""
 
+    class Stale(Windows):
         @property
         def report(self) -> bytes:
-            return json.dumps(DONE | {"boot": "yesterday"}).encode()
+            return json.dumps(DONE | {"boot": self._started(), "run": earlier}).encode()
 
-    with pytest.raises(AgentError, match="of an earlier start"):
-        run(Stale([DONE]))
+    said: list[Row] = []
+    guest, clock = Stale([DONE]), Clock()
+    with pytest.raises(AgentError, match="no report of its own"):
+        Setup(Agent(MadeUp(guest), clock.now, clock.sleep), guest.restart).run(Progress(said.append, lambda _: None))
+    assert said == []
 
 
 def test_status_changes_nothing() -> None:
@@ -151,7 +154,7 @@ SHELL = r"""#!/bin/sh
 # Stands in for PowerShell in a guest that is a Linux.
 case "$*" in
 *LastBootUpTime*) printf 'boot-%s' "$(cat FOLDER/boot)" ;;
-*) cp "FOLDER/report-$(cat FOLDER/boot)" FOLDER/report; cat FOLDER/report ;;
+*) run=${*##*-Run }; sed "s/RUN/${run%%;*}/" "FOLDER/report-$(cat FOLDER/boot)" >FOLDER/report; cat FOLDER/report ;;
 esac
 """
 
@@ -163,7 +166,7 @@ def test_through_qemus_own_agent(tmp_path: Path) -> None:
     program.chmod(0o755)
     (tmp_path / "boot").write_text("0")
     for number, each in enumerate((AGAIN, DONE)):
-        (tmp_path / f"report-{number}").write_text(json.dumps(each | {"boot": f"boot-{number}"}))
+        (tmp_path / f"report-{number}").write_text(json.dumps(each | {"boot": f"boot-{number}", "run": "RUN"}))
     steps: list[Row] = []
 
     def restart() -> None:

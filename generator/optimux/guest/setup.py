@@ -6,6 +6,7 @@ A restart is believed by a changed boot time alone: an agent that answers again 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -40,12 +41,16 @@ class Row(Record):
 
 
 class Report(Record):
-    """What the setup says of the guest. ``devices`` are (instance id, name, problem code; -1: absent)."""
+    """What the setup says of the guest. ``devices`` are (instance id, name, problem code; -1: absent).
+
+    ``run`` is the word that the setup was started with: an earlier run's report may lie in its place.
+    """
 
     vm: str
     release: str
     exit_code: int
     boot: str
+    run: str
     rows: tuple[Row, ...]
     devices: tuple[tuple[str, str, int], ...]
 
@@ -75,11 +80,14 @@ class Setup:
     def run(self, progress: Progress, seconds: float = 3600, boot_seconds: float = 600) -> Report:
         """Run the setup until it is done, needs a person, or failed; ``seconds`` bounds each run between restarts."""
         for _ in range(MOST_RESTARTS):
-            before = self.boot_time()
-            self._start("", seconds, partial(self._follow, progress, before))
+            before, token = self.boot_time(), secrets.token_hex(8)
+            finished = self._start(f"-Run {token}", seconds, partial(self._follow, progress, token))
             report = self.read_report()
-            if report.boot != before:
-                raise AgentError("the guest's report is of an earlier start: the setup ended without one of its own")
+            if report.run != token:
+                raise AgentError(
+                    f"the setup ended with exit code {finished.exit_code} and no report of its own: another one runs "
+                    r"in the guest, or the medium is of an earlier Optimux. See C:\ProgramData\Optimux\setup.log."
+                )
             self._tell(report, progress)
             if report.exit_code != RESTART:
                 return report
@@ -112,12 +120,12 @@ class Setup:
             raise AgentError("the guest agent cut the setup's output off")
         return finished
 
-    def _follow(self, progress: Progress, boot: str) -> None:
+    def _follow(self, progress: Progress, token: str) -> None:
         try:
             report = self.read_report()
         except AgentError:
             return  # none yet, or the agent is busy: the next look tells
-        if report.boot == boot:  # what lay there before this start says nothing of it
+        if report.run == token:  # what an earlier run left there, in this boot too, says nothing of this one
             self._tell(report, progress)
 
     def _tell(self, report: Report, progress: Progress) -> None:
@@ -151,6 +159,7 @@ def parse_report(text: bytes) -> Report:
             release=str(data["release"]),
             exit_code=int(data["exit"]),
             boot=str(data["boot"]),
+            run=str(data["run"]),
             rows=tuple(
                 Row(*(str(row[key] or "") for key in ("step", "outcome", "found", "next"))) for row in data["steps"]
             ),

@@ -6,6 +6,7 @@
 param(
     [string]$PlanFile = '',
     [string]$Payload = '',
+    [string]$Run = '',
     [switch]$Json,
     [switch]$TestOnly
 )
@@ -476,7 +477,7 @@ function Invoke-Step($Step, $State, [string]$Boot) {
 
 function New-Report([int]$Code) {
     New-Object PSObject -Property @{
-        format = 1; vm = $Plan.vm; release = $Plan.release; exit = $Code; boot = $boot; devices = @(Get-DeviceRows); steps = @($Rows)
+        format = 1; vm = $Plan.vm; release = $Plan.release; exit = $Code; boot = $boot; run = $Run; devices = @(Get-DeviceRows); steps = @($Rows)
     }
 }
 
