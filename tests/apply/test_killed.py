@@ -27,6 +27,7 @@ MOST_CALLS = 400
 def _nothing_is_synced(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test here cuts the power."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(os, "sync", lambda: None)
 
 
 def killed_at(number: int, act: Callable[[Path], object], folder: Path) -> bool:

@@ -50,6 +50,11 @@ class CommandRun(Record):
     offline: bool = False
     ended: bool = False
 
+    @property
+    def boots(self) -> bool:
+        """Whether the next boot depends on what it writes."""
+        return self.step in ("boot-loader", "initramfs")
+
 
 class DomainChange(Record):
     """A VM in libvirt; ``before`` is ``None`` where libvirt did not know it, ``after`` until it is defined."""

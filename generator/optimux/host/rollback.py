@@ -78,6 +78,8 @@ def roll_back(
             continue
         if run.ended or shell.can(run.offline):
             failed += _run(run.command, run.offline, shell, say)
+    if any(run.boots for run in transaction.commands):
+        shell.settle()
     if count:
         say(f"put back {count} file{'s' if count != 1 else ''}")
     _save(root, transaction.replace(stage="undone"))

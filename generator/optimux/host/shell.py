@@ -41,6 +41,13 @@ class Shell:
         except OSError as error:
             raise OptimuxError(f"`{command}` cannot be started: {error.strerror}") from None
 
+    def settle(self) -> None:
+        """Have what commands wrote on the disk. Tools that make images and menus rename them and leave it at that: a
+        power cut would leave an empty one, while the journal says that the command ended.
+        """
+        if self.runs:
+            os.sync()
+
     def holds(self, tests: Sequence[str]) -> tuple[bool, ...]:
         """Which tests succeed, in one shell; none does where nothing can be run, or where it takes a minute."""
         if not tests or not self.runs:

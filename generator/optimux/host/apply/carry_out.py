@@ -69,6 +69,8 @@ def _run_all(transaction: Transaction, root: Root, shell: Shell, say: Say) -> Tr
         say(f"$ {run.command}")
         if status := shell.run(run.command):
             raise OptimuxError(f"`{run.command}` ended with {status}")
+        if run.boots:
+            shell.settle()
         done = (*transaction.commands[:number], run.replace(ended=True), *transaction.commands[number + 1 :])
         transaction = transaction.replace(commands=done)
         save(root, transaction)
