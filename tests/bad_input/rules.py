@@ -286,6 +286,17 @@ DEVICES = (
         twin=of_vm(usb={"model": "none", "redirectionPorts": []}, inputs=[]),
     ),
     case(
+        "USB redirection without SPICE",
+        of_vm(spice={"enable": False}, channels=[], sound={"model": "none"}, usb={"redirectionPorts": [1]}),
+        (
+            f"{VM}.usb.redirectionPorts",
+            "redirection",
+            "nothing that needs SPICE, which is off",
+            "Switch spice.enable on",
+        ),
+        twin=of_vm(spice={"enable": False}, channels=[], sound={"model": "none"}, usb={"redirectionPorts": []}),
+    ),
+    case(
         "USB port that the controller has not",
         of_vm(usb={"ports": 4, "redirectionPorts": [5]}),
         (f"{VM}.usb.redirectionPorts[0]", "5", "at most 4", "raise usb.ports"),

@@ -71,6 +71,18 @@ def test_programs() -> None:
         Kernel().run("sleep", "9", seconds=0.1)
 
 
+def test_who_is_alive() -> None:
+    """A process that has ended, and whose parent has not asked, is none; nor is a number that nobody has."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert not Kernel().alive(child)
+    os.waitpid(child, 0)
+    assert not Kernel().alive(child)
+    assert Kernel().alive(os.getpid())
+
+
 def _state() -> State:
     was = Was(Address.parse("0000:01:00.0"), "bochs-drm", "bochs", None, "auto")
     return State("card", "win", (was,), ("0000:00:01.0", "auto"), ("nvidia",), (("systemctl", "start", "x"),))

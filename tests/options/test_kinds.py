@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from optimux.declare import values
-from optimux.declare.containers import ListOf
+from optimux.declare.containers import ListOf, MapOf
 from optimux.declare.kind import INVALID, Kind
-from optimux.declare.scalars import Int
+from optimux.declare.scalars import Int, Scalar
+from optimux.declare.wording import suggestion
 from optimux.findings import Findings
 
 X64 = "x" * 64
@@ -150,3 +151,64 @@ def test_a_list_of_two_or_three(
     assert _load(kind, given)[0] == loaded
     monkeypatch.setattr(Int, "stand_in", lambda self: 9)
     assert _load(kind, given)[0] == with_example
+
+
+NAMED = MapOf(Int(1, 9), most=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "loaded"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 2}),
+        ({"a": 1, "b": 2, "c": 3}, INVALID),
+        ({"a": 1, "b": 0}, {"a": 1}),
+        ({"a": 1, "-": 2}, {"a": 1}),
+        ({"x" * 64: 1, "x" * 65: 1}, {"x" * 64: 1}),
+        ({}, {}),
+        ([], INVALID),
+    ],
+)
+def test_a_table_of_at_most_two(given: object, loaded: object) -> None:
+    assert _load(NAMED, given)[0] == loaded
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ((1 << 63) - 1, True),
+        (1 - (1 << 63), True),
+        (1 << 63, False),
+        (-(1 << 63), False),
+        (True, True),
+        ("é", True),
+        ("a\nb", False),
+        ("", True),
+        (1.5, False),
+        (None, False),
+    ],
+)
+def test_a_value_of_a_settings_file(given: object, taken: bool) -> None:
+    loaded, findings = _load(Scalar(), given)
+    assert (loaded is not INVALID) == taken
+    assert [problem.allowed for problem in findings.problems] == (
+        [] if taken else ["one line of text, a whole number, or true or false"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("kvm", "kvmfr"),
+        ("KVMFR", "kvmfr"),
+        ("kvfmr", "kvmfr"),
+        ("", None),
+        ("s", None),
+        ("sha", "sha"),
+        ("shmem", "shm"),
+        ("x", None),
+        ("k" * 70, None),
+    ],
+)
+def test_what_was_meant(value: str, meant: str | None) -> None:
+    """What it begins, where that is one alone; what it resembles; nothing of nothing."""
+    assert suggestion(value, ("kvmfr", "shm", "sha")) == meant
