@@ -9,6 +9,7 @@ import pytest
 
 from optimux.facts.detect import Root, detect
 from tests.detect.tree import link, put
+from tests.stores import CA_2023, PCA_2011, trusting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -216,16 +217,17 @@ def test_users(tmp_path: Path) -> None:
 DESCRIPTION = """{"interface-types": ["uefi"], "features": [%s],
 "targets": [{"architecture": "x86_64", "machines": ["pc-q35-*"]}], "mapping": {"device": "flash",
 "executable": {"filename": "/usr/share/OVMF/%s.fd"}, "nvram-template": {"filename": "/usr/share/OVMF/VARS.%s.fd"}}}"""
-PCA_2011, CA_2023 = b"..Microsoft Windows Production PCA 2011..", b"..Windows UEFI CA 2023.."
 
 
-@pytest.mark.parametrize(("store", "years"), [(PCA_2011, (2011,)), (PCA_2011 + CA_2023, (2011, 2023)), (b"", ())])
+@pytest.mark.parametrize(
+    ("store", "years"), [(trusting(PCA_2011), (2011,)), (trusting(PCA_2011, CA_2023), (2011, 2023)), (b"", ())]
+)
 def test_keys_of_a_variable_store(store: bytes, years: tuple[int, ...], tmp_path: Path) -> None:
     files: Tree = {
         "/usr/share/qemu/firmware/40-enrolled.json": DESCRIPTION % ('"secure-boot", "enrolled-keys"', "MS", "ms"),
         "/usr/share/qemu/firmware/50-secure.json": DESCRIPTION % ('"secure-boot"', "SB", "plain"),
         "/usr/share/qemu/firmware/60-broken.json": '{"mapping": []}',
-        "/usr/share/OVMF/VARS.ms.fd": b"\0" * 1000 + store,
+        "/usr/share/OVMF/VARS.ms.fd": store,
     }
     enrolled, secure = facts_of(tmp_path, files).firmware.images
     assert (enrolled.enrolled_keys, enrolled.template, enrolled.keys) == (True, "/usr/share/OVMF/VARS.ms.fd", years)

@@ -10,6 +10,7 @@ import lzma
 
 from tests.doctor.images import archive
 from tests.doctor.machine import GUEST, IMAGE, Members, Node, link
+from tests.stores import CA_2023, PCA_2011, trusting
 
 Edits = tuple[tuple[str, str], ...]
 Case = tuple[Members, Edits, str]
@@ -108,7 +109,11 @@ HOOK: Members = {
     "/sys/fs/selinux/booleans/virt_hooks_unconfined": "1 1",
 }
 
+STORE = "/var/lib/libvirt/qemu/nvram/win11_VARS.fd"
+DEFINED: Members = {"/etc/libvirt/qemu/win11.xml": f"<domain><os><nvram template='/v.fd'>{STORE}</nvram></os></domain>"}
+
 HOLDS: dict[str, tuple[Members, Edits]] = {
+    "firmware.keys": ({**DEFINED, STORE: trusting(PCA_2011, CA_2023)}, ()),
     "shm.file": ({"/dev/shm/looking-glass": Node(b"0", gid=104)}, SHM),
     "card.holders": ({**NATIVE, "/proc/77/comm": "Xwayland\n", "/proc/77/fd/9": link("/dev/dri/card1")}, ON_DEMAND),
     "selinux.denials": (SELINUX, ()),
@@ -279,9 +284,16 @@ BROKEN: dict[str, list[Case]] = {
         (
             {"/usr/share/qemu/firmware/50-edk2-ms.json": None},
             (("cpu.topology", "firmware.secureBoot = true\ncpu.topology"),),
-            "1 images, none of them one with Secure Boot",
+            "2 images, none with Secure Boot and enrolled keys",
+        ),
+        ({"/usr/share/qemu/firmware/50-edk2-secure.json": None}, (), "2 images, none with Secure Boot, without keys"),
+        (
+            {"/usr/share/qemu/firmware/60-edk2.json": None},
+            (("cpu.topology", 'firmware.secureBoot = "off"\ncpu.topology'),),
+            "2 images, none with no Secure Boot",
         ),
     ],
+    "firmware.keys": [({**DEFINED, STORE: trusting(PCA_2011)}, (), "the keys of 2011 alone")],
     "libvirt.daemon": [
         ({"/proc/net/unix": SOCKETS.format("00000000", "/run/libvirt/libvirt-sock")}, (), "nobody listens"),
         ({"/proc/net/unix": SOCKETS.format("00010000", "/run/dbus/system_bus_socket")}, (), "nobody listens"),
@@ -398,6 +410,7 @@ UNSEEN: dict[str, Case] = {
     "memory.hugepages": ({"/sys/kernel/mm/hugepages": None}, (), "not shown"),
     "tpm.swtpm": ({"/usr": None}, (), "no programs"),
     "firmware.image": ({"/usr": None}, (), "no /usr/share"),
+    "firmware.keys": ({**DEFINED, STORE: b"QFI\xfb"}, (), "no store"),
     "libvirt.daemon": ({"/run": None}, (), "no /run"),
     "libvirt.networks": ({NETWORKS: None}, (), "keeps nothing there"),
     "domain.plan": ({"/etc/libvirt/qemu": None}, (), "keeps nothing there"),

@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from optimux.facts.detect.root import Root, clean
+from optimux.facts.detect.variable_store import MOST_STORE, years
 from optimux.facts.software import FirmwareFacts, FirmwareImage
 
 # docs/interop/firmware.json of QEMU: the user's descriptions come before the distribution's.
 DESCRIPTIONS = ("/etc/qemu/firmware", "/usr/share/qemu/firmware", "/run/current-system/sw/share/qemu/firmware")
 MOST = 64
-MOST_STORE = 4 << 20
-# Subjects of Microsoft's authorities for Windows' boot manager and for others' programs.
-KEYS = {
-    2011: (b"Microsoft Windows Production PCA 2011", b"Microsoft Corporation UEFI CA 2011"),
-    2023: (b"Windows UEFI CA 2023", b"Microsoft UEFI CA 2023"),
-}
 TPM = "/sys/class/tpm/tpm0/tpm_version_major"
 
 
@@ -74,6 +69,5 @@ def _image(root: Root, path: str) -> FirmwareImage | None:
 
 
 def _years(root: Root, template: str) -> tuple[int, ...]:
-    """Certificates lie in the store as they are, with the names of their subjects in ASCII."""
-    content = root.data(template, MOST_STORE) or b""
-    return tuple(year for year, names in KEYS.items() if any(name in content for name in names))
+    content = root.data(template, MOST_STORE)
+    return (years(content) if content else None) or ()

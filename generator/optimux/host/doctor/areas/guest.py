@@ -1,4 +1,4 @@
-"""What a VM needs of the host before it starts: memory, huge pages, the limit of locked memory, TPM, firmware."""
+"""What a VM needs of the host before it starts (memory, huge pages, locked memory, TPM), and what its guest says."""
 
 from __future__ import annotations
 
@@ -151,40 +151,6 @@ def state(look: Look) -> Iterator[Result]:
             yield holds("no complaint", path, domain.name)
 
 
-@check("firmware.image", "an image for the guest's firmware", "Without one libvirt refuses to define or start the VM.")
-def image(look: Look) -> Iterator[Result]:
-    """A stated image, else one of those that QEMU's descriptions name."""
-    for domain in look.domains:
-        firmware = domain.firmware
-        if firmware.type != "efi":
-            continue
-        if not firmware.automatic and firmware.loader:
-            yield from _stated(look, domain, firmware.loader)
-            continue
-        images = look.facts.firmware.images
-        fitting = [found for found in images if not firmware.secure_boot or (found.secure_boot and found.enrolled_keys)]
-        wanted = "one with Secure Boot and enrolled keys" if firmware.secure_boot else "a UEFI image"
-        where = "/usr/share/qemu/firmware"
-        if fitting:
-            yield holds(fitting[0].path, where, domain.name)
-        elif not look.root.exists("/usr/share") and not images:
-            yield unseen("this tree has no /usr/share", where, subject=domain.name)
-        else:
-            seen = f"{len(images)} images, none of them {wanted}" if images else "none is described"
-            yield broken(seen, where, "Install the package (Debian: ovmf).", "optimux apply", domain.name)
-
-
-def _stated(look: Look, domain: DomainPlan, loader: str) -> Iterator[Result]:
-    if look.root.exists(loader):
-        yield holds("there", loader, domain.name)
-    elif look.root.live:
-        yield broken(
-            "missing", loader, f"Correct vms.{domain.key}.firmware.loader.", "optimux define CONFIG", domain.name
-        )
-    else:
-        yield unseen("not in this tree", loader, subject=domain.name)
-
-
 @check(
     "guest.report",
     "a guest that has what the plan needs of it",
@@ -228,4 +194,4 @@ PROBLEMS = {
     52: "Windows refuses its driver's signature: install the maker's signed one.",
 }
 
-CHECKS = (fits, hugepages, locked, swtpm, state, image, report)
+CHECKS = (fits, hugepages, locked, swtpm, state, report)

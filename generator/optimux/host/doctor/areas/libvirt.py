@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 from optimux.facts.detect.root import number
 from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.definition import RUN, SOCKETS, definition, home
 from optimux.host.doctor.known import known
 
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
     from optimux.plan.model import DomainPlan
 
-RUN = "/run/libvirt"
-SOCKETS = (f"{RUN}/virtqemud-sock", f"{RUN}/libvirt-sock")
-DOMAINS = "/etc/libvirt/qemu"
-ON_NIXOS = "/var/lib/libvirt/qemu"
 MOST_LOG = 4 << 20
 
 
@@ -65,11 +62,11 @@ ACCEPTS = 1 << 16  # include/uapi/linux/net.h: __SO_ACCEPTCON
 def networks(look: Look) -> Iterator[Result]:
     """Definition, state and autostart of each."""
     names = {n.source for d in look.domains for n in d.networks if n.type == "network" and n.source}
-    folder = f"{_home(look)}/networks"
+    folder = f"{home(look)}/networks"
     for name in sorted(names):
         called = shlex.quote(name)
         if not look.root.exists(folder):
-            hidden = any(path.startswith(_home(look)) for path in look.root.unseen)
+            hidden = any(path.startswith(home(look)) for path in look.root.unseen)
             reason = "only root may look there" if hidden else "libvirt keeps nothing there"
             yield unseen(reason, folder, "Look as root.", "sudo optimux doctor", name)
         elif not look.root.exists(f"{folder}/{name}.xml"):
@@ -86,11 +83,6 @@ def networks(look: Look) -> Iterator[Result]:
             yield holds("active, and started at boot", folder, name)
 
 
-def _home(look: Look) -> str:
-    """NixOS' libvirt keeps its configuration below /var/lib."""
-    return ON_NIXOS if look.facts.distribution == "nixos" else DOMAINS
-
-
 @check(
     "domain.plan",
     "the VM in libvirt, as the plan has it",
@@ -99,34 +91,18 @@ def _home(look: Look) -> str:
 def domain(look: Look) -> Iterator[Result]:
     """Each VM's definition, compared as the machine that it makes; nothing is said of what the plan leaves open."""
     for planned in look.domains:
-        path = f"{_home(look)}/{planned.name}.xml"
-        document = look.root.data(path)
-        if document is None and look.root.live and any(map(look.root.exists, SOCKETS)):
-            document, path = _asked(planned.name), f"{path}, by libvirt"
+        document, path = definition(look, planned.name)
         if document is None and look.root.exists(path.partition(",")[0]):
             yield unseen("root's alone", path.partition(",")[0], "Look as root.", "sudo optimux doctor", planned.name)
-        elif document is None and not look.root.names(_home(look)):
-            hidden = any(missed.startswith(_home(look)) for missed in look.root.unseen)
+        elif document is None and not look.root.names(home(look)):
+            hidden = any(missed.startswith(home(look)) for missed in look.root.unseen)
             reason = "only root may look there" if hidden else "libvirt keeps nothing there"
-            yield unseen(reason, _home(look), "Look as root.", "sudo optimux doctor", planned.name)
+            yield unseen(reason, home(look), "Look as root.", "sudo optimux doctor", planned.name)
         elif document is None:
             remedy = "Define it."
             yield broken("libvirt does not know it", path, remedy, "optimux define CONFIG", planned.name)
         else:
             yield _compared(look, planned, document, path)
-
-
-def _asked(name: str) -> bytes | None:
-    """The definition by libvirt itself: members of its group may ask, and not read its files."""
-    from optimux.errors import OptimuxError
-    from optimux.libvirt.connection import Connection
-
-    try:
-        with Connection() as connection:
-            found = connection.find(name)
-    except OptimuxError:
-        return None
-    return found.xml.encode() if found else None
 
 
 def _compared(look: Look, planned: DomainPlan, document: bytes, path: str) -> Result:
