@@ -36,6 +36,7 @@ CASES: dict[str, tuple[str, ...]] = {
         *("tests/guest/test_agent.py", "tests/guest/test_setup.py", "tests/guest/test_installation.py"),
         "tests/guest/test_media_check.py",
     ),
+    "facts/detect": ("tests/detect/test_root.py",),
     "bundle": (
         *(f"{_FOLDERS}_users.py", f"{_FOLDERS}.py::TestPlaces", f"{_FOLDERS}_killed.py::test_no_room_at_every_call"),
         f"{_FOLDERS}_killed.py::test_a_lock_that_nobody_gives_up",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import io
 import os
@@ -204,3 +206,70 @@ def test_what_is_not_there(path: str, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OptimuxError):
         Root.at(path)
+
+
+@pytest.mark.parametrize(
+    ("call", "path", "code"),
+    [
+        ("target", "/sys/file", errno.EINVAL),
+        ("target", "/sys/none", errno.ENOENT),
+        ("target", "/sys/link", None),
+        ("entries", "/sys/file", errno.ENOTDIR),
+        ("entries", "/sys/none", errno.ENOENT),
+        ("entries", "/sys", None),
+        ("read", "/sys/link", errno.ELOOP),
+        ("read", "/sys", errno.EISDIR),
+        ("read", "/sys/none", errno.ENOENT),
+        ("read", "/sys/file", None),
+    ],
+)
+def test_a_tar_refuses_as_its_tree_does(call: str, path: str, code: int | None, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    put(tree, "/sys/file", "x")
+    (tree / "sys" / "link").symlink_to("file")
+    for place in (tree, packed(tree)):
+        with contextlib.closing(Root.at(str(place))) as root:
+            act = getattr(root.store, call)
+            arguments = (path, 9) if call == "read" else (path,)
+            if code is None:
+                assert act(*arguments)
+            else:
+                with pytest.raises(OSError) as refused:  # noqa: PT011 - its number is looked at
+                    act(*arguments)
+                assert refused.value.errno == code
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"MOST_BYTES": (1 << 20) - 1}, "a member of more than 0 MiB"),
+        ({"MOST_KEPT": (1 << 20) - 1}, "more than 0 MiB in its files"),
+        ({"MOST_BYTES": 1 << 20}, "more than 1 MiB unpacked"),
+        ({"MOST_MEMBERS": 0}, "more than 0 members"),
+        ({"MOST_KEPT": 1 << 20, "MOST_MEMBERS": 1}, ""),
+    ],
+)
+def test_each_bound_of_a_tar(
+    limits: dict[str, int], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        member = tarfile.TarInfo("proc/x")
+        member.size = 1 << 20
+        tar.addfile(member, io.BytesIO(bytes(1 << 20)))
+    for name, most in limits.items():
+        monkeypatch.setattr(archive, name, most)
+    if said:
+        with pytest.raises(OptimuxError, match=said):
+            Root.at(str(tmp_path / "a.tar"))
+    else:
+        Root.at(str(tmp_path / "a.tar")).close()
+
+
+@pytest.mark.parametrize(("folder", "is_one"), [("sys", True), ("proc", True), ("etc", False)])
+def test_a_tree_of_no_machine(folder: str, is_one: bool, tmp_path: Path) -> None:
+    (tmp_path / folder).mkdir()
+    if is_one:
+        Root.of_a_machine(str(tmp_path)).close()
+    else:
+        with pytest.raises(OptimuxError, match="neither /sys nor /proc in it"):
+            Root.of_a_machine(str(tmp_path))

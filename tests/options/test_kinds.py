@@ -212,3 +212,25 @@ def test_a_value_of_a_settings_file(given: object, taken: bool) -> None:
 def test_what_was_meant(value: str, meant: str | None) -> None:
     """What it begins, where that is one alone; what it resembles; nothing of nothing."""
     assert suggestion(value, ("kvmfr", "shm", "sha")) == meant
+
+
+@pytest.mark.parametrize(("name", "taken"), [(name, value) for name, row in KINDS.items() for value in row[1]])
+def test_what_is_written_is_read_again(name: str, taken: object) -> None:
+    kind = getattr(values, name)
+    loaded = _load(kind, taken)[0]
+    assert _load(kind, kind.written(loaded))[0] == loaded
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed"),
+    [
+        (ListOf(Int(1, 9)), "a list of a whole number from 1 to 9"),
+        (ListOf(Int(1, 9), most=3), "a list (0 to 3 of them) of a whole number from 1 to 9"),
+        (ListOf(Int(1, 9), 2, 3), "a list (2 to 3 of them) of a whole number from 1 to 9"),
+        (MapOf(Int(1, 9)), "a table of a whole number from 1 to 9"),
+    ],
+)
+def test_what_a_container_is_called(kind: Kind[Any], allowed: str) -> None:
+    assert kind.allowed == allowed
+    _, findings = _load(kind, 1.5)
+    assert [problem.allowed for problem in findings.problems] == [allowed]

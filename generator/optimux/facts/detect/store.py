@@ -5,6 +5,7 @@ A store knows paths whose parents are real folders; links are followed by ``Root
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -137,8 +138,9 @@ class Folder:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         descriptor = os.open(name, flags, dir_fd=self._folder(parent))
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(None, "not a regular file")
+            kind = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(kind):
+                raise OSError(errno.EISDIR if stat.S_ISDIR(kind) else None, "not a regular file")
             return _all(descriptor, limit)
         finally:
             os.close(descriptor)
