@@ -81,7 +81,15 @@ def _bar_size(text: str) -> Size:
     return size
 
 
-BAR_SIZE = Parsed(_bar_size, 'a power of two with a unit such as "128MiB"', BAR_PATTERN, "barSize")
+class _BarSize(Parsed[Size]):
+    """Written in the units that a BAR's size is read in: 4096GiB is 4TiB elsewhere."""
+
+    def written(self, value: Size) -> str:
+        gib = value.bytes >> 30
+        return f"{gib}GiB" if gib >= 1024 else str(value)
+
+
+BAR_SIZE = _BarSize(_bar_size, 'a power of two with a unit such as "128MiB"', BAR_PATTERN, "barSize")
 VERSION = Parsed(Version.parse, 'a version such as "11.3"', r"[0-9]{1,5}(\.[0-9]{1,5}){0,2}", "version")
 
 
