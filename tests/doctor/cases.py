@@ -76,6 +76,11 @@ SOCKETS = """Num       RefCount Protocol Flags    Type St Inode Path
 RUNS: Members = {"/run/libvirt/qemu/win11.pid": "77\n"}
 NETWORKS = "/etc/libvirt/qemu/networks"
 CLIENT = "/usr/bin/looking-glass-client"
+MENU = "/boot/grub/grub.cfg"
+ENTRIES, IMAGES = "/boot/loader/entries", "/efi/EFI/Linux"
+LINUX, OTHERS = "title Debian\noptions root=UUID=1 ro\n", "title Windows\nefi /EFI/Microsoft/Boot/bootmgfw.efi\n"
+BY_ENTRIES: Edits = (('initramfs = "initramfs-tools"', 'initramfs = "dracut"\nbootLoader = "systemd-boot"'),)
+BY_IMAGES: Edits = (('initramfs = "initramfs-tools"', 'initramfs = "dracut"\nbootLoader = "uki"'),)
 
 
 def log(*lines: str) -> Members:
@@ -114,6 +119,7 @@ DEFINED: Members = {"/etc/libvirt/qemu/win11.xml": f"<domain><os><nvram template
 
 HOLDS: dict[str, tuple[Members, Edits]] = {
     "firmware.keys": ({**DEFINED, STORE: trusting(PCA_2011, CA_2023)}, ()),
+    "bootLoader.fallback": ({MENU: "submenu 'Without Optimux' --id optimux-without {\n}\n"}, ()),
     "shm.file": ({"/dev/shm/looking-glass": Node(b"0", gid=104)}, SHM),
     "card.holders": ({**NATIVE, "/proc/77/comm": "Xwayland\n", "/proc/77/fd/9": link("/dev/dri/card1")}, ON_DEMAND),
     "selinux.denials": (SELINUX, ()),
@@ -132,6 +138,25 @@ HOLDS: dict[str, tuple[Members, Edits]] = {
 }
 
 BROKEN: dict[str, list[Case]] = {
+    "bootLoader.fallback": [
+        ({MENU: "menuentry 'Debian' {\n}\n"}, (), "no submenu"),
+        (
+            {
+                f"{ENTRIES}/1-6.9.conf": LINUX,
+                f"{ENTRIES}/1-6.9-optimux-off.conf": LINUX,
+                f"{ENTRIES}/1-6.12.conf": LINUX,
+                f"{ENTRIES}/windows.conf": OTHERS,
+            },
+            BY_ENTRIES,
+            f"none beside {ENTRIES}/1-6.12.conf",
+        ),
+        (
+            {f"{IMAGES}/{name}.efi": "MZ" for name in ("1-6.9", "1-6.9-optimux-off", "1-6.12")},
+            BY_IMAGES,
+            "none beside 1-6.12.efi",
+        ),
+        ({f"{IMAGES}/1-6.12.efi": "MZ"}, BY_IMAGES, "none beside 1-6.12.efi"),
+    ],
     "hook.there": [
         ({}, ON_DEMAND, "missing"),
         ({**HOOK, "/etc/optimux/cards.json": None}, ON_DEMAND, "missing"),
@@ -392,6 +417,7 @@ BROKEN: dict[str, list[Case]] = {
 
 # Where nothing can be said, and what is said of it.
 UNSEEN: dict[str, Case] = {
+    "bootLoader.fallback": ({}, BY_ENTRIES, "no entry is found"),
     "iommu.on": ({**WITHOUT_GROUPS, "/sys/firmware": None}, (), "not shown"),
     "iommu.width": ({"/sys/firmware/acpi/tables/DMAR": None}, (), "not shown"),
     "kvm.there": ({"/dev": None, "/dev/kvm": None, "/dev/kvmfr0": None, "/dev/null": None}, (), "no /dev"),

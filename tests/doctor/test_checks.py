@@ -152,3 +152,24 @@ def test_families_that_do_not_reset(card: str, family: str | None, tmp_path: Pat
     (result,) = results_of(CHECKS["reset.method"], tmp_path, changes, [("10de:2520", f"1002:{card}")])
     assert (result.outcome == BROKEN) == (family is not None)
     assert family is None or family in result.seen
+
+
+@pytest.mark.parametrize(
+    ("there", "edits", "seen"),
+    [
+        (
+            {f"{cases.ENTRIES}/1-6.12{end}.conf": cases.LINUX for end in ("", "-optimux-off")}
+            | {f"{cases.ENTRIES}/windows.conf": cases.OTHERS},
+            cases.BY_ENTRIES,
+            "one beside each of 1",
+        ),
+        (
+            {f"{cases.IMAGES}/{name}.efi": "MZ" for name in ("1-6.9", "1-6.12", "1-6.12-optimux-off")},
+            cases.BY_IMAGES,
+            "1-6.12-optimux-off.efi",
+        ),
+    ],
+)
+def test_the_way_back_of_other_loaders(there: Members, edits: cases.Edits, seen: str, tmp_path: Path) -> None:
+    (result,) = results_of(CHECKS["bootLoader.fallback"], tmp_path, there, edits)
+    assert (result.outcome, result.seen) == (HOLDS, seen)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimux.emit import boot_loader
+from optimux.emit.boot_loader.cmdline import LATER
 from optimux.emit.boot_loader.grub import PLAIN
 from tests.host.plans import commands, files, lines_of, merged_into, plan
 
@@ -107,6 +108,31 @@ def test_kernel_install_takes_it(trixie: Root) -> None:
             (options,) = (line.split()[1:] for line in entry.splitlines() if line.startswith("options"))
             assert options[:2] == ["root=UUID=1", "ro"]
             assert (set(PARAMS) <= set(options)) == with_ours
+
+
+def test_a_later_kernel_has_a_way_back_too(trixie: Root) -> None:
+    """By kernel-install itself, which removes it with its kernel; the twin has no such file."""
+    planned = plan(host=SYSTEMD_BOOT)
+    with trixie.session() as session:
+        version = session.run(["ls", "/lib/modules"]).stdout.split()[0]
+        session.put("/etc/machine-id", f"{'1' * 32}\n")
+        session.put("/etc/kernel/install.conf", "layout=bls\nBOOT_ROOT=/boot\ninitrd_generator=none\n")
+        session.put(boot_loader.CMDLINE, f"root=UUID=1 ro {' '.join(PARAMS)}\n")
+        session.run(["mkdir", "-p", f"/boot/{'1' * 32}", "/boot/loader/entries"])
+        for ours in (False, True):
+            if ours:
+                session.put(LATER, files(planned)[LATER], 0o755)
+            session.run(["kernel-install", "add", version, f"/boot/vmlinuz-{version}"], timeout=120)
+            names = session.run(["ls", "/boot/loader/entries"]).stdout.split()
+            off = [name for name in names if name.endswith("-optimux-off.conf")]
+            assert (len(names), len(off)) == ((2, 1) if ours else (1, 0))
+        text = session.read(f"/boot/loader/entries/{off[0]}").decode()
+        (options,) = (line.split()[1:] for line in text.splitlines() if line.startswith("options"))
+        assert options[:2] == ["root=UUID=1", "ro"]
+        assert set(PARAMS).isdisjoint(options)
+        assert "module_blacklist=vfio_pci" in options
+        session.run(["kernel-install", "remove", version], timeout=120)
+        assert session.run(["ls", "/boot/loader/entries"]).stdout == ""
 
 
 def test_a_missing_command_line_starts_with_the_running_one(trixie: Root) -> None:

@@ -47,8 +47,18 @@ def test_entries_are_copied_without_our_words(trixie: Root) -> None:
         )
         assert session.read(f"{FOLDER}/1-6.12.conf").decode() == ENTRY
         assert _holds(session, command.unless)
+        session.put(f"{FOLDER}/1-6.13.conf", ENTRY)
+        assert not _holds(session, command.unless)
+        session.run(["sh", "-c", command.command])
+        assert _holds(session, command.unless)
+        session.run(["rm", f"{FOLDER}/1-6.13.conf"])
+        # Another system's has no options, and nothing to leave out.
+        session.put(f"{FOLDER}/windows.conf", "title Windows\nefi /EFI/Microsoft/Boot/bootmgfw.efi\n")
+        assert _holds(session, command.unless)
+        session.run(["sh", "-c", command.command])
+        assert not _holds(session, f"test -e {FOLDER}/windows-optimux-off.conf")
         session.run(["sh", "-c", command.undo])
-        assert session.run(["ls", FOLDER]).stdout.split() == ["1-6.12.conf"]
+        assert session.run(["ls", FOLDER]).stdout.split() == ["1-6.12.conf", "windows.conf"]
 
 
 def test_unified_images_are_kept(trixie: Root) -> None:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
 from optimux.emit.boot_loader import fallback
+from optimux.emit.text import commented
 
 if TYPE_CHECKING:
     from optimux.plan.model import HostPlan
 
 CMDLINE = "/etc/kernel/cmdline"
+# kernel-install(8) runs it for each kernel, after 90-loaderentry.install and Fedora's 20-grub.install.
+LATER = "/etc/kernel/install.d/95-optimux.install"
 SUSE_DROP_IN = "/etc/kernel/cmdline.d/optimux.conf"
 _PURPOSE = "kernel parameters"
 _HOW = "add the words that are missing to the end of the line that is there; keep every word of its own"
@@ -27,7 +30,7 @@ def systemd_boot(host: HostPlan) -> list[HostEntry]:
     if host.platform.distribution == "arch" and host.platform.initramfs != "dracut":
         return [*_entries_by_hand(host), *copied_entries(host)]
     purpose = f"{_PURPOSE}; in loader entries written by hand, add them to the line 'options' instead"
-    return [*_lines(host, purpose), *copied_entries(host), _renewed(host)]
+    return [*_lines(host, purpose), *copied_entries(host), later_entries(host), _renewed(host)]
 
 
 def _entries_by_hand(host: HostPlan) -> list[HostEntry]:
@@ -104,6 +107,13 @@ def copied_entries(host: HostPlan) -> list[HostEntry]:
             offline=True,
         )
     ]
+
+
+def later_entries(host: HostPlan) -> HostFile:
+    """The same for kernels that are installed later."""
+    lines = ['[ "$1" = add ] || exit 0', fallback.copy_entries(host.kernel_params)]
+    text = commented("beside a kernel's entry one that boots without Optimux.", lines, "#!/bin/sh")
+    return HostFile(LATER, text, "keeps such an entry for later kernels", mode=0o755, step="boot-loader")
 
 
 def _renewed(host: HostPlan) -> HostCommand:

@@ -36,6 +36,7 @@ def grubby(host: HostPlan) -> list[HostEntry]:
     again = fallback.copy_entries(host.kernel_params)
     return [
         *cmdline.copied_entries(host),
+        cmdline.later_entries(host),
         _adding(
             host,
             f"grubby --update-kernel=ALL --args={_quoted(host)} && {{ {again}; }}",

@@ -27,6 +27,7 @@ def checks() -> tuple[Check, ...]:
         client,
         command_line,
         confinement,
+        fallback,
         files,
         firmware,
         guest,
@@ -44,6 +45,7 @@ def checks() -> tuple[Check, ...]:
         *(
             iommu,
             command_line,
+            fallback,
             card,
             initramfs,
             binding,
