@@ -45,8 +45,10 @@ class Node:
         acl: str = "",
         label: str = "",
         text: str = "",
+        modified: int = 0,
     ) -> None:
         self.kind, self.mode, self.uid, self.gid, self.text = kind, mode, uid, gid, text
+        self.modified = modified
         self.headers = {"SCHILY.acl.access": acl, "RHT.security.selinux": label}
 
 
@@ -134,6 +136,7 @@ def _member(name: str, content: str | bytes | Node) -> tuple[tarfile.TarInfo, io
     if node.kind == tarfile.SYMTYPE:
         info.linkname, raw = node.text, b""
     info.size = len(raw)
+    info.mtime = node.modified
     info.pax_headers = {key: value for key, value in node.headers.items() if value}
     return info, io.BytesIO(raw)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,13 @@ import pytest
 
 from optimux.cli import run
 from optimux.errors import OptimuxError
+from optimux.host.doctor.check import Result
+from optimux.host.doctor.findings import ENDS_A_START, before_start
 from optimux.host.handover.kernel import Refused
 from optimux.host.handover.picture import look
-from optimux.host.handover.session import begin, prepare, read_domain, wait
+from optimux.host.handover.session import PICTURE_SECONDS, await_picture, begin, prepare, read_domain, wait
+from optimux.host.looking_glass import Heartbeat, release_of
+from tests.doctor.machine import CONFIG, Members, tree
 from tests.handover.machine import CARD, process
 
 CHECKOUT = Path(__file__).parents[2]
@@ -150,6 +156,119 @@ def test_a_vm_that_does_not_stop() -> None:
     vm.stops = False
     with pytest.raises(OptimuxError, match="has not shut down within 120 s"):
         wait(vm, _interrupted()[1], lambda: True, lambda _: None)  # type: ignore[arg-type]
+
+
+def _memory(path: Path, time: int, magic: bytes = b"LGMP") -> Path:
+    """LGMP's header: magic, version, session, and the time that the guest's side goes on writing."""
+    path.write_bytes(struct.pack("<4sIIxxxxQ", magic, 1, 7, time).ljust(8192, b"\0"))
+    return path
+
+
+def test_the_guests_side_at_work(tmp_path: Path) -> None:
+    heart = Heartbeat(str(_memory(tmp_path / "memory", 1000)))
+    assert [heart.beats(), heart.beats()] == [False, False]  # what an earlier run left
+    _memory(tmp_path / "memory", 1010)
+    assert heart.beats()
+    assert not heart.beats()
+
+
+@pytest.mark.parametrize("magic", [b"\0\0\0\0", b"PMGL"])
+def test_other_memory_is_no_picture(magic: bytes, tmp_path: Path) -> None:
+    heart = Heartbeat(str(tmp_path / "memory"))
+    for time in (1000, 1010):
+        _memory(tmp_path / "memory", time, magic)
+        assert not heart.beats()
+    (tmp_path / "memory").write_bytes(b"")
+    assert not heart.beats()
+
+
+def test_a_picture_is_waited_for() -> None:
+    pauses, said, looks = list[float](), list[str](), iter([False, False, True])
+    assert await_picture(Vm(runs=True, looks=99), lambda: next(looks), pauses.append, said.append)
+    assert len(pauses) == 2
+    assert said == ["waiting for Looking Glass in the guest", "Looking Glass runs in the guest"]
+
+
+def test_a_picture_that_never_comes() -> None:
+    pauses, said = list[float](), list[str]()
+    assert not await_picture(Vm(runs=True, looks=1 << 20), lambda: False, pauses.append, said.append)
+    assert sum(pauses) == PICTURE_SECONDS
+    assert said[-1].startswith("no sign of Looking Glass in the guest within 120 s")
+
+
+def test_a_vm_that_ends_before_its_picture() -> None:
+    assert not await_picture(Vm(runs=True, looks=3), lambda: False, lambda _: None, lambda _: None)
+
+
+def test_memory_that_may_not_be_read(tmp_path: Path) -> None:
+    said = list[str]()
+    assert not await_picture(Vm(runs=True), Heartbeat(str(tmp_path / "none")).beats, lambda _: None, said.append)
+    assert said == [f"whether the guest shows a picture cannot be seen: {tmp_path}/none: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    ("program", "release"),
+    [(b"\x7fELF\0shmFile\0", "b7"), (b"\x7fELF\0shmDevice\0", "idd"), (b"#!/bin/sh\nexec shmFile", None)],
+)
+def test_the_clients_release_is_its_own_word(program: bytes, release: str | None) -> None:
+    found = release_of(program)
+    assert (found and found[0]) == release
+
+
+KEPT: Members = {"/etc/optimux/optimux.toml": CONFIG.read_text(encoding="utf-8")}
+
+
+def test_a_start_with_everything_there(tmp_path: Path) -> None:
+    assert before_start("win11", tree(tmp_path, KEPT)) == ()
+
+
+def test_what_ends_a_start_and_what_is_worth_a_word(tmp_path: Path) -> None:
+    pages = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+    client = "/usr/bin/looking-glass-client"
+    found = before_start("win11", tree(tmp_path, {**KEPT, pages: "7\n", client: "\0shmDevice\0"}))
+    assert {(result.key, result.key in ENDS_A_START) for result in found} == {
+        ("memory.hugepages", True),
+        ("client.release", False),
+    }
+
+
+def test_a_start_of_what_is_not_in_the_configuration(tmp_path: Path) -> None:
+    broken: Members = {"/dev/kvmfr0": None}
+    assert before_start("other", tree(tmp_path, {**KEPT, **broken})) == ()
+    assert before_start("win11", tree(tmp_path, broken)) == ()
+    assert before_start("win11", tree(tmp_path, {**broken, "/etc/optimux/optimux.toml": "vms = 1"})) == ()
+
+
+@pytest.fixture
+def virtual_machine(monkeypatch: pytest.MonkeyPatch) -> Vm:
+    """What ``optimux start`` finds in libvirt."""
+    vm = Vm(looks=1 << 20)
+    monkeypatch.setattr("optimux.libvirt.machine.machine", lambda *_: contextlib.nullcontext(vm))
+    monkeypatch.setattr("optimux.cli.start._cards", tuple)
+    return vm
+
+
+def _found(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = Result("broken", "no such thing", "/there", "", "Make it.", "make it", key)
+    monkeypatch.setattr("optimux.host.doctor.findings.before_start", lambda name: (result,))
+
+
+def test_doctor_is_asked_before_libvirt(
+    virtual_machine: Vm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _found("memory.hugepages", monkeypatch)
+    assert run(["start", "win", "--no-client", "--detach"]) == 1
+    assert virtual_machine.asked == []
+    assert "win cannot start:\n  - /there: no such thing. Make it. (make it)\n" in capsys.readouterr().err
+
+
+def test_a_warning_is_no_reason_not_to_start(
+    virtual_machine: Vm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _found("client.release", monkeypatch)
+    assert run(["start", "win", "--no-client", "--detach"]) == 0
+    assert "start" in virtual_machine.asked
+    assert "no such thing" in capsys.readouterr().err
 
 
 def test_a_menu_entry(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import click
 
 from optimux.cli.report import DONE, FAILED, INTERRUPTED, say
 from optimux.cli.verb import Verb
+from optimux.record import Record
 
 if TYPE_CHECKING:
     from optimux.host.handover.cards import Card
@@ -31,7 +32,11 @@ Examples:
 @click.argument("vm")
 @click.option("--detach", is_flag=True, help="Return once the VM runs and its client has been started.")
 @click.option("--no-client", is_flag=True, help="Start no Looking Glass client.")
-@click.option("--idd", is_flag=True, help='The client is of the master branch, as in VMs with release = "idd".')
+@click.option(
+    "--idd",
+    is_flag=True,
+    help='The client is of the master branch, as in VMs with release = "idd", where it does not show that itself.',
+)
 @click.option("--connect", metavar="URI", help="libvirt's URI; $LIBVIRT_DEFAULT_URI or qemu:///system by default.")
 @click.option("--desktop-file", is_flag=True, help="Print a menu entry that starts this VM, and do nothing else.")
 def command(vm: str, detach: bool, no_client: bool, idd: bool, connect: str | None, desktop_file: bool) -> int:
@@ -48,12 +53,37 @@ def command(vm: str, detach: bool, no_client: bool, idd: bool, connect: str | No
     from optimux.libvirt.machine import machine
 
     with machine(vm, connect) as found:
-        domain = read_domain(found.xml()) if found.runs else prepare(found, _cards(), look, say)
+        if not found.runs:
+            _check(found.name)
+            prepare(found, _cards(), look, say)
         begin(found, say)
-        client = None if no_client else _client(read_domain(found.xml()) if found.runs else domain, found.name, idd)
+        show = None if no_client else _client(read_domain(found.xml()), found.name, idd)
+        try:
+            client = _shown(found, show) if show else None
+        except KeyboardInterrupt:
+            if detach:
+                raise
+            return _until_the_end(found, None, interrupted=True)
         if detach:
             return DONE
         return _until_the_end(found, client)
+
+
+def _check(name: str) -> None:
+    """doctor's checks of this VM. Raises ``Refused`` for what would end its start; the rest is a warning."""
+    from optimux.host.doctor.findings import ENDS_A_START, before_start
+    from optimux.host.handover.kernel import Refused
+
+    ends = []
+    for result in before_start(name):
+        line = " ".join(filter(None, (f"{result.subject or result.where}: {result.seen}.", result.remedy)))
+        line += f" ({result.command})" if result.command else ""
+        if result.key in ENDS_A_START:
+            ends.append(f"  - {line}")
+        else:
+            say(line, "warning")
+    if ends:
+        raise Refused("\n".join((f"{name} cannot start:", *ends, "Nothing was changed.")))
 
 
 def _cards() -> tuple[Card, ...]:
@@ -62,8 +92,15 @@ def _cards() -> tuple[Card, ...]:
     return cards_from(INSTALLED) if Path(INSTALLED).exists() else ()
 
 
-def _client(domain: Domain, name: str, idd: bool) -> subprocess.Popen[bytes] | None:
-    """The client, where there is a picture to show and a desktop to show it on; else why not."""
+class Show(Record):
+    """The client's command line, and the memory that the guest's picture comes through."""
+
+    line: tuple[str, ...]
+    memory: str
+
+
+def _client(domain: Domain, name: str, idd: bool) -> Show | None:
+    """How the client is called, where there is a picture to show and a desktop to show it on; else why not."""
     if domain.client.memory is None:
         say(f"{name} has no Looking Glass")
     elif not (os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")):
@@ -72,18 +109,44 @@ def _client(domain: Domain, name: str, idd: bool) -> subprocess.Popen[bytes] | N
         say("looking-glass-client is not installed", "warning")
     else:
         own = f"/etc/optimux/looking-glass-client-{name}.ini"
+        idd = idd or _release(program) == "idd"
         line = domain.client.command(own if Path(own).exists() else None, idd=idd)
-        return subprocess.Popen((program, *line[1:]), stdin=subprocess.DEVNULL, start_new_session=True)
+        return Show((program, *line[1:]), domain.client.memory)
     return None
 
 
-def _until_the_end(vm: Vm, client: subprocess.Popen[bytes] | None) -> int:
+def _release(program: str) -> str | None:
+    """The client's release, as the program itself shows it."""
+    from optimux.host.looking_glass import MOST, release_of
+
+    try:
+        with Path(program).open("rb") as file:
+            found = release_of(file.read(MOST))
+    except OSError:
+        return None
+    return found[0] if found else None
+
+
+def _shown(vm: Vm, show: Show) -> subprocess.Popen[bytes] | None:
+    """The client, once the guest has a picture, or might have one that cannot be seen."""
+    from optimux.host.handover.session import await_picture
+    from optimux.host.looking_glass import Heartbeat
+
+    if not await_picture(vm, Heartbeat(show.memory).beats, time.sleep, say) and not vm.runs:
+        return None
+    return subprocess.Popen(show.line, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def _until_the_end(vm: Vm, client: subprocess.Popen[bytes] | None, *, interrupted: bool = False) -> int:
     from optimux.host.handover.session import wait
 
     closed = False
 
     def pause(seconds: float) -> None:
-        nonlocal closed
+        nonlocal closed, interrupted
+        if interrupted:
+            interrupted = False
+            raise KeyboardInterrupt
         time.sleep(seconds)
         if client is not None and not closed and client.poll() is not None:
             closed = True

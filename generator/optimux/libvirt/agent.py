@@ -8,7 +8,7 @@ from typing import Any
 
 from optimux.errors import OptimuxError
 from optimux.guest.agent import Agent, AgentError, AgentSilent
-from optimux.libvirt.binding import LibvirtError, binding
+from optimux.libvirt.binding import LibvirtError, binding, opened
 from optimux.libvirt.uri import uri_of
 
 
@@ -36,12 +36,7 @@ class Transport:
 @contextmanager
 def guest(name: str, uri: str | None) -> Iterator[tuple[Agent, Callable[[], None]]]:
     """The agent of the running domain ``name``, and what asks it to restart its guest. Raises ``OptimuxError``."""
-    libvirt = binding()
-    libvirt.registerErrorHandler(lambda *_: None, None)
-    try:
-        connection = libvirt.open(uri_of(uri))
-    except libvirt.libvirtError as error:
-        raise LibvirtError(str(error)) from None
+    libvirt, connection = opened(uri_of(uri))
     try:
         domain = _running(libvirt, connection, name)
         yield Agent(Transport(libvirt, domain)), lambda: _restart(libvirt, domain)

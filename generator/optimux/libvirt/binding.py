@@ -36,6 +36,17 @@ def binding(name: str = "libvirt") -> Any:
     return found
 
 
+def opened(uri: str) -> tuple[Any, Any]:
+    """The binding, and a connection. Raises ``LibvirtError`` with libvirt's words, and ``OptimuxError``."""
+    libvirt = binding()
+    # Errors come back as exceptions; the binding would print them besides.
+    libvirt.registerErrorHandler(lambda *_: None, None)
+    try:
+        return libvirt, libvirt.open(uri)
+    except libvirt.libvirtError as error:
+        raise LibvirtError(f"{error}. Is libvirt running, and are you in the group libvirt?") from None
+
+
 def _of_the_system(name: str) -> Any:
     """What the distribution's package holds, if it was made for this Python; nothing else of its folder is seen."""
     for folder in _FOLDERS:

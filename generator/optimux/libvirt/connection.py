@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optimux.libvirt.binding import LibvirtError, binding
+from optimux.libvirt.binding import LibvirtError, opened
 from optimux.libvirt.uri import is_local, uri_of
 from optimux.record import Record
 
@@ -26,11 +26,8 @@ class Connection:
     """An open connection; use as a context manager. Raises ``LibvirtError``."""
 
     def __init__(self, uri: str | None = None) -> None:
-        self._libvirt = binding()
         self.uri = uri_of(uri)
-        # Errors come back as exceptions; the binding would print them besides.
-        self._libvirt.registerErrorHandler(lambda *_: None, None)
-        self._connection = self._call(lambda: self._libvirt.open(self.uri))
+        self._libvirt, self._connection = opened(self.uri)
 
     def __enter__(self) -> Connection:
         return self

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optimux.errors import InvalidInput, OptimuxError, Problem
-from optimux.libvirt.binding import LibvirtError, binding
+from optimux.libvirt.binding import LibvirtError, opened
 from optimux.libvirt.uri import uri_of
 
 if TYPE_CHECKING:
@@ -65,12 +65,7 @@ class VirtualMachine:
 @contextmanager
 def machine(name: str, uri: str | None) -> Iterator[VirtualMachine]:
     """The domain of that name. Raises ``LibvirtError``, and ``InvalidInput`` with the names that there are."""
-    libvirt = binding()
-    libvirt.registerErrorHandler(lambda *_: None, None)
-    try:
-        connection = libvirt.open(uri_of(uri))
-    except libvirt.libvirtError as error:
-        raise LibvirtError(f"{error}. Is libvirt running, and are you in the group libvirt?") from None
+    libvirt, connection = opened(uri_of(uri))
     try:
         yield VirtualMachine(libvirt, connection, _found(libvirt, connection, name))
     finally:

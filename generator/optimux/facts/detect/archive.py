@@ -149,7 +149,7 @@ def _status(member: tarfile.TarInfo) -> Status:
         if tag == "user" and name.isdecimal():
             users.append((int(name), _permissions(bits) & mask))
     label = member.pax_headers.get("RHT.security.selinux", "").rstrip("\0") or None
-    return Status(member.mode & 0o7777, member.uid, member.gid, member.size, tuple(users), label)
+    return Status(member.mode & 0o7777, member.uid, member.gid, member.size, tuple(users), label, float(member.mtime))
 
 
 def _permissions(text: str) -> int:

@@ -29,7 +29,7 @@ class Status(Record):
     """Whose a file is and who may open it: permission bits, numbers of user and group, and the users of its list.
 
     ``users`` are pairs of a number and permissions (4 read, 2 write), already within the list's mask; ``label`` is
-    SELinux' context.
+    SELinux' context; ``modified`` is in seconds since 1970.
     """
 
     mode: int
@@ -38,6 +38,7 @@ class Status(Record):
     size: int = 0
     users: tuple[tuple[int, int], ...] = ()
     label: str | None = None
+    modified: float = 0.0
 
 
 class Store(Protocol):
@@ -121,7 +122,9 @@ class Folder:
         finally:
             os.close(descriptor)
         said = label.rstrip(b"\0").decode("utf-8", "replace") or None
-        return Status(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_size, users, said)
+        return Status(
+            stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_size, users, said, found.st_mtime
+        )
 
     def target(self, path: str) -> str:
         """See ``Store``."""

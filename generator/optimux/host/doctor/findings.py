@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from optimux.errors import InvalidInput, Problem
-from optimux.host.doctor import examine
+from optimux.host.doctor import checks, examine
 from optimux.host.doctor.check import BROKEN, HOLDS, UNSEEN, Result
 from optimux.host.doctor.log import Asking
 from optimux.host.doctor.look import Look
@@ -68,6 +68,47 @@ def report_of(config: str | None, vm: str | None, place: str | None, *, previous
 
     with closing(Root.of_a_machine(place)) as root:
         return _report(root, config, vm, place, previous=previous)
+
+
+# Without these a VM does not start, or starts with what is not its memory.
+ENDS_A_START = frozenset(
+    (
+        *("kvm.there", "iommu.on", "kvmfr.device", "kvmfr.size", "memory.hugepages", "firmware.image", "tpm.swtpm"),
+        *("hook.there", "hook.seen"),
+    )
+)
+# What matters before a start beside these. Logs, images and signatures take longer, and tell of other boots.
+_BEFORE_A_START = frozenset(
+    (
+        *("iommu.group", "memory.fits", "memory.access", "shm.file", "user.groups", "client.release", "card.reserved"),
+        *("hook.selinux", "hook.alone", "driver.now"),
+    )
+)
+
+
+def before_start(name: str, place: str | None = None) -> tuple[Result, ...]:
+    """What is broken for a VM, by libvirt's name, according to the configuration that apply keeps.
+
+    Nothing where none is kept, where it cannot be read, or where it has no such VM: libvirt may have others.
+    """
+    from contextlib import closing
+
+    from optimux.facts.detect import Root, detect
+
+    with closing(Root.at(place)) as root:
+        kept = next((path for path in KEPT if root.exists(path)), None)
+        try:
+            data = _kept(root, kept) if kept else None
+            facts = detect(root)
+            plan = plan_on(data, facts)[0] if data is not None else None
+        except InvalidInput:
+            return ()
+        found = [domain for domain in plan.domains if domain.name == name] if plan else []
+        if plan is None or not found:
+            return ()
+        look = Look(root, facts, plan.replace(domains=(found[0],)), place=place)
+        wanted = ENDS_A_START | _BEFORE_A_START
+        return tuple(r for r in examine(look, [c for c in checks() if c.key in wanted]) if r.outcome == BROKEN)
 
 
 def _report(root: Root, config: str | None, vm: str | None, place: str | None, *, previous: bool) -> Report:

@@ -54,12 +54,13 @@ class Look:
         self.plan = plan
         self.previous = previous
         self.ask = ask
-        self._asking = asking or Asking(root, place, previous=previous)
+        self._asking = asking
+        self._place = place
 
     @cached_property
     def log(self) -> Log:
         """The kernel's log of the boot that is asked for."""
-        return self._asking.read()
+        return (self._asking or Asking(self.root, self._place, previous=self.previous)).read()
 
     @cached_property
     def cards(self) -> tuple[Card, ...]:

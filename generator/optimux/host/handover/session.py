@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 SHUTDOWN_SECONDS = 120.0
+PICTURE_SECONDS = 120.0  # Windows, its updates, and the program that starts with it
 
 
 class Vm(Protocol):
@@ -130,6 +131,31 @@ def begin(vm: Vm, say: Say) -> None:
         return
     vm.start()
     say(f"{vm.name} runs")
+
+
+def await_picture(vm: Vm, beats: Callable[[], bool], pause: Callable[[float], None], say: Say) -> bool:
+    """Until the guest's side of Looking Glass is at work, which is all that the host can see of a picture.
+
+    Whether it is; what keeps this from being seen is said, and waited for no longer.
+    """
+    left, step, said = PICTURE_SECONDS, 0.5, False
+    while vm.runs:
+        try:
+            if beats():
+                say("Looking Glass runs in the guest")
+                return True
+        except OSError as error:
+            say(f"whether the guest shows a picture cannot be seen: {error.filename}: {error.strerror}")
+            return False
+        if left <= 0:
+            say(f"no sign of Looking Glass in the guest within {PICTURE_SECONDS:g} s; its client goes on waiting")
+            return False
+        if not said:
+            say("waiting for Looking Glass in the guest")
+            said = True
+        pause(step)
+        left -= step
+    return False
 
 
 def wait(vm: Vm, pause: Callable[[float], None], ask: Callable[[], bool], say: Say) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.looking_glass import MOST, release_of
 
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
@@ -16,9 +17,6 @@ PROGRAMS = (
     "/usr/bin/looking-glass-client",
     "/run/current-system/sw/bin/looking-glass-client",
 )
-MOST = 32 << 20
-# The setting that leads to the shared memory, as each release calls it: a build's version is often "unknown".
-OWN_WORDS = (("idd", "shmDevice"), ("b7", "shmFile"))
 
 
 def _shown(look: Look) -> list[DomainPlan]:
@@ -50,8 +48,7 @@ def release(look: Look) -> Iterator[Result]:
     if not _shown(look) or program is None:
         return
     wanted = _shown(look)[0].looking_glass.release
-    data = look.root.data(program, MOST) or b""
-    found = next((words for words in OWN_WORDS if f"\0{words[1]}\0".encode() in data), None)
+    found = release_of(look.root.data(program, MOST) or b"")
     if found is None:
         yield unseen("the program does not show its settings", program, command="looking-glass-client --help")
     elif found[0] == wanted:

@@ -17,6 +17,8 @@ PLACES = (OURS, "/var/lib/libvirt/hooks/qemu.d/optimux")
 FOLDERS = ("/etc/libvirt/hooks", "/var/lib/libvirt/hooks")
 CARDS = "/etc/optimux/cards.json"
 BOOLEAN = "/sys/fs/selinux/booleans/virt_hooks_unconfined"
+DAEMONS = ("libvirtd", "virtqemud")
+USER_HZ = 100  # of /proc on every architecture with VFIO
 # How hooks of guides and of other tools take a card.
 _TAKES = re.compile(
     r"nodedev-(detach|reattach|dettach)|drivers?/[\w$/{}.-]*(un)?bind|driver_override|modprobe -r|rmmod"
@@ -44,6 +46,53 @@ def there(look: Look) -> Iterator[Result]:
         )
     else:
         yield holds("there", found or OURS)
+
+
+@check(
+    "hook.seen",
+    "a libvirtd that has looked for hooks since this one is there",
+    "libvirtd looks for hooks as it starts or is reloaded, and never calls one that came later.",
+)
+def seen(look: Look) -> Iterator[Result]:
+    """The daemon's start, or its reload where systemd tells, beside the hook's time."""
+    path = next((path for path in PLACES if look.root.exists(path)), None)
+    status = look.root.status(path) if path else None
+    if not _needed(look) or path is None or status is None:
+        return
+    daemon = next(((name, since) for name in DAEMONS if (since := _since(look, name)) is not None), None)
+    if daemon is None:
+        yield holds("no daemon runs: the next one finds it", path)
+        return
+    name, since = daemon
+    if since >= status.modified or (look.root.live and reloaded(name, status.modified)):
+        yield holds(f"{name} has looked since", path)
+    else:
+        late = f"{name} is {status.modified - since:.0f} s older than the hook"
+        yield broken(late, path, "Have it look for hooks; VMs run on.", f"systemctl reload {name}")
+
+
+def _since(look: Look, name: str) -> float | None:
+    """When a daemon started, in seconds since 1970 (proc_pid_stat(5), proc_stat(5)); ``None`` where none runs."""
+    pid = look.root.number(f"/run/{name}.pid")
+    words = (look.root.text(f"/proc/{pid}/stat") or "").rpartition(")")[2].split() if pid else []
+    boot = re.search(r"^btime ([0-9]+)", look.root.text("/proc/stat") or "", re.MULTILINE)
+    if len(words) < 20 or not words[19].isdecimal() or boot is None:
+        return None
+    return int(boot[1]) + int(words[19]) / USER_HZ
+
+
+def reloaded(name: str, since: float) -> bool:
+    """Whether systemd has seen the daemon change its state, as a reload does, after a time."""
+    import subprocess
+    import time
+
+    line = ["systemctl", "show", "--value", "--property=StateChangeTimestampMonotonic", f"{name}.service"]
+    try:
+        said = subprocess.run(line, capture_output=True, text=True, timeout=5, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    ago = time.clock_gettime(time.CLOCK_MONOTONIC) - int(said) / 1e6 if said.isdecimal() and int(said) else None
+    return ago is not None and time.time() - ago >= since
 
 
 @check(
@@ -95,4 +144,4 @@ def _hooks(look: Look, folder: str) -> Iterator[str]:
             yield path
 
 
-CHECKS = (there, selinux, alone)
+CHECKS = (there, seen, selinux, alone)
