@@ -914,6 +914,12 @@ let
           "How the host's CPUs choose their frequency until the VM has ended; null leaves it.";
         example = "performance";
       };
+      hugepages = mkOption {
+        type = types.bool;
+        default = false;
+        description =
+          "Has the kernel make the huge pages for its memory before it starts, beside those that are reserved, and take them back after its end; the start is refused where memory is in too small pieces.";
+      };
     };
     hooks = {
       prepare = mkOption {
@@ -944,7 +950,8 @@ let
       hugepages = mkOption {
         type = types.bool;
         default = false;
-        description = "Whether guest memory comes from huge pages; reserve them in host.hugepages.";
+        description =
+          "Whether guest memory comes from huge pages; reserve them in host.hugepages, or have them made for each start (whileRunning.hugepages).";
       };
       hugepageSize = mkOption {
         type = types.nullOr size;

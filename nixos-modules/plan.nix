@@ -161,6 +161,7 @@ in
     || vm.hooks.release != [ ]
     || vm.whileRunning.isolateCpus
     || vm.whileRunning.governor != null
+    || vm.whileRunning.hugepages
     || vm.gpu != null && cfg.gpus ? ${vm.gpu} && passed cfg.gpus.${vm.gpu}
   ) vms;
   onDemand = any (gpu: gpu.bind == "on-demand") gpus;

@@ -59,6 +59,12 @@ COMPUTE = (
         twin=of_vm(whileRunning={"isolateCpus": True}, cpuTune={"vcpuPin": {"0": "1"}}),
     ),
     case(
+        "huge pages made for memory that has none",
+        of_vm(whileRunning={"hugepages": True}),
+        (f"{VM}.whileRunning.hugepages", "true", "beside huge pages", "memoryBacking.hugepages = true"),
+        twin=of_vm(whileRunning={"hugepages": True}, memoryBacking={"hugepages": True}),
+    ),
+    case(
         "range backwards",
         of_vm(cpuTune={"emulatorPin": "3-1"}),
         (f"{VM}.cpuTune.emulatorPin", "3-1", "from low to high", "Write 1-3"),

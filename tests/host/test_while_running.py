@@ -85,6 +85,70 @@ def test_the_governor_comes_back(tmp_path: Path) -> None:
     assert host.asked() == []
 
 
+class Pages(Host):
+    """A kernel with 100 huge pages of its own that makes no more than ``most``."""
+
+    def __init__(self, folder: Path, most: int) -> None:
+        super().__init__(folder, {})
+        (folder / "pages/hugepages-2048kB").mkdir(parents=True)
+        self.count = folder / "pages/hugepages-2048kB/nr_hugepages"
+        self.count.write_text("100\n")
+        (folder / "meminfo").write_text("MemTotal: 99 kB\nHugepagesize:       2048 kB\n")
+        limited = f'#!/bin/sh\nread -r count\n[ "$count" -le {most} ] || count={most}\necho "$count" >"$3"\n'
+        (folder / "bin/timeout").write_text(limited)
+        (folder / "bin/timeout").chmod(0o755)
+        backed = {"memory": "63MiB", "memoryBacking": {"hugepages": True}, "whileRunning": {"hugepages": True}}
+        text = hook_script(plan(vms={"win": backed, "other": backed}))
+        replaced = {"/sys/kernel/mm/hugepages": "pages", "/proc/meminfo": "meminfo", "/run/optimux": "run"}
+        for path, own in (*replaced.items(), ("/proc/sys/vm/compact_memory", "compacted")):
+            assert path in text
+            text = text.replace(path, f"{folder}/{own}")
+        (folder / "hook").write_text(text)
+
+    def call(self, name: str, *stage: str) -> tuple[int, str]:
+        """The hook's exit status and words."""
+        environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
+        line = ["sh", str(self.folder / "hook"), name, *stage, "-"]
+        done = subprocess.run(line, input="<domain/>", capture_output=True, text=True, env=environment)
+        return done.returncode, done.stderr
+
+    @property
+    def pages(self) -> int:
+        """How many there are."""
+        return int(self.count.read_text())
+
+
+def test_huge_pages_are_made_and_go(tmp_path: Path) -> None:
+    """Also where it is asked twice, and in whatever order two VMs end."""
+    host = Pages(tmp_path, 1000)
+    for _ in range(2):
+        assert host.call("win", "prepare", "begin") == (0, "")
+        assert host.pages == 132
+    assert host.call("other", "prepare", "begin") == (0, "")
+    assert host.pages == 164
+    for name, left in (("win", 132), ("other", 100), ("other", 100)):
+        assert host.call(name, "release", "end") == (0, "")
+        assert host.pages == left
+
+
+def test_memory_in_pieces_is_a_refusal_that_leaves_nothing(tmp_path: Path) -> None:
+    host = Pages(tmp_path, 131)
+    code, said = host.call("win", "prepare", "begin")
+    assert (code, host.pages, (tmp_path / "compacted").read_text()) == (1, 100, "1\n")
+    assert said.startswith("only 31 of 32 huge pages of 2048 KiB can be made: memory is in too small pieces.\n")
+    assert host.call("win", "release", "end") == (0, "")
+    assert host.pages == 100
+
+
+def test_a_kill_in_between_leaves_no_page(tmp_path: Path) -> None:
+    """The count before is kept before there are more."""
+    host = Pages(tmp_path, 1000)
+    (tmp_path / "bin/timeout").write_text("#!/bin/sh\nkill -9 $PPID\n")
+    assert host.call("win", "prepare", "begin")[0] != 0
+    assert host.call("win", "release", "end") == (0, "")
+    assert host.pages == 100
+
+
 def test_other_stages_change_nothing(tmp_path: Path) -> None:
     host = Host(tmp_path, {"governor": "performance", "isolateCpus": True})
     host.hook("started", "begin")

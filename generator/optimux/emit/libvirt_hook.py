@@ -97,6 +97,45 @@ governor() {
 }
 
 """
+# hugetlbpage.rst of the kernel: it makes as many as it finds room for, and says how many that are. A write that lasts
+# ends at a signal. How many there were is in /run before there are more; beside another VM only the own ones go.
+_HUGEPAGES = """\
+# As many huge pages of a size (KiB, 0: the host's default) as memory of so many KiB takes; without it, back to before.
+huge_pages() {
+  PATH=$PATH:/usr/bin:/run/current-system/sw/bin
+  size=$2
+  [ "$size" -ne 0 ] || size=$(sed -n 's/^Hugepagesize: *\\([0-9]*\\) kB$/\\1/p' /proc/meminfo)
+  count=/sys/kernel/mm/hugepages/hugepages-${size}kB/nr_hugepages
+  kept=/run/optimux/hugepages-$size
+  mkdir -p "$kept"
+  exec 9>"$kept.lock"
+  flock 9
+  now=$(cat "$count") || return 1
+  if [ -z "$3" ]; then
+    [ -e "$kept/$1" ] || return 0
+    left=$((now - $(cat "$kept/$1")))
+    rm "$kept/$1"
+    [ -n "$(ls "$kept")" ] || left=$(cat "$kept.before")
+    echo "$left" >"$count"
+  elif [ ! -e "$kept/$1" ]; then
+    own=$((($3 + size - 1) / size))
+    [ -n "$(ls "$kept")" ] || echo "$now" >"$kept.before"
+    echo "$own" >"$kept/$1"
+    for try in 1 2 3; do
+      echo "$((now + own))" | timeout 5 tee "$count" >/dev/null
+      made=$(($(cat "$count") - now))
+      [ "$made" -lt "$own" ] || return 0
+      [ "$try" -eq 3 ] || echo 1 >/proc/sys/vm/compact_memory
+    done
+    echo "$now" >"$count"
+    rm "$kept/$1"
+    echo "only $made of $own huge pages of $size KiB can be made: memory is in too small pieces." >&2
+    echo "End large programs, or reserve them at boot (host.hugepages)." >&2
+    return 1
+  fi
+}
+
+"""
 
 
 def hook_entries(plan: Plan) -> list[HostEntry]:
@@ -140,7 +179,8 @@ def hook_script(plan: Plan) -> str:
     """A shell script with a case for each VM."""
     cases = "".join(_case(domain, plan) for domain in plan.domains)
     demand = _ON_DEMAND if any(on_demand(domain, plan) for domain in plan.domains) else ""
-    settings = _WHILE_RUNNING if any(domain.changes_the_host for domain in plan.domains) else ""
+    settings = _WHILE_RUNNING if any(d.isolated_cpus or d.governor for d in plan.domains) else ""
+    settings += _HUGEPAGES if any(domain.makes_hugepages for domain in plan.domains) else ""
     return f'{_HEAD}{demand}{settings}case "$1" in\n{cases}esac\n'
 
 
@@ -152,6 +192,11 @@ def _case(domain: DomainPlan, plan: Plan) -> str:
     if on_demand(domain, plan):  # after what stops its users, before what starts them again
         before.append('card "$@" || exit 1')
         after.insert(0, 'card "$@"')
+    if domain.makes_hugepages:
+        stated = domain.memory_backing.hugepage_size
+        called = f"huge_pages {quote(domain.name)} {stated.bytes >> 10 if stated else 0}"
+        before.append(f"{called} {domain.ram.bytes >> 10} || exit 1")
+        after.insert(0, f'{called} ""')
     if domain.isolated_cpus:
         before.append(f'host_on "$(all_but {domain.isolated_cpus})"')
         after.insert(0, 'host_on "$(cat /sys/devices/system/cpu/present)"')

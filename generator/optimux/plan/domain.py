@@ -133,6 +133,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         release=vm.hooks.release,
         isolated_cpus=_isolated(vm),
         governor=vm.while_running.governor,
+        makes_hugepages=vm.while_running.hugepages,
         requested=wanted.requested,
     )
 

@@ -178,11 +178,12 @@ class DomainPlan(Record):
     release: tuple[str, ...]  # and after the end
     isolated_cpus: str | None  # as in "2-7": the host's programs stay off them while it runs
     governor: str | None  # the host's, while it runs
+    makes_hugepages: bool  # for each start, of the size that its memory takes
 
     @property
     def changes_the_host(self) -> bool:
         """Whether anything is set while it runs, and undone."""
-        return self.isolated_cpus is not None or self.governor is not None
+        return self.isolated_cpus is not None or self.governor is not None or self.makes_hugepages
 
 
 class NetworkPlan(Record):

@@ -22,7 +22,8 @@ class MemoryBacking(Declared):
         "hugepages",
         Bool(),
         default=False,
-        doc="Whether guest memory comes from huge pages; reserve them in host.hugepages.",
+        doc="Whether guest memory comes from huge pages; reserve them in host.hugepages, or have them made for "
+        "each start (whileRunning.hugepages).",
     )
     hugepage_size: Size | None = option(
         "hugepageSize", SIZE, default=None, doc="Size of the pages. Null is the host's default.", example="1GiB"

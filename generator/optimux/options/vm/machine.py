@@ -82,6 +82,13 @@ class WhileRunning(Declared):
         doc="How the host's CPUs choose their frequency until the VM has ended; null leaves it.",
         example="performance",
     )
+    hugepages: bool = option(
+        "hugepages",
+        Bool(),
+        default=False,
+        doc="Has the kernel make the huge pages for its memory before it starts, beside those that are reserved, and "
+        "take them back after its end; the start is refused where memory is in too small pieces.",
+    )
 
 
 class Vm(Declared):

@@ -20,14 +20,17 @@ def _check_memory(wanted: Wanted) -> None:
         allowed = f"less than the host's {wanted.facts.memory}"
         wanted.error("memory", vm.memory, allowed, "VFIO pins all of it: leave the host some.", ["facts.memory"])
     backing = vm.memory_backing
+    if vm.while_running.hugepages and not backing.hugepages:
+        remedy = "Set memoryBacking.hugepages = true, or leave it out."
+        wanted.error("whileRunning.hugepages", "true", "true beside huge pages", remedy, ["memoryBacking.hugepages"])
     if backing.hugepages:
         reserved = sum(
             pages.size.bytes * pages.count
             for pages in wanted.options.host.hugepages
             if backing.hugepage_size in (None, pages.size)
         )
-        if reserved < vm.memory.bytes:
-            remedy = "Reserve them in host.hugepages, or by hand before the VM starts."
+        if reserved < vm.memory.bytes and not vm.while_running.hugepages:
+            remedy = "Reserve them in host.hugepages, or have them made for each start (whileRunning.hugepages)."
             found = f"{reserved >> 20}MiB of huge pages reserved"
             wanted.warn("memoryBacking.hugepages", found, f"at least {vm.memory}", remedy)
     elif backing.hugepage_size:

@@ -46,6 +46,9 @@ def hugepages(look: Look) -> Iterator[Result]:
         backing = domain.memory_backing
         if not backing.hugepages or look.running(domain.name):
             continue
+        if domain.makes_hugepages:
+            yield holds("made when it starts, or its start is refused", HUGEPAGES, domain.name)
+            continue
         size = backing.hugepage_size or _default(look)
         pages = next((pages for pages in look.facts.hugepages if size and pages.size == size), None)
         if pages is None or size is None:
