@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import gzip
 import lzma
-import tarfile
 
+from tests.doctor.hook import HOOK, hook_of
 from tests.doctor.images import archive
 from tests.doctor.machine import GUEST, IMAGE, Members, Node, link
 from tests.stores import CA_2023, PCA_2011, trusting
@@ -108,23 +108,8 @@ LATE: Members = {
 
 
 # Checks of which the machine shows nothing: another configuration, or another file.
-HOOK: Members = {
-    "/etc/libvirt/hooks/qemu.d/optimux": "#!/bin/sh\n",
-    "/etc/optimux/cards.json": "{}\n",
-    "/sys/fs/selinux/enforce": "1",
-    "/sys/fs/selinux/booleans/virt_hooks_unconfined": "1 1",
-}
-
 STORE = "/var/lib/libvirt/qemu/nvram/win11_VARS.fd"
 DEFINED: Members = {"/etc/libvirt/qemu/win11.xml": f"<domain><os><nvram template='/v.fd'>{STORE}</nvram></os></domain>"}
-OUR_HOOK = "/etc/libvirt/hooks/qemu.d/optimux"
-# Started 300 s after the machine, which was at 1000.
-LIBVIRTD: Members = {
-    "/run/libvirtd.pid": "812\n",
-    "/proc/812/stat": f"812 (libvirtd) S 1 {'0 ' * 17}30000 0 0\n",
-    "/proc/stat": "cpu  1 2 3\nbtime 1000\n",
-}
-
 HOLDS: dict[str, tuple[Members, Edits]] = {
     "firmware.keys": ({**DEFINED, STORE: trusting(PCA_2011, CA_2023)}, ()),
     "bootLoader.fallback": ({MENU: "submenu 'Without Optimux' --id optimux-without {\n}\n"}, ()),
@@ -141,7 +126,7 @@ HOLDS: dict[str, tuple[Members, Edits]] = {
     "guest.report": ({**RUNS, GUEST: "gpuDriver holds 610.47\ndevice 0 NVIDIA"}, ()),
     "driver.override": ({f"{CARD}/driver_override": "vfio-pci\n"}, ()),
     "hook.there": (HOOK, ON_DEMAND),
-    "hook.seen": ({**HOOK, **LIBVIRTD, OUR_HOOK: Node(tarfile.REGTYPE, 0o755, modified=1300)}, ON_DEMAND),
+    "hook.seen": (hook_of(1300), ON_DEMAND),
     "hook.selinux": (HOOK, ON_DEMAND),
     "hook.alone": (HOOK, ON_DEMAND),
 }
@@ -170,13 +155,7 @@ BROKEN: dict[str, list[Case]] = {
         ({}, ON_DEMAND, "missing"),
         ({**HOOK, "/etc/optimux/cards.json": None}, ON_DEMAND, "missing"),
     ],
-    "hook.seen": [
-        (
-            {**HOOK, **LIBVIRTD, OUR_HOOK: Node(tarfile.REGTYPE, 0o755, modified=1360)},
-            ON_DEMAND,
-            "libvirtd is 60 s older than the hook",
-        ),
-    ],
+    "hook.seen": [(hook_of(1360), ON_DEMAND, "libvirtd is 60 s older than the hook")],
     "hook.selinux": [
         ({**HOOK, "/sys/fs/selinux/booleans/virt_hooks_unconfined": "0 0"}, ON_DEMAND, "off"),
     ],
