@@ -439,7 +439,7 @@ UNSEEN: dict[str, Case] = {
     "client.release": ({CLIENT: b"ELF"}, (), "does not show its settings"),
     "initramfs.tool": ({"/usr/sbin/mkinitramfs": None}, (), "no tool shows itself"),
     "initramfs.content": ({**LATE, IMAGE: None}, (), "no image is found"),
-    "modules.signed": ({**SIGNING, KVMFR: b"no xz"}, (), "not known here"),
+    "modules.signed": ({**SIGNING, KVMFR: b"no xz"}, (), "cannot be unpacked"),
     "guest.report": ({**RUNS, GUEST: ""}, (), "nobody answers"),
     "user.groups": ({"/etc/passwd": "root:x:0:0::/root:/bin/bash\n"}, (), "no such user"),
 }

@@ -6,6 +6,8 @@ What each says is kept in ``results.txt`` to the letter: evidence, remedy and co
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -173,3 +175,29 @@ def test_families_that_do_not_reset(card: str, family: str | None, tmp_path: Pat
 def test_the_way_back_of_other_loaders(there: Members, edits: cases.Edits, seen: str, tmp_path: Path) -> None:
     (result,) = results_of(CHECKS["bootLoader.fallback"], tmp_path, there, edits)
     assert (result.outcome, result.seen) == (HOLDS, seen)
+
+
+@pytest.mark.parametrize(("end", "outcome"), [("~Module signature appended~\n", HOLDS), ("", BROKEN)])
+@pytest.mark.parametrize("packed", ["", ".gz", ".xz", ".zst"])
+def test_a_modules_signature_however_it_is_packed(packed: str, end: str, outcome: str, tmp_path: Path) -> None:
+    """What the distributions' own programs make of it; cut off, it says nothing."""
+    program = {"": "cat", ".gz": "gzip", ".xz": "xz", ".zst": "zstd"}[packed]
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} here")
+    data = subprocess.run([program], input=f"ELF{end}".encode(), capture_output=True, check=True).stdout
+    path = cases.KVMFR.replace(".xz", packed)
+    dep = f"updates/dkms/kvmfr.ko{packed}:\n"
+    there = {**cases.SIGNING, f"{cases.MODULES}/modules.dep": dep, path: data}
+    (result,) = results_of(CHECKS["modules.signed"], tmp_path, there)
+    assert (result.outcome, result.where) == (outcome, path)
+    if packed:
+        (result,) = results_of(CHECKS["modules.signed"], tmp_path, {**there, path: data[:-6]})
+        assert result.outcome == UNSEEN
+
+
+def test_a_modules_signature_without_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    path = cases.KVMFR.replace(".xz", ".zst")
+    there = {**cases.SIGNING, f"{cases.MODULES}/modules.dep": "updates/dkms/kvmfr.ko.zst:\n", path: b"\x28\xb5\x2f\xfd"}
+    (result,) = results_of(CHECKS["modules.signed"], tmp_path, there)
+    assert (result.outcome, "without the program zstd" in result.seen) == (UNSEEN, True)

@@ -12,7 +12,8 @@ from optimux.host.doctor.check import Result, broken, check, holds, unlogged, un
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
 
-MOST_MODULE = 16 << 20
+MOST_MODULE, MOST_UNPACKED = 16 << 20, 64 << 20
+SECONDS = 5.0
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
@@ -63,7 +64,8 @@ def signed(look: Look) -> Iterator[Result]:
         return  # that it is not installed, kvmfr.module says
     content = _unpacked(path, data)
     if content is None:
-        yield unseen("it is packed in a way that is not known here", path, command=f"modinfo -F sig_key {path}")
+        hint = " without the program zstd" if path.endswith(".zst") else ""
+        yield unseen(f"it cannot be unpacked{hint}", path, command=f"modinfo -F sig_key {path}")
     elif content.endswith(SIGNED):
         yield holds("signed", path)
     else:
@@ -72,18 +74,36 @@ def signed(look: Look) -> Iterator[Result]:
 
 
 def _unpacked(path: str, data: bytes) -> bytes | None:
-    """A module's file without its compression."""
+    """A module's file without its compression; ``None`` where it cannot be had, or is larger than any module."""
     import lzma
     import zlib
 
     try:
-        if path.endswith(".xz"):
-            return lzma.decompress(data)
-        if path.endswith(".gz"):
-            return zlib.decompress(data, 31)
-    except (lzma.LZMAError, zlib.error):
+        if path.endswith(".zst"):
+            return _by_zstd(data)
+        unpacker = lzma.LZMADecompressor() if path.endswith(".xz") else zlib.decompressobj(31)
+        if path.endswith((".xz", ".gz")):
+            content = unpacker.decompress(data, MOST_UNPACKED)
+            return content if unpacker.eof else None
+    except (lzma.LZMAError, zlib.error, OSError):
         return None
     return data if path.endswith(".ko") else None
+
+
+def _by_zstd(data: bytes) -> bytes:
+    """By the program: Python has no such library before 3.14. Raises ``OSError``."""
+    import subprocess
+
+    said = subprocess.DEVNULL
+    with subprocess.Popen(["zstd", "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said) as process:
+        try:
+            content, _ = process.communicate(data, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise OSError("zstd does not end") from None
+    if process.returncode:
+        raise OSError(f"zstd ended with {process.returncode}")
+    return content
 
 
 @check(
