@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lxml import etree
 
+from optimux.emit.guest.plan_json import registry_values
 from optimux.emit.windows import registry_file, windows_artifacts
 from optimux.plan.picture import Display
 from tests.looking_glass.hive import merged
@@ -23,6 +24,7 @@ DISPLAYS = [
     {"width": 2560, "height": 1440},
     {"width": 1920, "height": 1080, "refreshRate": 75},
 ]
+PLANNED = [Display(3840, 2160, 144), Display(2560, 1440, 60), Display(1920, 1080, 75)]
 KEY = r"HKLM\SOFTWARE\LookingGlass\IDD"
 MODES = ["3840x2160@144*", "2560x1440@60", "1920x1080@75"]
 
@@ -157,13 +159,34 @@ def test_registry_file_breaks_its_lines_anywhere(count: int) -> None:
     assert values["Modes"][1:] == [f"{d.width}x{d.height}@60" for d in displays[1:]]
 
 
+def set_by_the_medium(displays: list[Display]) -> dict[str, Any]:
+    """The values that setup.ps1 writes: those of the registry file, which a person may import in its place."""
+    values = registry_values(displays)
+    assert {value["key"] for value in values} == {KEY.replace("HKLM", "HKEY_LOCAL_MACHINE")}
+    return {str(value["name"]): value["data"] for value in values}
+
+
+def of_the_hive(export: str) -> dict[str, list[str]]:
+    """The values below the key in hivexregedit's words."""
+    below = export.partition(r"[HKEY_LOCAL_MACHINE\SOFTWARE\LookingGlass\IDD]")[2]
+    found = {name: [text] for name, text in re.findall(r'"(\w+)"=str\(1\):"(.*)"', below)}
+    found |= {
+        name: multi_string(bytes.fromhex(text.replace(",", "")))
+        for name, text in re.findall(r'"(\w+)"=hex\(7\):([0-9a-f,]+)', below)
+    }
+    assert len(found) == len(re.findall('^"', below, re.MULTILINE)), "each line of it is read"
+    return found
+
+
 def test_hivexregedit_merges_the_registry_file(tmp_path: Path) -> None:
-    export = merged(tmp_path, files(release="idd")["looking-glass-idd.reg"])
-    assert r"[HKEY_LOCAL_MACHINE\SOFTWARE\LookingGlass\IDD]" in export
-    assert '"DefaultRefresh"=str(1):"144"' in export
-    found = re.search(r'"Modes"=hex\(7\):([0-9a-f,]+)', export)
-    assert found is not None
-    assert multi_string(bytes.fromhex(found[1].replace(",", ""))) == MODES
+    """Every value is there as the medium's setup sets it; the twins are one changed in each."""
+    text = files(release="idd")["looking-glass-idd.reg"].decode("utf-16")
+    wanted = set_by_the_medium(PLANNED)
+    assert wanted == {"Modes": MODES, "DefaultRefresh": ["144"]}
+    assert of_the_hive(merged(tmp_path, text.encode("utf-16"))) == wanted
+    for old, new in (('"144"', '"60"'), ("hex(7):33,", "hex(7):34,"), ('"DefaultRefresh"', '"DefaultRate"')):
+        assert old in text
+        assert of_the_hive(merged(tmp_path, text.replace(old, new).encode("utf-16"))) != wanted
 
 
 def test_hivexregedit_refuses_a_broken_one(tmp_path: Path) -> None:
@@ -189,6 +212,8 @@ def test_wine_imports_the_registry_file(tmp_path: Path) -> None:
     values = {words[0]: words[1:] for line in said.splitlines() if len(words := line.split(None, 2)) == 3}
     assert code == 0
     assert values == {"DefaultRefresh": ["REG_SZ", "144"], "Modes": ["REG_MULTI_SZ", r"\0".join(MODES)]}
+    wanted = set_by_the_medium(PLANNED)
+    assert {name: data.split(r"\0") for name, (_, data) in values.items()} == wanted
 
 
 @pytest.mark.parametrize(
