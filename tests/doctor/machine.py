@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from optimux.facts.detect import Root, detect
 from optimux.guest.agent import AgentSilent
-from optimux.guest.setup import Report as GuestReport
-from optimux.guest.setup import Row
+from optimux.guest.provisioning import Report as GuestReport
+from optimux.guest.provisioning import Row
 from optimux.host.doctor import Look, examine
 from optimux.host.doctor.findings import Report, report_of
 from optimux.options.load import read_config

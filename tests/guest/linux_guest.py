@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from optimux.guest.setup import POWERSHELL, REPORT
+from optimux.guest.provisioning import POWERSHELL, REPORT
 from optimux.vm.errors import VmError
 from optimux.vm.linux import cpio, debian_package
 from optimux.vm.linux.kernel import read_module

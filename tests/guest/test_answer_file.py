@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from optimux.emit.guest.answer_file import MOST_RUN, Answers, answer_file, encoded_password
+from optimux.emit.guest.answer_file import MOST_RUN, answer_file, encoded_password
+from optimux.plan.guest import Unattended
 
 PASSWORDS = ["plain", "&<>\"'", "密码-密碼", "a" * 127, "]]>", "p w "]
-GOOD = Answers(
+GOOD = Unattended(
     edition="Windows 11 Pro",
     language="en-US",
     locale="en-US",
@@ -21,7 +22,10 @@ GOOD = Answers(
     time_zone="China Standard Time",
     user="alice",
     computer="WIN11",
-    password="secret",
+    password_file=None,
+    product_key=None,
+    bypass_requirements=False,
+    disk="vda",
     drivers=("viostor\\w11\\amd64", "NetKVM\\w11\\amd64", "vioserial\\w11\\amd64"),
 )
 
@@ -44,7 +48,7 @@ def complaints(text: bytes) -> str:
 @pytest.mark.parametrize("key", [None, "VK7JG-NPHTM-C97JM-9MPGT-3V66T"])
 @pytest.mark.parametrize("password", PASSWORDS, ids=range(len(PASSWORDS)))
 def test_it_is_of_the_grammar(password: str, key: str | None, bypass: bool) -> None:
-    text = answer_file(GOOD.replace(password=password, product_key=key, bypass_requirements=bypass))
+    text = answer_file(GOOD.replace(product_key=key, bypass_requirements=bypass), password)
     assert complaints(text) == ""
     assert text.count(b"\n") == text.count(b"\r\n") > 100
 
@@ -70,20 +74,20 @@ MUTANTS = {
 
 @pytest.mark.parametrize(("old", "new"), MUTANTS.values(), ids=MUTANTS)
 def test_the_twins_mutants_are_refused(old: bytes, new: bytes) -> None:
-    text = answer_file(GOOD)
+    text = answer_file(GOOD, "secret")
     assert old in text
     assert complaints(text.replace(old, new, 1)) != ""
 
 
 def test_two_first_logon_commands_are_refused() -> None:
-    text = answer_file(GOOD)
+    text = answer_file(GOOD, "secret")
     start, end = text.index(b"<SynchronousCommand"), text.index(b"</FirstLogonCommands>")
     assert complaints(text[:end] + text[start:end] + text[end:]) != ""
 
 
 @pytest.mark.parametrize("password", PASSWORDS, ids=range(len(PASSWORDS)))
 def test_the_password_is_there_and_not_to_be_read(password: str) -> None:
-    text = answer_file(GOOD.replace(password=password))
+    text = answer_file(GOOD, password)
     decoded = base64.b64decode(encoded_password(password)).decode("utf-16-le")
     assert decoded == f"{password}Password"
     assert encoded_password(password).encode() in text
@@ -92,7 +96,7 @@ def test_the_password_is_there_and_not_to_be_read(password: str) -> None:
 
 def test_a_disk_that_is_not_empty_is_guarded() -> None:
     """The guard runs before anything else of the pass, and only a disk that was seen to be empty passes it."""
-    document = etree.fromstring(answer_file(GOOD.replace(bypass_requirements=True)))
+    document = etree.fromstring(answer_file(GOOD.replace(bypass_requirements=True), "secret"))
     commands = list(document.iter("{*}RunSynchronousCommand"))
     texts = [command.findtext("{*}Path") or "" for command in commands]
     assert [command.findtext("{*}Order") for command in commands] == ["1", "2", "3", "4"]
@@ -101,5 +105,5 @@ def test_a_disk_that_is_not_empty_is_guarded() -> None:
 
 
 def test_every_letter_of_the_cd_is_tried() -> None:
-    text = answer_file(GOOD).decode()
+    text = answer_file(GOOD, "secret").decode()
     assert all(rf"<Path>{letter}:\viostor\w11\amd64</Path>" in text for letter in "DEFGHI")

@@ -10,7 +10,7 @@ import pytest
 
 from optimux.errors import OptimuxError
 from optimux.guest.agent import Agent, AgentError, AgentSilent
-from optimux.guest.setup import MOST_RESTARTS, Progress, Row, Setup, parse_report
+from optimux.guest.provisioning import MOST_RESTARTS, Progress, Row, Setup, parse_report
 from tests.guest.agents import MadeUp, Windows, real_agent, report
 from tests.guest.clock import Clock
 

@@ -15,7 +15,7 @@ from optimux.cli.verb import Verb, VerbGroup
 from optimux.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
-    from optimux.guest.setup import Report, Row
+    from optimux.guest.provisioning import Report, Row
 
 EPILOG = """\b
 Examples:
@@ -93,7 +93,7 @@ _WAIT = click.option(
 @_WAIT
 def status(vm: str, connect: str | None, as_json: bool, wait: int) -> int:
     """What the setup finds in the guest VM (libvirt's name); nothing is changed."""
-    from optimux.guest.setup import Setup
+    from optimux.guest.provisioning import Setup
     from optimux.libvirt.agent import guest
 
     with guest(vm, connect) as (agent, restart):
@@ -110,7 +110,7 @@ def status(vm: str, connect: str | None, as_json: bool, wait: int) -> int:
 @click.option("--report", "save", metavar="FILE", help="Save the report as JSON.")
 def setup(vm: str, connect: str | None, as_json: bool, wait: int, save: str | None) -> int:
     """Run the setup on the medium of the guest VM (libvirt's name), and restart the guest where it asks."""
-    from optimux.guest.setup import Progress, Setup
+    from optimux.guest.provisioning import Progress, Setup
     from optimux.libvirt.agent import guest
 
     with guest(vm, connect) as (agent, restart):

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimux.emit.guest.answer_file import Answers, answer_file
+from optimux.emit.guest.answer_file import answer_file
 from optimux.emit.guest.iso import iso_image
 from optimux.errors import InvalidInput, Problem
 
@@ -23,20 +23,7 @@ def answer_medium(domain: DomainPlan, password: str) -> bytes:
     """The image. It holds the password, encoded and not encrypted: mode 0600, and gone when Setup has read it."""
     stated = domain.windows.unattended
     assert stated is not None
-    answers = Answers(
-        edition=stated.edition,
-        language=stated.language,
-        locale=stated.locale,
-        keyboard=stated.keyboard,
-        time_zone=stated.time_zone,
-        user=stated.user,
-        computer=stated.computer,
-        password=password,
-        drivers=stated.drivers,
-        product_key=stated.product_key,
-        bypass_requirements=stated.bypass_requirements,
-    )
-    return iso_image({NAME: answer_file(answers)}, LABEL)
+    return iso_image({NAME: answer_file(stated, password)}, LABEL)
 
 
 def read_password(domain: DomainPlan) -> str | None:

@@ -197,7 +197,8 @@ class GuestMedia(Record):
 class Unattended(Record):
     """Answers for Windows' Setup, without the password; ``disk`` is the target of the disk that it formats.
 
-    ``drivers`` are folders of virtio-win, as Windows writes paths.
+    ``drivers`` are folders of virtio-win such as ``viostor\\w11\\amd64``. Without a product key Setup does not ask for
+    one: the edition's name decides.
     """
 
     edition: str

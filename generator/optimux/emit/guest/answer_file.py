@@ -11,12 +11,12 @@ import base64
 from typing import TYPE_CHECKING
 
 from optimux.emit.xml import element, render
-from optimux.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from optimux.emit.xml import Element
+    from optimux.plan.guest import Unattended
 
 _NAMESPACE = "urn:schemas-microsoft-com:unattend"
 _WCM = "http://schemas.microsoft.com/WMIConfig/2002/State"
@@ -37,32 +37,13 @@ _SETUP = (
 )
 
 
-class Answers(Record):
-    """What Setup is told. ``drivers`` are folders of virtio-win such as ``viostor\\w11\\amd64``.
-
-    ``product_key`` is ``None`` where Setup shall not ask and the edition's name decides.
-    """
-
-    edition: str
-    language: str
-    locale: str
-    keyboard: str
-    time_zone: str
-    user: str
-    computer: str
-    password: str
-    drivers: tuple[str, ...]
-    product_key: str | None = None
-    bypass_requirements: bool = False
-
-
-def answer_file(answers: Answers) -> bytes:
+def answer_file(stated: Unattended, password: str) -> bytes:
     """The file, UTF-8 with Windows' line ends. It holds the password, encoded and not encrypted: mode 0600."""
     root = element(
         "unattend",
-        _settings("windowsPE", _pe_languages(answers), _drivers(answers.drivers), _setup(answers)),
-        _settings("specialize", _shell("specialize", answers)),
-        _settings("oobeSystem", _languages(answers), _shell("oobeSystem", answers)),
+        _settings("windowsPE", _pe_languages(stated), _drivers(stated.drivers), _setup(stated)),
+        _settings("specialize", _specialize(stated)),
+        _settings("oobeSystem", _languages(stated), _oobe(stated, password)),
         xmlns=_NAMESPACE,
         xmlns__wcm=_WCM,
     )
@@ -95,21 +76,21 @@ def _added(name: str, *children: Element, key: int | None = None) -> Element:
     return element(name, *children, wcm__action="add", wcm__keyValue=key)
 
 
-def _pe_languages(answers: Answers) -> Element:
-    ui = element("SetupUILanguage", _leaf("UILanguage", answers.language))
-    return _component("International-Core-WinPE", ui, *_locales(answers))
+def _pe_languages(stated: Unattended) -> Element:
+    ui = element("SetupUILanguage", _leaf("UILanguage", stated.language))
+    return _component("International-Core-WinPE", ui, *_locales(stated))
 
 
-def _languages(answers: Answers) -> Element:
-    return _component("International-Core", *_locales(answers))
+def _languages(stated: Unattended) -> Element:
+    return _component("International-Core", *_locales(stated))
 
 
-def _locales(answers: Answers) -> list[Element]:
+def _locales(stated: Unattended) -> list[Element]:
     return [
-        _leaf("InputLocale", answers.keyboard),
-        _leaf("SystemLocale", answers.locale),
-        _leaf("UILanguage", answers.language),
-        _leaf("UserLocale", answers.locale),
+        _leaf("InputLocale", stated.keyboard),
+        _leaf("SystemLocale", stated.locale),
+        _leaf("UILanguage", stated.language),
+        _leaf("UserLocale", stated.locale),
     ]
 
 
@@ -120,7 +101,7 @@ def _drivers(folders: Sequence[str]) -> Element:
     return _component("PnpCustomizationsWinPE", element("DriverPaths", *entries))
 
 
-def _setup(answers: Answers) -> Element:
+def _setup(stated: Unattended) -> Element:
     return _component(
         "Setup",
         element("DiskConfiguration", _leaf("WillShowUI", "OnError"), _disk()),
@@ -130,20 +111,20 @@ def _setup(answers: Answers) -> Element:
                 "OSImage",
                 element(
                     "InstallFrom",
-                    _added("MetaData", _leaf("Key", "/IMAGE/NAME"), _leaf("Value", answers.edition)),
+                    _added("MetaData", _leaf("Key", "/IMAGE/NAME"), _leaf("Value", stated.edition)),
                 ),
                 element("InstallTo", _leaf("DiskID", 0), _leaf("PartitionID", 3)),
                 _leaf("WillShowUI", "OnError"),
             ),
         ),
-        element("RunSynchronous", *_commands(answers)),
+        element("RunSynchronous", *_commands(stated)),
         element(
             "UserData",
             _leaf("AcceptEula", True),
-            _leaf("FullName", answers.user),
+            _leaf("FullName", stated.user),
             element(
                 "ProductKey",
-                _leaf("Key", answers.product_key) if answers.product_key else None,
+                _leaf("Key", stated.product_key) if stated.product_key else None,
                 _leaf("WillShowUI", "OnError"),
             ),
         ),
@@ -179,23 +160,25 @@ def _leaves(**values: object) -> list[Element]:
     return [_leaf(name, value) for name, value in values.items()]
 
 
-def _commands(answers: Answers) -> Iterable[Element]:
+def _commands(stated: Unattended) -> Iterable[Element]:
     lab = (rf"reg.exe add HKLM\SYSTEM\Setup\LabConfig /v {name} /t REG_DWORD /d 1 /f" for name in _LAB_CONFIG)
-    commands = [_GUARD, *(lab if answers.bypass_requirements else ())]
+    commands = [_GUARD, *(lab if stated.bypass_requirements else ())]
     for order, command in enumerate(commands, 1):
         assert len(command) <= MOST_RUN, command
         yield _added("RunSynchronousCommand", _leaf("Order", order), _leaf("Path", command))
 
 
-def _shell(pass_name: str, answers: Answers) -> Element:
-    if pass_name == "specialize":
-        return _component("Shell-Setup", _leaf("ComputerName", answers.computer), _leaf("TimeZone", answers.time_zone))
+def _specialize(stated: Unattended) -> Element:
+    return _component("Shell-Setup", _leaf("ComputerName", stated.computer), _leaf("TimeZone", stated.time_zone))
+
+
+def _oobe(stated: Unattended, password: str) -> Element:
     oobe = element("OOBE", *_leaves(HideEULAPage=True, HideOnlineAccountScreens=True, ProtectYourPC=3))
     return _component(
         "Shell-Setup",
         element("FirstLogonCommands", _first_logon()),
         oobe,
-        element("UserAccounts", element("LocalAccounts", _account(answers))),
+        element("UserAccounts", element("LocalAccounts", _account(stated.user, password))),
     )
 
 
@@ -210,13 +193,13 @@ def _first_logon() -> Element:
     )
 
 
-def _account(answers: Answers) -> Element:
+def _account(user: str, password: str) -> Element:
     return _added(
         "LocalAccount",
-        element("Password", _leaf("PlainText", False), _leaf("Value", encoded_password(answers.password))),
-        _leaf("DisplayName", answers.user),
+        element("Password", _leaf("PlainText", False), _leaf("Value", encoded_password(password))),
+        _leaf("DisplayName", user),
         _leaf("Group", "Administrators"),
-        _leaf("Name", answers.user),
+        _leaf("Name", user),
     )
 
 

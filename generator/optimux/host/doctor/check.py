@@ -90,7 +90,12 @@ def unseen(seen: str, where: str, remedy: str = "", command: str = "", subject: 
     return Result(UNSEEN, seen, where, subject, remedy, command)
 
 
+def for_root(seen: str, where: str, subject: str = "") -> Result:
+    """What only root is shown."""
+    return unseen(seen, where, "Look as root.", "sudo optimux doctor", subject)
+
+
 def unlogged(look: Look, subject: str = "") -> Iterator[Result]:
     """That the log cannot be read, where it cannot."""
     if look.log.missing:
-        yield unseen(look.log.missing, look.log.where, "Look as root.", "sudo optimux doctor", subject)
+        yield for_root(look.log.missing, look.log.where, subject)

@@ -16,7 +16,7 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from optimux.facts import Facts
     from optimux.facts.detect import Root
-    from optimux.guest.setup import Report as GuestReport
+    from optimux.guest.provisioning import Report as GuestReport
     from optimux.plan.model import Plan
 
 HERE = "optimux.toml"
@@ -142,7 +142,7 @@ def _command(command: str, name: str | None, plan: Plan | None) -> str:
 
 def _ask_guest(name: str) -> GuestReport:
     """What a guest's agent says of its setup. Raises ``OptimuxError``."""
-    from optimux.guest.setup import Setup
+    from optimux.guest.provisioning import Setup
     from optimux.libvirt.agent import guest
 
     with guest(name, None) as (agent, restart):

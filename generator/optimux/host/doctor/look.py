@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from optimux.facts import Facts, PciDevice
     from optimux.facts.detect import Root
-    from optimux.guest.setup import Report as GuestReport
+    from optimux.guest.provisioning import Report as GuestReport
     from optimux.pci import Address
     from optimux.plan.model import DomainPlan, Plan
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from optimux.host.doctor.areas.binding import VFIO
 from optimux.host.doctor.areas.iommu import SETUP
-from optimux.host.doctor.check import Result, broken, check, holds, unlogged, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds, unlogged, unseen
 from optimux.host.doctor.known import known
 from optimux.judge.roles import displays, label
 
@@ -101,7 +101,7 @@ def framebuffer(look: Look) -> Iterator[Result]:
     for _, device in _displays(look):
         subject = str(device.address)
         if not lines:
-            yield unseen("it cannot be read", "/proc/iomem", "Look as root.", "sudo optimux doctor", subject)
+            yield for_root("it cannot be read", "/proc/iomem", subject)
             continue
         held = [name for name in below(lines, subject) if name in FIRMWARE]
         if held:
@@ -183,7 +183,7 @@ def holders(look: Look) -> Iterator[Result]:
             )
         elif hidden:
             seen = "other users' programs are not shown"
-            yield unseen(seen, "/proc", "Look as root.", "sudo optimux doctor", subject)
+            yield for_root(seen, "/proc", subject)
         elif look.root.names("/proc"):
             yield holds("none", "/proc", subject)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds, unseen
 from optimux.host.doctor.log import Line
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def rules(look: Look) -> Iterator[Result]:
     there = {line.strip() for line in look.root.lines(path)}
     absent = [line for line in lines if line not in there]
     if not look.may_read(path):
-        yield unseen("it cannot be read", path, "Look as root.", "sudo optimux doctor")
+        yield for_root("it cannot be read", path)
     elif absent:
         yield broken(f"without {absent[0]}", path, "Add it; it is read at each start of a VM.", "optimux apply")
     else:
@@ -67,7 +67,7 @@ def apparmor(look: Look) -> Iterator[Result]:
         remedy = f"Let guests open it: a line `{path} {wanted[1] if wanted else 'rw'},` in the abstraction."
         yield broken(f"{path} ({wanted[1] if wanted else '?'})", where, remedy, "optimux apply", path)
     if missing and not refused:
-        yield unseen(missing, where, "Look as root.", "sudo optimux doctor")
+        yield for_root(missing, where)
     elif not refused:
         yield holds("none", where)
 
@@ -101,7 +101,7 @@ def selinux(look: Look) -> Iterator[Result]:
         remedy = "Give the node the type that guests may open: the plan's rule, or its own policy."
         yield broken(f"{path} ({words})", where, remedy, f"optimux apply; restorecon -v {path}", path)
     if missing and not refused:
-        yield unseen(missing, where, "Look as root.", "sudo optimux doctor")
+        yield for_root(missing, where)
     elif not refused:
         yield holds("none", where)
 

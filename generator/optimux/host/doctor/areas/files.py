@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds
 
 if TYPE_CHECKING:
     from optimux.emit.artifact import HostFile, HostLines
@@ -39,9 +39,9 @@ def _looked_at(look: Look, entry: HostFile | HostLines) -> Result | None:
 
     data = look.root.data(entry.path)
     if data is None and look.root.exists(entry.path):
-        return unseen("root's alone", entry.path, "Look as root.", "sudo optimux doctor", entry.path)
+        return for_root("root's alone", entry.path, entry.path)
     if data is None and _is_hidden(look, entry.path):
-        return unseen("only root may look there", entry.path, "Look as root.", "sudo optimux doctor", entry.path)
+        return for_root("only root may look there", entry.path, entry.path)
     if isinstance(entry, HostFile):
         seen = "missing" if data is None else "differs from what is planned"
         same = data == entry.data

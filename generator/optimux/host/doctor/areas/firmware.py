@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimux.facts.detect.variable_store import MOST_STORE, years
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds, unseen
 from optimux.host.doctor.definition import definition
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def keys(look: Look) -> Iterator[Result]:
         if content is None:
             # One that is not there is made when the VM first starts.
             if path and (look.root.exists(path) or path in look.root.unseen):
-                yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor", domain.name)
+                yield for_root("root's alone", path, domain.name)
             continue
         found = years(content)
         if found is None:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optimux.host.doctor.check import Result, broken, check, holds, unlogged, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds, unlogged, unseen
 from optimux.sizes import Size
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _limit(look: Look, domain: DomainPlan) -> Result | None:
         return None
     match = re.search(r"^Max locked memory\s+([0-9]{1,20}|unlimited)", look.root.text(where) or "", re.MULTILINE)
     if match is None:
-        return unseen("its process' limits are not shown", where, "Look as root.", "sudo optimux doctor", domain.name)
+        return for_root("its process' limits are not shown", where, domain.name)
     if match[1] == "unlimited" or int(match[1]) >= domain.ram.bytes:
         return holds(f"{match[1]} bytes" if match[1] != "unlimited" else match[1], where, domain.name)
     seen = f"{match[1]} bytes, of {domain.ram} that are pinned"
@@ -142,7 +142,7 @@ def state(look: Look) -> Iterator[Result]:
         if domain.tpm.backend != "emulator" or not look.root.exists("/var/log/swtpm/libvirt/qemu"):
             continue
         if not look.may_read(path):
-            yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor", domain.name)
+            yield for_root("root's alone", path, domain.name)
             continue
         said = (look.root.text(path) or "")[-4096:].splitlines()[-20:]
         wrong = [line for line in said if re.search("CMD_INIT: 0x|[Ee]rror:|[Ff]ailed|Permission denied", line)]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds
 
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
@@ -106,7 +106,7 @@ def selinux(look: Look) -> Iterator[Result]:
         return
     said = (look.root.text(BOOLEAN) or "").split()
     if not said:
-        yield unseen("only root may read it", BOOLEAN, "Look as root.", "sudo optimux doctor")
+        yield for_root("only root may read it", BOOLEAN)
     elif said[0] == "1":
         yield holds("on", BOOLEAN)
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimux.host.doctor.areas.binding import VFIO, drivers_of
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds, unseen
 
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
@@ -55,11 +55,11 @@ def content(look: Look) -> Iterator[Result]:
     if path is None:
         seen = "no image is found for the kernel that runs"
         hidden = "; /boot cannot be read" if "/boot" in look.root.unseen else ""
-        yield unseen(f"{seen}{hidden}", "/boot", "Look as root.", "sudo optimux doctor")
+        yield for_root(f"{seen}{hidden}", "/boot")
         return
     data = look.root.data(path, MOST)
     if data is None:
-        yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor")
+        yield for_root("root's alone", path)
         return
     yield _held(look, path, data)
 

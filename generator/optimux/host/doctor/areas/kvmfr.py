@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds, unseen
 
 if TYPE_CHECKING:
     from optimux.facts.detect.store import Status
@@ -79,7 +79,7 @@ def size(look: Look) -> Iterator[Result]:
             yield holds(f"{has} MiB", place, memory.path)
         elif has is None:
             reason = "the module shows it to nobody but those who may open the device"
-            yield unseen(reason, memory.path, "Look as root.", "sudo optimux doctor", memory.path)
+            yield for_root(reason, memory.path, memory.path)
         else:
             remedy = "The option stands in /etc/modprobe.d/optimux.conf: load the module anew, with every VM off."
             seen = f"{has} MiB, where {memory.size.mib} are planned"
@@ -229,7 +229,7 @@ def qemu_conf(look: Look) -> Iterator[Result]:
         yield unseen("this tree has no /etc", path)
         return
     if text is None and look.root.exists(path):
-        yield unseen("only root may read it", path, "Look as root.", "sudo optimux doctor")
+        yield for_root("only root may read it", path)
         return
     found = _SETTING.findall(text or "")
     listed = re.findall(r'"([^"]*)"', re.sub("#.*", "", found[-1])) if found else []

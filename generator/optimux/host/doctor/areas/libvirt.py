@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimux.facts.detect.root import number
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds, unseen
 from optimux.host.doctor.definition import RUN, SOCKETS, definition, home
 from optimux.host.doctor.known import known
 
@@ -68,7 +68,7 @@ def networks(look: Look) -> Iterator[Result]:
         if not look.root.exists(folder):
             hidden = any(path.startswith(home(look)) for path in look.root.unseen)
             reason = "only root may look there" if hidden else "libvirt keeps nothing there"
-            yield unseen(reason, folder, "Look as root.", "sudo optimux doctor", name)
+            yield for_root(reason, folder, name)
         elif not look.root.exists(f"{folder}/{name}.xml"):
             remedy = "Define it; the plan's own networks are in the bundle."
             command = f"virsh net-define {called}.xml && virsh net-start {called}"
@@ -93,11 +93,11 @@ def domain(look: Look) -> Iterator[Result]:
     for planned in look.domains:
         document, path = definition(look, planned.name)
         if document is None and look.root.exists(path.partition(",")[0]):
-            yield unseen("root's alone", path.partition(",")[0], "Look as root.", "sudo optimux doctor", planned.name)
+            yield for_root("root's alone", path.partition(",")[0], planned.name)
         elif document is None and not look.root.names(home(look)):
             hidden = any(missed.startswith(home(look)) for missed in look.root.unseen)
             reason = "only root may look there" if hidden else "libvirt keeps nothing there"
-            yield unseen(reason, home(look), "Look as root.", "sudo optimux doctor", planned.name)
+            yield for_root(reason, home(look), planned.name)
         elif document is None:
             remedy = "Define it."
             yield broken("libvirt does not know it", path, remedy, "optimux define CONFIG", planned.name)
@@ -134,7 +134,7 @@ def log(look: Look) -> Iterator[Result]:
             continue
         data = look.root.data(path, MOST_LOG)
         if data is None:
-            yield unseen("root's alone", path, "Look as root.", "sudo optimux doctor", planned.name)
+            yield for_root("root's alone", path, planned.name)
             continue
         said = without_peers(complaints(last_start(data.decode("utf-8", "replace"))))
         wrong = [(line, cause) for line in said for cause in known()["causes"] if re.search(cause["pattern"], line)]
