@@ -64,6 +64,18 @@ WINDOWS = (
         twin=_asks({"computer": "12345a"}),
     ),
     case(
+        "an account of too many units",
+        _asks({"user": "😀" * 11}),
+        (f"{KEY}.user", "22 units of UTF-16", "at most 20", "count twice"),
+        twin=_asks({"user": "😀" * 10}),
+    ),
+    case(
+        "a computer called as a device",
+        _asks({"computer": "Com1"}),
+        (f"{KEY}.computer", '"Com1"', "a name that is free", "keeps it for a device"),
+        twin=_asks({"computer": "Com10"}),
+    ),
+    case(
         "a computer called as its user",
         _asks({"computer": "ALICE"}),
         (f"{KEY}.computer", '"ALICE"', "another name than the user's", "makes no account"),

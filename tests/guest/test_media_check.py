@@ -185,6 +185,8 @@ def test_a_password_file(tmp_path: Path) -> None:
     path.chmod(0o600)
     assert read_password(asks(path)) == '密码 & <b>"'
     assert read_password(domain(GOOD)) is None
+    path.write_text("😀" * 63)
+    assert read_password(asks(path)) == "😀" * 63
 
 
 @pytest.mark.parametrize(
@@ -196,6 +198,7 @@ def test_a_password_file(tmp_path: Path) -> None:
         (b"\nsecret", 0o600, "no password"),
         (b"\xff\xfe", 0o600, "no UTF-8"),
         (b"s" * 200, 0o600, "200 characters"),
+        ("😀".encode() * 64, 0o600, "128 characters"),
         (b"secret\x07", 0o600, "control characters"),
         (None, 0o600, "No such file"),
     ],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LABEL = "OPTIMUXSETUP"
 NAME = "Autounattend.xml"
-MOST_PASSWORD = 127  # characters that Windows takes at a logon
+MOST_PASSWORD = 127  # UTF-16 code units that Windows takes at a logon
 
 
 def answer_medium(domain: DomainPlan, password: str) -> bytes:
@@ -62,8 +62,9 @@ def check_password(password: str, where: str) -> None:
     allowed = f"1 to {MOST_PASSWORD} characters"
     if not password:
         raise InvalidInput([Problem(where, "no password", allowed, "Windows' local account needs one here.")])
-    if len(password) > MOST_PASSWORD or not password.isprintable():
-        found = f"{len(password)} characters" if password.isprintable() else "control characters"
+    units = len(password.encode("utf-16-le")) // 2  # a character beyond the usual ones is two
+    if units > MOST_PASSWORD or not password.isprintable():
+        found = f"{units} characters" if password.isprintable() else "control characters"
         raise InvalidInput(
             [Problem(where, found, allowed, "Shorten it." if password.isprintable() else "Remove them.")]
         )

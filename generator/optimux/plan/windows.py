@@ -13,11 +13,19 @@ if TYPE_CHECKING:
     from optimux.options.vm.windows import Unattended as Stated
     from optimux.plan.wanted import Wanted
 
-# Accounts that Windows has by itself, or names that it keeps for devices.
+# Accounts, groups and folders of users that Windows has by itself.
 TAKEN = (
     *("administrator", "guest", "defaultaccount", "wdagutilityaccount", "system", "local service", "network service"),
-    *("none", "con", "prn", "aux", "nul", "com1", "lpt1", "public", "default", "all users"),
+    *("none", "administrators", "users", "guests", "everyone", "public", "default", "default user", "all users"),
 )
+# Microsoft, "Naming Files, Paths, and Namespaces": with an extension too, and the account's folder has its name.
+DEVICES = frozenset(
+    (
+        *("con", "prn", "aux", "nul", "conin$", "conout$"),
+        *(f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"),
+    )
+)
+MOST_USER = 20  # UTF-16 code units of an account's name
 LEAST_MEMORY, LEAST_DISK = Size(4 << 30), Size(64 << 30)
 _WHERE = "windows.unattended"
 
@@ -93,9 +101,16 @@ def _check_media(wanted: Wanted) -> None:
 
 
 def _check_names(wanted: Wanted, stated: Stated) -> None:
-    if stated.user.lower() in TAKEN:
-        remedy = "Windows has it already, or keeps it; choose another."
-        wanted.error(f"{_WHERE}.user", f'"{stated.user}"', "a name that is free", remedy)
+    user = f"{_WHERE}.user"
+    if stated.user.lower() in TAKEN or stated.user.lower().partition(".")[0].rstrip() in DEVICES:
+        remedy = "Windows has it already, or keeps it for a device; choose another."
+        wanted.error(user, f'"{stated.user}"', "a name that is free", remedy)
+    if (units := len(stated.user.encode("utf-16-le")) // 2) > MOST_USER:
+        found = f"{units} units of UTF-16"
+        wanted.error(user, found, f"at most {MOST_USER}", "Characters beyond the usual ones count twice: shorten it.")
+    if stated.computer.lower() in DEVICES:
+        remedy = "Windows keeps it for a device; choose another."
+        wanted.error(f"{_WHERE}.computer", f'"{stated.computer}"', "a name that is free", remedy)
     if stated.computer.isdecimal():
         wanted.error(f"{_WHERE}.computer", f'"{stated.computer}"', "not digits alone", "Add a letter.")
     if stated.user.lower() == stated.computer.lower():
