@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,6 +142,46 @@ def test_a_vm_that_was_edited_since_stays(kvm: Session) -> None:
     assert "the VM win was changed since" in done.stderr
     assert "<title>edited</title>" in _domains(kvm)["win"]
     kvm.run(["virsh", "-q", "undefine", "--nvram", "win"])
+
+
+# Killed at the entry of the journal that says what libvirt has made of the VMs.
+KILLED = """
+import os, signal
+from optimux.host.apply import domains
+real, calls = domains.save, []
+def save(*arguments):
+    calls.append(1)
+    if len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*arguments)
+domains.save = save
+from optimux.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("then", ["undo", "apply", "edit"])
+def test_killed_once_libvirt_was_told(kvm: Session, then: str) -> None:
+    """Rolled back at once, or after the next apply; the twin is a VM of that name that is another one's."""
+    before = _domains(kvm)
+    _configure(kvm, vms={"win": VM})
+    command = ["python3", "-c", KILLED, *APPLY, "tables,domains"]
+    env = {"PYTHONPATH": CODE, "PYTHONDONTWRITEBYTECODE": "1"}
+    assert kvm.run(command, env=env, check=False).returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    assert set(_domains(kvm)) - set(before) == {"win"}
+    if then == "apply":
+        optimux(kvm, CODE, *APPLY, "tables,domains")
+    if then == "edit":
+        kvm.run(["virsh", "-q", "undefine", "--nvram", "win"])
+        kvm.put("/tmp/win.xml", USERS.format(name="win", uuid=""))
+        kvm.run(["virsh", "-q", "define", "/tmp/win.xml"])
+    done = optimux(kvm, CODE, "rollback", "--yes", check=False)
+    if then == "edit":
+        assert "the VM win was changed since" in done.stderr
+        kvm.run(["virsh", "-q", "undefine", "win"])
+    else:
+        assert done.returncode == 0, done.stderr
+    assert _domains(kvm) == before
 
 
 def test_a_vm_that_libvirt_refuses(kvm: Session) -> None:

@@ -57,12 +57,16 @@ class CommandRun(Record):
 
 
 class DomainChange(Record):
-    """A VM in libvirt; ``before`` is ``None`` where libvirt did not know it, ``after`` until it is defined."""
+    """A VM in libvirt; ``before`` is ``None`` where libvirt did not know it, ``after`` until it is known to be defined.
+
+    ``told`` is what libvirt is given, of which it makes what it keeps.
+    """
 
     name: str
     before: str | None
     after: str | None = None
     uri: str | None = None
+    told: str | None = None
 
 
 class Transaction(Record):

@@ -19,7 +19,11 @@ def define(steps: Sequence[Step], transaction: Transaction, connection: Connecti
     """Raises ``LibvirtError``; then no VM has changed."""
     from optimux.libvirt.define import carry_out
 
-    changes = [DomainChange(step.name, step.before, uri=connection.uri) for step in steps if step.action != "keep"]
+    changes = [
+        DomainChange(step.name, step.before, uri=connection.uri, told=step.after)
+        for step in steps
+        if step.action != "keep"
+    ]
     transaction = transaction.replace(domains=tuple(changes))
     save(root, transaction)
     carry_out(steps, (), connection, root)
@@ -52,10 +56,21 @@ def _restore(change: DomainChange, connection: Connection, *, force: bool) -> li
     found = connection.find(change.name)
     if found is None or found.xml == change.before:
         return []
-    if found.xml != change.after and not force:
+    if not force and not _is_ours(change, found.xml):
         return [f"the VM {change.name} was changed since; --force takes it back all the same"]
     if change.before is None:
         connection.undefine(change.name)
     else:
         connection.define(change.before)
     return []
+
+
+def _is_ours(change: DomainChange, present: str) -> bool:
+    """Where apply was killed while libvirt was told, what it has made of that is known by its UUID alone."""
+    if change.after is not None or change.told is None:
+        return present == change.after
+    return present == change.told or (change.before is None and _uuid(present) == _uuid(change.told))
+
+
+def _uuid(xml: str) -> str:
+    return xml.partition("<uuid>")[2].partition("</uuid>")[0].strip()
