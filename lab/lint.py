@@ -1,4 +1,7 @@
-"""Every linter of the house, each with what it is run on: ``./dev lint`` runs them all, a test each of them."""
+"""Every linter of the house, each with what it is run on: ``./dev lint`` runs them all, a test each of them.
+
+``python -m lab.lint NAME…`` runs the named ones, which then must be there; without names what is missing is left out.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from lab import CHECKOUT
 from lab.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 # Where shell stands: our own scripts, and those that are generated (the goldens).
@@ -56,7 +59,9 @@ def linters(checkout: Path = CHECKOUT) -> dict[str, list[str]]:
 
 
 def _module(name: str) -> list[str]:
-    return [sys.executable, "-m", name]
+    """As a module of this Python, or, where that has none of the name, as a program."""
+    is_program = importlib.util.find_spec(name) is None and shutil.which(name) is not None
+    return [name] if is_program else [sys.executable, "-m", name]
 
 
 def lint(command: list[str], checkout: Path = CHECKOUT) -> subprocess.CompletedProcess[str]:
@@ -69,12 +74,15 @@ def lint(command: list[str], checkout: Path = CHECKOUT) -> subprocess.CompletedP
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=_SECONDS, check=False)
 
 
-def _verdicts() -> Iterator[bool]:
-    for name, command in linters().items():
+def verdicts(names: Sequence[str]) -> Iterator[bool]:
+    """For each of the named linters, or of all, whether it passed, which is said as well."""
+    every = linters()
+    for name in names or every:
         try:
-            done = lint(command)
+            done = lint(every[name])
         except Unavailable as reason:
             print(f"{name}: left out, {reason}")
+            yield not names
             continue
         print(f"{name}: {'passed' if done.returncode == 0 else 'FAILED'}")
         if done.returncode:
@@ -83,4 +91,4 @@ def _verdicts() -> Iterator[bool]:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if all([*_verdicts()]) else 1)
+    sys.exit(0 if all([*verdicts(sys.argv[1:])]) else 1)

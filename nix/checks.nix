@@ -28,16 +28,19 @@ let
   ];
   python = pkgs.python3.withPackages (ps: [
     ps.click
+    ps.coverage
     ps.hypothesis
     ps.jsonschema
     ps.lxml
     ps.lxml-stubs
     ps.mypy
+    ps.packaging
     ps.pycdlib
     ps.pytest
     ps.pytest-xdist
     ps.qemu-qmp
     ps.rich
+    ps.tree-sitter
     ps.types-jsonschema
   ]);
   # A command in a copy of the source that it may write to.
@@ -104,10 +107,7 @@ in
         pkgs.shellcheck
       ]
       ''
-        ruff check --no-cache
-        ruff format --check --no-cache
-        mypy --cache-dir="$HOME/mypy" generator nixos-modules/define-domains.py
-        shellcheck dev
+        python3 -m lab.lint ruff "ruff format" mypy shellcheck
       '';
 
   # What needs no foreign program; ./dev test runs the others against the real consumers.

@@ -8,13 +8,21 @@ from pathlib import Path
 import pytest
 
 from lab import CHECKOUT
-from lab.lint import lint, linters, shell_scripts
+from lab import lint as module
+from lab.lint import lint, linters, shell_scripts, verdicts
 
 
 @pytest.mark.parametrize("name", linters(Path("nowhere")))
 def test_it_passes(name: str) -> None:
     done = lint(linters()[name])
     assert done.returncode == 0, f"{done.args}\n{done.stdout}{done.stderr}"
+
+
+def test_one_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among all, one that is not installed is left out; a check that names its linters fails."""
+    monkeypatch.setattr(module, "linters", lambda: {"gone": ["no-such-linter"]})
+    assert [*verdicts(["gone"])] == [False]
+    assert [*verdicts([])] == [True]
 
 
 def test_every_script_is_found() -> None:

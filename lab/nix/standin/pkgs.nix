@@ -61,17 +61,20 @@ let
   python3Packages =
     lib.genAttrs [
       "click"
+      "coverage"
       "hypothesis"
       "jsonschema"
       "lxml"
       "lxml-stubs"
       "mypy"
+      "packaging"
       "pycdlib"
       "pytest"
       "pytest-xdist"
       "qemu-qmp"
       "rich"
       "setuptools"
+      "tree-sitter"
       "types-jsonschema"
     ] (name: nothing "python3-${name}" "0")
     // {
