@@ -17,6 +17,7 @@ from optimux.emit.libvirt_hook import hook_script
 from optimux.emit.nixos import nixos_files
 from optimux.plan.resolve import plan_from
 from tests import needs
+from tests.guest.joliet import read_joliet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +119,29 @@ def test_images_that_are_not_there_are_made(tmp_path: Path) -> None:
     sizes = {name: (info["format"], info["virtual-size"]) for name, info in told.items()}
     assert sizes == {"a b.qcow2": ("qcow2", 64 << 30), "raw.img": ("raw", 1 << 20)}
     assert (tmp_path / "games/mine").read_text() == "what is there"
+
+
+def _placed(tmp_path: Path, name: str, media: dict[str, Any]) -> Path:
+    """The script of a configuration has run; where its VM looks for the medium."""
+    path = tmp_path / "images" / "guest.iso"
+    vm = {"memory": "1GiB", "networks": [], "guestMedia": {"path": str(path), **media}}
+    for file in nixos_files(plan_from({"host": HOST, "vms": {name: vm}})):
+        target = tmp_path / name / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.content)
+    subprocess.run(["sh", tmp_path / name / "libexec/optimux-libvirt"], check=True, timeout=60)
+    return path
+
+
+def test_the_medium_of_the_guest_is_placed_and_renewed(tmp_path: Path) -> None:
+    attached = {"enable": True, "attach": True}
+    assert not _placed(tmp_path, "none", {"enable": True}).is_symlink(), "the twin: without attach nobody looks for it"
+    assert "setup.cmd" in read_joliet(_placed(tmp_path, "a", attached).read_bytes())
+    path = _placed(tmp_path, "b", attached)
+    assert path.resolve() == (tmp_path / "b/share/optimux/b.iso").resolve(), "that of the next configuration"
+    path.unlink()
+    path.write_text("with programs on it")
+    assert _placed(tmp_path, "a", attached).read_text() == "with programs on it"
 
 
 def test_what_cannot_be_started_is_told_and_the_rest_is_done(host: Host) -> None:

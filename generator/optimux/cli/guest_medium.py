@@ -15,19 +15,17 @@ if TYPE_CHECKING:
 
 def missing_media(domains: Iterable[DomainPlan]) -> tuple[DomainPlan, ...]:
     """The VMs whose attached medium is not there. One that is there stays: it may have programs on it."""
-    attached = (domain for domain in domains if domain.guest_media.enable and domain.guest_media.attach)
-    return tuple(domain for domain in attached if not Path(domain.guest_media.path).exists())
+    from optimux.emit.windows import with_medium
+
+    return tuple(domain for domain in with_medium(domains) if not Path(domain.guest_media.path).exists())
 
 
 def place_media(domains: Iterable[DomainPlan]) -> None:
     """Write those that are missing. Raises ``OptimuxError``."""
     for domain in missing_media(domains):
-        from optimux.emit.guest.iso import iso_image
-        from optimux.emit.guest.medium import medium_files
-        from optimux.emit.windows import settings_files
+        from optimux.emit.windows import medium_of
         from optimux.files.replace import replace_file
 
         path = Path(domain.guest_media.path)
-        release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
-        replace_file(path, iso_image(medium_files(domain, settings_files(domain, release))), 0o644)
+        replace_file(path, medium_of(domain), 0o644)
         say(f"wrote {path}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
 from optimux.emit.libvirt_start import VIRSH
 from optimux.emit.packages import elsewhere
-from optimux.emit.windows import MEDIUM, has_folder
+from optimux.emit.windows import MEDIUM, has_folder, with_medium
 from optimux.plan.model import Plan
 
 _INTRO = (
@@ -96,10 +96,9 @@ def _definitions(plan: Plan) -> list[str]:
         return []
     files = (quote(f"domains/{domain.key}.xml") for domain in plan.domains)
     users = dict.fromkeys(memory.user for memory in plan.shared_memories if memory.user) or ("USER",)
-    attached = (domain for domain in plan.domains if domain.guest_media.enable and domain.guest_media.attach)
     media = (
         f"install -D -m 0644 {quote(f'windows/{domain.key}/{MEDIUM}')} {quote(domain.guest_media.path)}"
-        for domain in attached
+        for domain in with_medium(plan.domains)
         if has_folder(domain)
     )
     return [

@@ -7,6 +7,7 @@ while it evaluates, ``nixos/files`` what may be read later, at the places that p
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from optimux.acpi.battery import battery_table
@@ -22,10 +23,11 @@ from optimux.emit.scream import scream_unit
 from optimux.emit.text import commented
 from optimux.emit.tmpfiles import quoted, tmpfiles_lines
 from optimux.emit.udev import udev_entries
+from optimux.emit.windows import medium_of, with_medium
 from optimux.rules import rules
 
 if TYPE_CHECKING:
-    from optimux.plan.model import Plan
+    from optimux.plan.model import DomainPlan, Plan
 
 MODULE = """\
 # Written by Optimux: the host's side of giving a GPU to a VM with Looking Glass.
@@ -100,7 +102,8 @@ def nixos_files(plan: Plan) -> list[Artifact]:
         **_lines("apparmor/libvirt-qemu", "what guests may open beyond libvirt's own rules.", _apparmor(plan)),
     }
     tables = {f"etc/optimux/acpi/{t.key}.aml": battery_table(t.battery) for t in plan.battery_tables}
-    files = {**placed, **{path: text.encode() for path, text in texts.items()}, **tables}
+    media = {_medium(domain): medium_of(domain) for domain in with_medium(plan.domains)}
+    files = {**placed, **{path: text.encode() for path, text in texts.items()}, **tables, **media}
     return [Artifact(path, content) for path, content in files.items()] + _scripts(plan)
 
 
@@ -161,12 +164,26 @@ def _libvirt_script(plan: Plan) -> str:
     folder = f'"$(dirname "$0")/../{FOLDER.removeprefix("/")}"'
     commands = libvirt_commands(plan, "FOLDER")
     lines = [f"{{ {command.command.replace('FOLDER/', folder + '/')}; }} || status=1" for command in commands]
-    return "\n".join(
-        ("#!/bin/sh", f"# Written by Optimux: {_LIBVIRT_PURPOSE}", "status=0", *lines, 'exit "$status"', "")
-    )
+    media = with_medium(plan.domains)
+    lines += [f"place {_medium(domain)} {quote(domain.guest_media.path)} || status=1" for domain in media]
+    start = ("#!/bin/sh", f"# Written by Optimux: {_LIBVIRT_PURPOSE}", "status=0", *([_PLACE] if media else []))
+    return "\n".join((*start, *lines, 'exit "$status"', ""))
 
 
 _LIBVIRT_PURPOSE = "the networks and pools that VMs need are defined and started, images that are not there are made."
+# A link into the store is renewed with the configuration. Whatever else is there is its maker's: it may have programs.
+_PLACE = """\
+place() {
+  case "$(readlink "$2")" in
+    */share/optimux/*.iso) ;;
+    *) if [ -e "$2" ] || [ -L "$2" ]; then return 0; fi ;;
+  esac
+  mkdir -p "$(dirname "$2")" && ln -sfn "$(realpath "$(dirname "$0")/../$1")" "$2"
+}"""
+
+
+def _medium(domain: DomainPlan) -> str:
+    return f"share/optimux/{domain.key}.iso"
 
 
 def _override_script(plan: Plan) -> str:

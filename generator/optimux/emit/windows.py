@@ -33,7 +33,7 @@ def windows_artifacts(plan: Plan) -> list[Artifact]:
     for domain in plan.domains:
         if has_folder(domain) and domain.shared_memory is not None:
             files = settings_files(domain, domain.shared_memory.release)
-            medium = _medium(domain, files) if domain.guest_media.enable else {}
+            medium = {MEDIUM: medium_of(domain)} if domain.guest_media.enable else {}
             files["README.txt"] = _text(readme(domain, tuple(files)))
             files |= medium
             artifacts.extend(Artifact(f"windows/{domain.key}/{name}", data) for name, data in files.items())
@@ -50,11 +50,18 @@ def is_windows(domain: DomainPlan) -> bool:
     return "microsoft.com" in domain.os_id
 
 
-def _medium(domain: DomainPlan, settings: dict[str, bytes]) -> dict[str, bytes]:
+def with_medium(domains: Iterable[DomainPlan]) -> list[DomainPlan]:
+    """Those whose domain has the medium as a CD."""
+    return [domain for domain in domains if domain.guest_media.enable and domain.guest_media.attach]
+
+
+def medium_of(domain: DomainPlan) -> bytes:
+    """The image that sets the guest up, with the settings of its release."""
     from optimux.emit.guest.iso import iso_image
     from optimux.emit.guest.medium import medium_files
 
-    return {MEDIUM: iso_image(medium_files(domain, settings))}
+    release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
+    return iso_image(medium_files(domain, settings_files(domain, release)))
 
 
 def settings_files(domain: DomainPlan, release: Release) -> dict[str, bytes]:
