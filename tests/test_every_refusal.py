@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # The tests that hold a room's refusals, as few as there must be: they run twice.
 _UNREADABLE = "tests/bad_input/test_unreadable.py"
 _FOLDERS = "tests/cli/test_folder"
+_PLANTED = "tests/trust/test_races.py::test_what_a_card_was_is_believed_of_nobody_else"
 CASES: dict[str, tuple[str, ...]] = {
     "patch": (
         *("tests/patch/test_wild.py::test_refusals", "tests/patch/test_wild.py::test_an_unknown_concern"),
@@ -35,6 +36,23 @@ CASES: dict[str, tuple[str, ...]] = {
     "guest": (
         *("tests/guest/test_agent.py", "tests/guest/test_setup.py", "tests/guest/test_installation.py"),
         "tests/guest/test_media_check.py",
+    ),
+    "host": (
+        *(f"tests/handover/test_{name}.py" for name in ("kernel", "take", "refused_steps", "start", "hook")),
+        *("tests/apply/test_refuse.py", "tests/apply/test_rollback_commands.py", "tests/apply/test_rights.py"),
+        "tests/apply/test_bad_hosts.py",
+        *(
+            f"tests/doctor/test_command.py::test_{name}"
+            for name in (*("a_kept_configuration_that_is_wrong", "exit_code", "without_a_configuration"),)
+        ),
+        *(
+            f"tests/doctor/test_initramfs_image.py::test_{name}"
+            for name in (
+                *("what_is_no_image", "a_program_that_is_missing", "an_image_that_unpacks_to_more_than_any"),
+                "more_files_than_any_image_has",
+            )
+        ),
+        _PLANTED,
     ),
     "facts/detect": ("tests/detect/test_root.py",),
     "bundle": (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from optimux.host.doctor import initramfs_image
 from optimux.host.doctor.initramfs_image import MOST_FILES, UnreadableError, names_in
 from tests.doctor.images import archive, unified
 
@@ -65,6 +66,10 @@ def test_a_unified_image() -> None:
         (PLAIN[:200], "ends too early"),
         (gzip.compress(b"no archive" * 100, mtime=0), "is broken"),
         (b"070701" + b"z" * 200, "is broken"),
+        (PLAIN[:94] + b"00000000" + PLAIN[102:], "is broken"),
+        (PLAIN[:94] + b"7fffffff" + PLAIN[102:], "is broken"),
+        (PLAIN[: -len(archive())] + PLAIN[:110], "ends too early"),
+        (archive("a", content=b"x" * 5000)[:2000], "ends too early"),
         (b"MZ" + bytes(100), "without an initramfs"),
         (b"MZ", "without an initramfs"),
         (b"\x28\xb5\x2f\xfd" + b"broken" * 100, "nothing in it"),
@@ -85,6 +90,16 @@ def test_more_files_than_any_image_has() -> None:
     names = (f"{number:06d}" for number in range(MOST_FILES))
     with pytest.raises(UnreadableError):
         names_in(gzip.compress(archive(*names, content=b"")[:-124], 1))
+
+
+@pytest.mark.parametrize("spare", [0, -1])
+def test_an_image_that_unpacks_to_more_than_any(spare: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(initramfs_image, "MOST_UNPACKED", len(PLAIN) + spare)
+    if spare:
+        with pytest.raises(UnreadableError, match="longer than any image"):
+            names_in(gzip.compress(PLAIN))
+    else:
+        assert names_in(gzip.compress(PLAIN))
 
 
 BUILDERS = {
