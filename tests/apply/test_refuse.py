@@ -12,7 +12,7 @@ from optimux.facts import load_facts
 from optimux.facts.detect import Root
 from optimux.facts.model import facts_from
 from optimux.findings import Findings
-from optimux.host.apply.refuse import _cards, _where
+from optimux.host.apply.refuse import _cards, _entries, _where
 from optimux.host.doctor.findings import _kept
 from optimux.host.shell import Shell
 from optimux.plan.resolve import plan_from
@@ -50,6 +50,17 @@ def test_cards_that_are_not_to_be_had(devices: list[dict[str, Any]] | None, said
     problems = list(_cards(plan_from(edited({})), facts))
     assert [problem.path for problem in problems][: len(said)] == ["gpus.rtx3070" for _ in said]
     assert bool(problems) == bool(said)
+
+
+def test_a_boot_loader_without_an_entry(tmp_path: Path) -> None:
+    plan = plan_from(edited({"host.distribution": "arch", "host.bootLoader": "systemd-boot"}))
+    (problem,) = _entries(plan, Root.at(str(tmp_path)))
+    assert problem.path == "host.bootLoader"
+    folder = tmp_path / problem.found.split()[3].lstrip("/")
+    folder.mkdir(parents=True)
+    assert len(list(_entries(plan, Root.at(str(tmp_path))))) == 1
+    (folder / "arch.conf").touch()
+    assert list(_entries(plan, Root.at(str(tmp_path)))) == []
 
 
 def test_a_configuration_that_is_kept_and_cannot_be_read(tmp_path: Path) -> None:
