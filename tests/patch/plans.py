@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from typing import Any
 
@@ -34,6 +35,28 @@ GPU = """
         <address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>
       </source>
     </hostdev>"""
+
+
+# What the patches of one test came to, for ``conftest.py``, which keeps it to the letter.
+HEARD: list[str] = []
+
+
+def letters(text: str, found: Patched) -> str:
+    """The lines that were changed, and all that was said."""
+    lines = difflib.unified_diff(text.splitlines(), found.document.decode().splitlines(), n=0, lineterm="")
+    return "\n".join([*(line for line in lines if not line.startswith(("---", "+++", "@@"))), words(found)])
+
+
+def words(found: Patched) -> str:
+    """All that was said, and what became of the devices."""
+    moves = [("added", found.machine.added), ("gone", found.machine.removed), ("moved", found.machine.moved)]
+    told = [
+        *(f"did {change}" for change in found.changes),
+        *(f"left {left}" for left in found.left),
+        *(f"not {left}" for left in found.unpatched),
+        *(f"{word} {device}" for word, devices in moves for device in devices),
+    ]
+    return "\n".join([*told, ""])
 
 
 def plan(**tables: dict[str, Any]) -> DomainPlan:
@@ -74,6 +97,7 @@ def patch(text: str, planned: DomainPlan, *only: str, **more: Any) -> tuple[str,
     assert [str(change) for change in again.changes] == []
     assert again.document == found.document
     assert bool(found.changes) == (found.document != text.encode())
+    HEARD.append(words(found))
     return found.document.decode(), found
 
 

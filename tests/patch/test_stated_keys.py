@@ -12,6 +12,7 @@ from optimux.options.model import Options
 from optimux.patch import CONCERNS, Patched, patch_domain
 from optimux.patch_keys import fate_of
 from optimux.plan.resolve import plan_from
+from tests.patch.plans import HEARD, letters
 
 HOST = {"distribution": "arch", "cpuVendor": "intel", "libvirtVersion": "11.3", "qemuVersion": "10.0"}
 GPU = {"functions": [{"address": "0000:01:00.0", "id": "10de:1c8d"}]}
@@ -80,6 +81,7 @@ def patched(domain: str = DOMAIN, **vm: Any) -> Patched:
     again = patch_domain(first.document, plan_from(data).domains[0])
     assert again.document == first.document
     assert again.unpatched == first.unpatched
+    HEARD.append(letters(domain, first))
     return first
 
 

@@ -6,18 +6,18 @@ shows here alone. ``--update-golden`` writes what comes of it now.
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.documents import BY_HAND, KEY_VALUE, VIRT_MANAGER
-from optimux.patch import Patched, patch_domain
+from optimux.patch import patch_domain
 from optimux.patch.concerns import CONCERNS
 from optimux.plan.model import DomainPlan
 from tests.golden_cases import case
 from tests.patch.plans import GPU, domain, plan
+from tests.patch.plans import letters as told
 
 LETTERS = Path(__file__).parent / "letters"
 CPU = "<cpu><model fallback='allow'>Skylake-Client</model><feature policy='require' name='hypervisor'/></cpu>"
@@ -132,20 +132,8 @@ PLANS: dict[str, DomainPlan] = {
 
 
 def letters(text: str, planned: DomainPlan, **options: Any) -> str:
-    """The lines that were changed, and all that was said."""
-    found = patch_domain(text.encode(), planned, **options)
-    lines = difflib.unified_diff(text.splitlines(), found.document.decode().splitlines(), n=0, lineterm="")
-    return "\n".join([*(line for line in lines if not line.startswith(("---", "+++", "@@"))), *_said(found), ""])
-
-
-def _said(found: Patched) -> list[str]:
-    moves = [("added", found.machine.added), ("gone", found.machine.removed), ("moved", found.machine.moved)]
-    return [
-        *(f"did {change}" for change in found.changes),
-        *(f"left {left}" for left in found.left),
-        *(f"not {left}" for left in found.unpatched),
-        *(f"{word} {device}" for word, devices in moves for device in devices),
-    ]
+    """What one patch comes to."""
+    return told(text, patch_domain(text.encode(), planned, **options))
 
 
 def _all(name: str) -> str:
