@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from optimux.emit.bundle import bundle
 from optimux.emit.guest.checklist import checklist
-from optimux.emit.guest.medium import medium_files
+from optimux.emit.guest.medium import LANGUAGES, medium_files
 from optimux.emit.guest.problems import PROBLEMS
 from optimux.emit.windows import settings_files
 from optimux.plan.resolve import plan_from
@@ -137,3 +138,27 @@ def test_the_verb_writes_it(tmp_path: Path) -> None:
         assert wrong.returncode == 2
         assert arguments[0] in wrong.stderr.decode()
     assert not (tmp_path / "no.iso").exists()
+
+
+@pytest.mark.parametrize(
+    ("release", "display"), [("b7", "vdd"), ("b7", "iddsample"), ("b7", "none"), ("idd", "vdd")], ids=str
+)
+def test_the_checklist_names_what_the_steps_look_for(release: str, display: str) -> None:
+    """Each program that a function of the steps asks for, and no other."""
+    table = CONFIG["lookingGlass"] | {"release": release, "windows": {"virtualDisplay": display}}
+    planned = plan_from(CONFIG | {"lookingGlass": table}).domains[0]
+    acts = {step["act"] for step in json.loads(medium(planned)["optimux/plan.json"])["steps"]}
+    bodies = re.split(r"^function ", script().decode(), flags=re.MULTILINE)
+    asked = {name for body in bodies if body.split()[0] in acts for name in re.findall(r"Get-Verified '([^']+)'", body)}
+    for language in LANGUAGES:
+        page = checklist(planned, language).decode()
+        assert set(re.findall(r"<code>([^<]+\.(?:exe|zip))</code>", page)) == asked
+
+
+def test_the_steps_by_hand_name_the_medium_where_there_is_one() -> None:
+    def said(enable: bool) -> str:
+        plan = plan_from(CONFIG | {"vms": {"w": CONFIG["vms"]["w"] | {"guestMedia": {"enable": enable}}}})
+        return next(a.content.decode() for a in bundle(plan) if a.path == "windows/w/README.txt")
+
+    assert "start setup.cmd on it" in said(True)
+    assert "setup.cmd" not in said(False)

@@ -30,6 +30,10 @@ _IDD_INSTALL = r"""Import the display modes:
 Install the release of Looking Glass that the client has, with the driver of the shared memory:
     looking-glass-idd-setup.exe /S /ivshmem
 No dummy plug and no other virtual display is needed. A mode that does not fit into the shared memory is dropped."""
+_MEDIUM = """
+optimux-guest.iso does it all: attach it to the VM, and start setup.cmd on it as an administrator. By hand it goes so:
+
+"""
 _AGENT = "Install the SPICE guest tools, for the clipboard."
 _SCREAM = "Install Scream and make it the default output."
 
@@ -44,7 +48,8 @@ def readme(domain: DomainPlan, files: Collection[str]) -> str:
     size = f", shared memory {memory.size} at {memory.path} on the host" if memory else ""
     head = f"Written by Optimux for the guest {domain.name}: Looking Glass {_RELEASES[release]}{size}.\n"
     numbered = "".join(f"\n{number}. {_indented(step)}\n" for number, step in enumerate(steps, 1))
-    return f"{head}Do this in Windows, as an administrator, in this folder.\n{numbered}"
+    medium = _MEDIUM if domain.guest_media.enable else ""
+    return f"{head}{medium}Do this in Windows, as an administrator, in this folder.\n{numbered}"
 
 
 _RELEASES = {"b7": "B7", "idd": "with its own display driver"}

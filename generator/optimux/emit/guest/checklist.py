@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from optimux.emit.display_modes import mode
 from optimux.emit.guest.plan_json import RELEASES
+from optimux.emit.guest.steps import programs_for
 
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan
@@ -33,9 +34,11 @@ def checklist(domain: DomainPlan, language: Language) -> bytes:
     """The page, UTF-8."""
     words = _words()[language]
     release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
+    virtual_display = domain.looking_glass.windows.virtual_display
     modes = ", ".join(map(mode, domain.looking_glass.displays))
     title = words["title"].format(vm=escape(domain.name))
-    steps = "".join(f"<li>{words[name]}</li>\n" for name in (*_STEPS, release, "done"))
+    programs = ", ".join(f"<code>{name}</code>" for name in programs_for(release, virtual_display))
+    steps = "".join(f"<li>{words[name].format(programs=programs)}</li>\n" for name in (*_STEPS, release, "done"))
     text = (
         f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{_STYLE}</style></head><body>\n<h1>{title}</h1>\n"

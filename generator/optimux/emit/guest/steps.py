@@ -50,3 +50,11 @@ def steps_for(release: str, virtual_display: str, *, emulated_display_off: bool)
         return (*_FIRST, *_IDD)
     display = (_VIRTUAL_DISPLAY,) if virtual_display == "vdd" else ()
     return (*_FIRST, *display, *_B7, *((_DISPLAY_OFF,) if emulated_display_off else ()))
+
+
+def programs_for(release: str, virtual_display: str) -> tuple[str, ...]:
+    """The files that the steps ask for, by the names under which setup.ps1 looks for them."""
+    if release == "idd":
+        return ("looking-glass-idd-setup.exe",)
+    display = ("virtual-display-driver.zip", "nefconw.exe") if virtual_display == "vdd" else ()
+    return ("looking-glass-host-setup.exe", *display)

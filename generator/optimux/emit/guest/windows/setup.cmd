@@ -12,4 +12,6 @@ powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -File "%here%o
 set "code=%errorlevel%"
 if "%code%"=="3010" echo Restart Windows, then start setup.cmd again: it goes on where it stopped.
 if "%code%"=="2" echo Something is left for you to do: see the lines above, then start setup.cmd again.
+rem Started by a double click, the window would close over what it says.
+if "%~1"=="" pause
 exit /b %code%

@@ -106,9 +106,14 @@ function Get-Verified([string]$Name) {
     return $target
 }
 
+# A checksum is somebody's word for a file: without one no file of that name is run, wherever it lies.
 function Missing-File([string]$Name) {
+    if (-not ($Plan.files.PSObject.Properties.Name -contains $Name)) {
+        return (Needs-Person "this CD's plan names no $Name" `
+            "On the host, put $Name into a folder, and make the CD anew: optimux guest media CONFIG --payload FOLDER -o FILE.")
+    }
     Needs-Person "$Name is neither on the medium nor to be downloaded" `
-        "Put $Name into the payload folder, with the checksum that plan.json names (optimux guest media --payload)."
+        "Put $Name into ProgramData\Optimux\payload; its checksum must be the one that plan.json names."
 }
 
 # Starts a program and waits; a program that does not end within the limit is ended.
