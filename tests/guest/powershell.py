@@ -14,6 +14,13 @@ WINDOWS = Path(__file__).parents[2] / "generator" / "optimux" / "emit" / "guest"
 CMDLETS = frozenset(
     (Path(__file__).parent / "cmdlets.txt").read_text(encoding="ascii").split(),
 )
+# Under strict mode 5.1 finds no Count or Length on one object, nor on none (PowerShell's issue 2798), and no member of
+# what an empty collection holds.
+_COUNTED = re.compile(r"\$(\w+)\.(?:Count|Length)\b", re.IGNORECASE)
+_ARRAY = r"\$(?:\w+:)?{}\s*=\s*(?:@\(|New-Object\b|\[\w+\[\]\])"
+_ENUMERATED = re.compile(r"\.PSObject\.Properties\.\w+", re.IGNORECASE)
+# A $null becomes "" where .NET wants text, which no method takes for a path.
+_NO_PATH = re.compile(r"\[IO\.\w+\]::\w+\([^\n]*\$null", re.IGNORECASE)
 _DRIVE = re.compile(r"\$(?!env:)[A-Za-z_]\w*:(?!:)")
 
 
@@ -64,4 +71,18 @@ def faults(source: bytes) -> list[str]:
             found.append(f"{line}: a colon behind a variable makes it a drive")
         if node.type == "command_name" and words(node) not in defined | CMDLETS and not words(node)[0].isdigit():
             found.append(f"{line}: {words(node)} is neither a function here nor a command of 5.1")
+    return found + _under_strict_mode(source.decode("ascii", "replace"))
+
+
+def _under_strict_mode(text: str) -> list[str]:
+    """What the grammar takes, and 5.1 ends with an error at."""
+    found = []
+    for block in re.split(r"^(?=function )", text, flags=re.MULTILINE):
+        for match in _COUNTED.finditer(block):
+            made = re.findall(rf"\${match[1]}\s*=(?!=)", block)
+            arrays = re.findall(_ARRAY.format(match[1]), block, re.IGNORECASE)
+            if not made or len(arrays) < len(made):
+                found.append(f"{match[0]}: one object has none under strict mode: @(...)")
+    found += [f"{match[0]}: none under strict mode where it is empty" for match in _ENUMERATED.finditer(text)]
+    found += [f"{match[0]}: an empty path, for [NullString]::Value" for match in _NO_PATH.finditer(text)]
     return found

@@ -28,11 +28,23 @@ def test_windows_powershell_takes_it() -> None:
         ('Write-Host "$name: there"', "a colon behind a variable"),
         ("if ($x) {", "no PowerShell"),
         ("Write-Host 'été'", "not ASCII"),
+        ("function F { $f = Get-Item a; if ($f.Count -eq 1) { 1 } }", "one object has none under strict mode"),
+        ("function F($f) { $f.Length }", "one object has none under strict mode"),
+        ("function F { $f = @(Get-Item a); $f = Get-Item b; $f.Count }", "one object has none under strict mode"),
+        ("$Plan.files.PSObject.Properties.Name", "none under strict mode where it is empty"),
+        ("[IO.File]::Replace($a, $b, $null)", "an empty path"),
         ("Get-WindowsDriverr", "neither a function here nor a command"),
     ],
 )
 def test_the_twin_a_fault_is_found(line: str, said: str) -> None:
     assert any(said in fault for fault in faults(script() + line.encode() + b"\n"))
+
+
+def test_the_nearest_that_is_right() -> None:
+    right = (
+        b"function F { $f = @(Get-Item a); $f.Count }\nfunction G { $f = New-Object Text.StringBuilder; $f.Length }\n"
+    )
+    assert faults(script() + right) == []
 
 
 def test_every_step_has_its_functions() -> None:

@@ -80,7 +80,7 @@ class Setup:
     def run(self, progress: Progress, seconds: float = 3600, boot_seconds: float = 600) -> Report:
         """Run the setup until it is done, needs a person, or failed; ``seconds`` bounds each run between restarts."""
         for _ in range(MOST_RESTARTS):
-            before, token = self.boot_time(), secrets.token_hex(8)
+            before, token = self.boot_time(), f"run{secrets.token_hex(8)}"  # PowerShell reads 1e5 as a number
             finished = self._start(f"-Run {token}", seconds, partial(self._follow, progress, token))
             report = self.read_report()
             if report.run != token:

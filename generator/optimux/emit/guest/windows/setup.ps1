@@ -54,7 +54,7 @@ function Read-State([string]$Digest) {
 function Write-Whole([string]$Path, [string]$Text) {
     $temporary = $Path + '.new'
     [IO.File]::WriteAllText($temporary, $Text, (New-Object Text.UTF8Encoding($false)))
-    if (Test-Path -LiteralPath $Path) { [IO.File]::Replace($temporary, $Path, $null) }
+    if (Test-Path -LiteralPath $Path) { [IO.File]::Replace($temporary, $Path, [NullString]::Value) }
     else { [IO.File]::Move($temporary, $Path) }
 }
 
@@ -64,8 +64,9 @@ function Save-State($State) { Write-Whole $StateFile (ConvertTo-Json -InputObjec
 
 function Get-Sha256([string]$Path) { (Get-FileHash -LiteralPath $Path -Algorithm SHA256).Hash.ToLowerInvariant() }
 
+# One device comes out of a function alone, and 5.1 counts nothing that is alone: callers take @(...).
 function Get-Devices([string]$Prefix) {
-    @(Get-PnpDevice -PresentOnly | Where-Object { $_.InstanceId -like ($Prefix + '*') })
+    Get-PnpDevice -PresentOnly | Where-Object { $_.InstanceId -like ($Prefix + '*') }
 }
 
 # Device Manager's number of a device: 0 works, 28 has no driver.
@@ -84,7 +85,7 @@ function Find-Volume([string]$Label) {
 
 # A file that the plan names, with the checksum that it must have: in the payload, on the medium, or downloaded.
 function Get-Verified([string]$Name) {
-    if (-not ($Plan.files.PSObject.Properties.Name -contains $Name)) { return '' }
+    if ($null -eq $Plan.files.PSObject.Properties[$Name]) { return '' }
     $entry = $Plan.files.$Name
     foreach ($folder in @($Payload, (Join-Path $Here 'payload'), (Join-Path $StateFolder 'payload'))) {
         if ($folder -eq '') { continue }
@@ -108,7 +109,7 @@ function Get-Verified([string]$Name) {
 
 # A checksum is somebody's word for a file: without one no file of that name is run, wherever it lies.
 function Missing-File([string]$Name) {
-    if (-not ($Plan.files.PSObject.Properties.Name -contains $Name)) {
+    if ($null -eq $Plan.files.PSObject.Properties[$Name]) {
         return (Needs-Person "this CD's plan names no $Name" `
             "On the host, put $Name into a folder, and make the CD anew: optimux guest media CONFIG --payload FOLDER -o FILE.")
     }
@@ -147,14 +148,14 @@ function Test-Windows {
 }
 
 function Test-SharedMemory {
-    $found = Get-Devices 'PCI\VEN_1AF4&DEV_1110'
+    $found = @(Get-Devices 'PCI\VEN_1AF4&DEV_1110')
     if ($found.Count -eq 1) { return (Holds $found[0].InstanceId) }
     return (Needs-Person "$($found.Count) ivshmem devices" 'The VM needs exactly one: on the host, optimux define, then start it anew.')
 }
 
 function Test-GpuPresent {
     foreach ($gpu in $Plan.gpu) {
-        $found = Get-Devices "PCI\VEN_$($gpu.vendor)&DEV_$($gpu.device)"
+        $found = @(Get-Devices "PCI\VEN_$($gpu.vendor)&DEV_$($gpu.device)")
         if ($found.Count -eq 0) { return (Needs-Person "no $($gpu.vendor):$($gpu.device)" $Plan.words.absent) }
         if ($found[0].InstanceId -match 'SUBSYS_00000000') {
             return (Needs-Person "$($found[0].InstanceId): the subsystem ids are zero" $Plan.words.subsystem)
@@ -496,7 +497,7 @@ function Write-Report([int]$Code) {
 
 function Get-DeviceRows {
     foreach ($prefix in @('PCI\VEN_1AF4&DEV_1110', 'PCI\VEN_1234&DEV_1111') + @($Plan.gpu | ForEach-Object { "PCI\VEN_$($_.vendor)&DEV_$($_.device)" })) {
-        $found = Get-Devices $prefix
+        $found = @(Get-Devices $prefix)
         if ($found.Count -eq 0) { New-Object PSObject -Property @{ id = $prefix; name = ''; code = -1 } }
         foreach ($device in $found) {
             New-Object PSObject -Property @{ id = $device.InstanceId; name = [string]$device.FriendlyName; code = (Get-ProblemCode $device) }
