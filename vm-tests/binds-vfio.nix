@@ -2,27 +2,15 @@
 # have it. The same code looks as on Debian.
 { self, ... }:
 let
-  # The card without its VM, and without the network card beside it.
-  node =
-    gpu:
-    import ../lab/l1/node.nix {
-      inherit self;
-      change = options: {
-        inherit (options) host;
-        gpus.card = {
-          inherit (options.gpus.card) functions;
-        }
-        // gpu;
-      };
-    };
+  nodes = import ../lab/l1/kinds.nix { inherit self; };
 in
 {
   name = "binds-vfio";
   globalTimeout = 3600;
 
-  nodes.by_id = node { };
-  nodes.by_address = node { bind = "address"; };
-  nodes.on_demand = node { bind = "on-demand"; };
+  nodes = {
+    inherit (nodes) by_id by_address on_demand;
+  };
 
   testScript =
     import ../lab/scenarios/calls.nix { inherit self; }

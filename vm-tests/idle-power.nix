@@ -1,23 +1,11 @@
 # Scenario 6 on NixOS: after the VM its functions are vfio-pci's again and sleep, as deep as emulated ones can; with
 # disable_idle_d3=1 they stay awake.
-{
-  self,
-  pkgs,
-  lib,
-}:
+{ self, pkgs, ... }:
 import ../lab/l1/test.nix {
   inherit self pkgs;
   name = "idle-power";
-  twins.awake = import ../lab/l1/node.nix {
-    inherit self;
-    change =
-      options:
-      lib.recursiveUpdate options {
-        gpus.card = {
-          disableIdleD3 = true;
-          d3coldAllowed = false;
-        };
-      };
+  twins = {
+    inherit (import ../lab/l1/kinds.nix { inherit self; }) awake;
   };
   calls = ''
     with subtest("asleep after the VM"):

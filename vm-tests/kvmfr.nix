@@ -12,11 +12,7 @@ in
 import ../lab/l1/test.nix {
   inherit self pkgs;
   name = "kvmfr";
-  twins.without_acl_entry = {
-    imports = [ (import ../lab/l1/node.nix { inherit self; }) ];
-    # NixOS' own default: libvirt's list of devices, without ours.
-    virtualisation.libvirtd.qemu.verbatimConfig = lib.mkForce "namespaces = []\n";
-  };
+  twins.without_acl_entry = (import ../lab/l1/kinds.nix { inherit self; }).by_address;
   calls = ''
     with subtest("the device, and bytes both ways"):
         print(scenario(machine.succeed, "kvmfr.proven", options=OPTIONS, xml=DOMAIN))

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 # Scripts that share machines run in one worker.
 _ON_THIS_MACHINE = ("battery-in-linux", "shared-memory", "table-bytes")
-_WITH_A_VM = ("idle-power", "kvmfr", "passthrough")
-_BINDING = ("binds-vfio",)
+_WITH_A_CARD = ("binds-vfio", "idle-power", "kvmfr", "passthrough")
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +55,10 @@ def test_of_one_machine(name: str, nodes: Callable[..., Nodes]) -> None:
     nodes(_ON_THIS_MACHINE).run(name)
 
 
-@_each(_BINDING)
-def test_of_binding(name: str, nodes: Callable[..., Nodes]) -> None:
-    nodes(_BINDING).run(name)
-
-
 @pytest.mark.usefixtures("kvmfr")
-@_each(_WITH_A_VM)
-def test_with_a_vm(name: str, nodes: Callable[..., Nodes]) -> None:
-    nodes(_WITH_A_VM).run(name)
+@_each(_WITH_A_CARD)
+def test_with_a_card(name: str, nodes: Callable[..., Nodes]) -> None:
+    nodes(_WITH_A_CARD).run(name)
 
 
 @_each(_ON_THIS_MACHINE[:1])
@@ -75,4 +69,4 @@ def test_twin_a_script_that_is_wrong_fails(name: str, nodes: Callable[..., Nodes
 
 def test_every_file_is_run() -> None:
     files = {path.stem for path in Path(__file__).parent.glob("*.nix")}
-    assert files == {*_ON_THIS_MACHINE, *_WITH_A_VM, *_BINDING}
+    assert files == {*_ON_THIS_MACHINE, *_WITH_A_CARD}
