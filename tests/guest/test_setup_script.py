@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
@@ -45,6 +46,23 @@ def test_the_nearest_that_is_right() -> None:
         b"function F { $f = @(Get-Item a); $f.Count }\nfunction G { $f = New-Object Text.StringBuilder; $f.Length }\n"
     )
     assert faults(script() + right) == []
+
+
+def test_a_report_is_ascii_wherever_it_is_written() -> None:
+    """A device's name may be of any language, and what is shown on the way is read as strictly as the end."""
+    text = script().decode()
+    written = [line.partition("Write-Whole $ReportFile ")[2].rstrip(" }") for line in text.splitlines()]
+    assert [what for what in written if what] == ["(Format-Report -1)", "$text"]
+    assert text.count("New-Report $Code") == 1
+
+
+def test_the_host_may_read_a_report_while_it_is_replaced() -> None:
+    """QEMU's agent opens files with FILE_SHARE_READ alone (qga/commands-win32.c): the setup waits, within bounds."""
+    (body,) = [
+        part for part in re.split(r"^function ", script().decode(), flags=re.M) if part.startswith("Write-Whole")
+    ]
+    assert re.search(r"foreach \(\$try in 1\.\.50\).*catch { if \(\$try -eq 50\) { throw } }", body, re.DOTALL)
+    assert "Remove-Item -Force -LiteralPath $ReportFile" not in script().decode()
 
 
 def test_every_step_has_its_functions() -> None:

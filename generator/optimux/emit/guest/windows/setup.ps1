@@ -51,11 +51,18 @@ function Read-State([string]$Digest) {
     return $fresh
 }
 
+# Whoever reads the file lets nobody replace it meanwhile: the agent opens it for the host, again and again.
 function Write-Whole([string]$Path, [string]$Text) {
     $temporary = $Path + '.new'
     [IO.File]::WriteAllText($temporary, $Text, (New-Object Text.UTF8Encoding($false)))
-    if (Test-Path -LiteralPath $Path) { [IO.File]::Replace($temporary, $Path, [NullString]::Value) }
-    else { [IO.File]::Move($temporary, $Path) }
+    foreach ($try in 1..50) {
+        try {
+            if (Test-Path -LiteralPath $Path) { [IO.File]::Replace($temporary, $Path, [NullString]::Value) }
+            else { [IO.File]::Move($temporary, $Path) }
+            return
+        } catch { if ($try -eq 50) { throw } }
+        Start-Sleep -Milliseconds 100
+    }
 }
 
 function Save-State($State) { Write-Whole $StateFile (ConvertTo-Json -InputObject $State -Depth 4 -Compress) }
@@ -454,7 +461,7 @@ function Add-Row($Step, $Outcome) {
     Write-Host ("{0,-22} {1,-8} {2}" -f $Step.name, $Outcome.kind, $Outcome.found)
     if ($Outcome.next) { Write-Host ("{0,-22} {1,-8} {2}" -f '', '', $Outcome.next) }
     # Whoever waits outside reads how far it is; -1 is no end.
-    if (-not $TestOnly) { Write-Whole $ReportFile (ConvertTo-Json -InputObject (New-Report -1) -Depth 5) }
+    if (-not $TestOnly) { Write-Whole $ReportFile (Format-Report -1) }
 }
 
 # One step: 'holds', 'restart', 'person' or 'failed'.
@@ -488,11 +495,15 @@ function New-Report([int]$Code) {
 }
 
 # What the agent hands on comes in an OEM code page: ASCII passes through every one.
-function Write-Report([int]$Code) {
+function Format-Report([int]$Code) {
     $text = ConvertTo-Json -InputObject (New-Report $Code) -Depth 5
-    $ascii = [regex]::Replace($text, '[^\x00-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
-    Write-Whole $ReportFile $ascii
-    if ($Json) { [Console]::Out.Write($ascii) }
+    return [regex]::Replace($text, '[^\x00-\x7e]', { param($match) '\u{0:x4}' -f [int][char]$match.Value })
+}
+
+function Write-Report([int]$Code) {
+    $text = Format-Report $Code
+    Write-Whole $ReportFile $text
+    if ($Json) { [Console]::Out.Write($text) }
 }
 
 function Get-DeviceRows {
@@ -517,8 +528,6 @@ try {
     if ($Plan.format -ne 1) { throw "plan.json of format $($Plan.format): this setup reads format 1" }
     $state = Read-State (Get-Sha256 $PlanFile)
     $boot = Get-BootTime
-    # A report of an earlier run would be taken for this one's.
-    if (-not $TestOnly -and (Test-Path -LiteralPath $ReportFile)) { Remove-Item -Force -LiteralPath $ReportFile }
     foreach ($step in $Plan.steps) {
         $outcome = Invoke-Step $step $state $boot
         Add-Row $step $outcome
