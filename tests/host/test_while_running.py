@@ -93,7 +93,7 @@ class Pages(Host):
         (folder / "pages/hugepages-2048kB").mkdir(parents=True)
         self.count = folder / "pages/hugepages-2048kB/nr_hugepages"
         self.count.write_text("100\n")
-        (folder / "meminfo").write_text("MemTotal: 99 kB\nHugepagesize:       2048 kB\n")
+        (folder / "meminfo").write_text("MemAvailable:  99999 kB\nHugepagesize:       2048 kB\n")
         limited = f'#!/bin/sh\nread -r count\n[ "$count" -le {most} ] || count={most}\necho "$count" >"$3"\n'
         (folder / "bin/timeout").write_text(limited)
         (folder / "bin/timeout").chmod(0o755)
@@ -136,6 +136,17 @@ def test_memory_in_pieces_is_a_refusal_that_leaves_nothing(tmp_path: Path) -> No
     code, said = host.call("win", "prepare", "begin")
     assert (code, host.pages, (tmp_path / "compacted").read_text()) == (1, 100, "1\n")
     assert said.startswith("only 31 of 32 huge pages of 2048 KiB can be made: memory is in too small pieces.\n")
+    assert host.call("win", "release", "end") == (0, "")
+    assert host.pages == 100
+
+
+def test_more_than_there_is_is_not_tried(tmp_path: Path) -> None:
+    """The kernel would push everything else out of memory first."""
+    host = Pages(tmp_path, 1000)
+    (tmp_path / "meminfo").write_text("MemAvailable:  65536 kB\nHugepagesize:       2048 kB\n")
+    said = "the guest takes 65536 KiB of huge pages, and 65536 KiB of memory are available\n"
+    assert host.call("win", "prepare", "begin") == (1, said)
+    assert (host.pages, (tmp_path / "compacted").exists()) == (100, False)
     assert host.call("win", "release", "end") == (0, "")
     assert host.pages == 100
 

@@ -119,6 +119,11 @@ huge_pages() {
     echo "$left" >"$count"
   elif [ ! -e "$kept/$1" ]; then
     own=$((($3 + size - 1) / size))
+    free=$(sed -n 's/^MemAvailable: *\\([0-9]*\\) kB$/\\1/p' /proc/meminfo)
+    [ $((own * size)) -lt "$free" ] || {
+      echo "the guest takes $((own * size)) KiB of huge pages, and $free KiB of memory are available" >&2
+      return 1
+    }
     [ -n "$(ls "$kept")" ] || echo "$now" >"$kept.before"
     echo "$own" >"$kept/$1"
     for try in 1 2 3; do
