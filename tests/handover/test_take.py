@@ -15,7 +15,7 @@ from optimux.host.handover.state import Store
 from optimux.host.handover.take import Taking
 from tests.detect.tree import link, put
 from tests.handover.kernel import NATIVE, Acting, Killed, snapshot
-from tests.handover.machine import BELOW_PORT, CARD, DRIVERS, GPU, PORT, SOUND, USB, process
+from tests.handover.machine import BELOW_PORT, CARD, DRIVERS, GPU, PORT, PRIMARY, SOUND, USB, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -274,6 +274,16 @@ def test_another_driver_of_the_hosts_keeps_the_card(nvidia: Acting) -> None:
     assert [action for action in after.actions if "unbind" in action] == []
     assert said == [f"{SOUND} is with nvidia now, no more with snd_hda_intel"]
     assert drivers(root)[USB] == DRIVERS[USB]
+
+
+def test_a_member_of_its_group_that_something_new_has_bound(kernel: Acting) -> None:
+    (kernel.tree / f"sys/devices/pci0000:00/{PRIMARY}/iommu_group").unlink()
+    link(kernel.tree, f"/sys/devices/pci0000:00/{PRIMARY}/iommu_group", "/sys/kernel/iommu_groups/10")
+    with pytest.raises(Refused, match=f"{PRIMARY}, which virtio-pci drives, in group 10"):
+        take(kernel)
+    assert kernel.actions == []
+    (kernel.tree / f"sys/devices/pci0000:00/{PRIMARY}/driver").unlink()
+    assert take(kernel) == "vfio-pci has card"
 
 
 def test_an_unplugged_card_is_told(kernel: Acting) -> None:
