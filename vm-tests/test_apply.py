@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.l1.applied import Round, grub, systemd_boot
-from lab.l1.configs import AUDIO, GPU
-from lab.l1.loaders import boot, next_of_grub
+from lab.l1.configs import AUDIO, GPU, by_id_config
+from lab.l1.loaders import WORDS, boot, command_line, next_of_grub, refind
+from optimux.emit.artifact import HostLines
+from optimux.emit.boot_loader.tools import REFIND
+from optimux.emit.host import host_entries
+from optimux.emit.merge import merged
+from optimux.plan.resolve import plan_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +82,17 @@ def test_a_unified_image(by_systemd_boot: tuple[Round, Started], tmp_path: Path)
 def _default(started: Started) -> None:
     """As a user would choose it in the menu."""
     (started.esp / "loader/loader.conf").write_text("default *-optimux-off*\n")
+
+
+@pytest.mark.xdist_group("apply_grub")
+def test_refind_reads_the_merged_line(tmp_path: Path) -> None:
+    """The loader alone: of the entries it takes the first, as before, which has the plan's words now."""
+    own = f'"Standard" "root=/dev/vda {" ".join(WORDS)} mine=1"\n"Minimal" "root=/dev/vda {" ".join(WORDS)}"\n'
+    options = by_id_config("shm")
+    options["host"] |= {"bootLoader": "refind"}
+    (entry,) = (
+        found for found in host_entries(plan_from(options)) if isinstance(found, HostLines) and found.path == REFIND
+    )
+    words = command_line(refind(tmp_path, merged(own, entry)), tmp_path / "boot")
+    assert OURS | {"mine=1", "root=/dev/vda"} <= set(words)
+    assert OURS.isdisjoint(own.split())

@@ -248,6 +248,11 @@ def loaders_root() -> Root:
     return root(LOADERS)
 
 
+def refind_root() -> Root:
+    """rEFInd's files and its drivers; nothing of it runs but in a machine's firmware."""
+    return root(Recipe("trixie", ("refind",), "extract", purpose="refind"))
+
+
 def sid_root() -> Root:
     """The B7 client of Looking Glass."""
     return root(SID)

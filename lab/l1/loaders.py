@@ -7,8 +7,9 @@ script (``witness.sh``), which prints who has the card, then switches off: of an
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,10 @@ from optimux.vm.qemu.programs import Ovmf
 from optimux.vm.qemu.run import start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lab.consumers.session import Session
+    from optimux.vm.qemu.run import Run
 
 ESP = "/boot/efi"
 WITNESS = "/usr/local/sbin/witness"
@@ -98,8 +100,43 @@ def next_of_grub(started: Started, entry: str) -> None:
         subprocess.run(["debugfs", "-w", "-R", command, started.disk], check=True, capture_output=True)
 
 
-def boot(started: Started, folder: Path, addresses: Iterable[str]) -> Seen:
-    """What a boot shows of the functions. Raises ``VmError`` with the console's tail where it does not come to that."""
+def refind(folder: Path, options: str) -> Started:
+    """rEFInd on the ESP, and a disk with /boot alone: a kernel, a file for an image, ``options``.
+
+    No block of it is of zeros: rEFInd's driver cannot read a hole.
+    """
+    files = roots.refind_root().path / "usr/share/refind/refind"
+    (kernel,) = (roots.trixie_root().path / "boot").glob("vmlinuz-*")
+    place, tree = folder / "esp/EFI/BOOT", folder / "root/boot"
+    (place / "drivers_x64").mkdir(parents=True)
+    tree.mkdir(parents=True)
+    shutil.copyfile(files / "refind_x64.efi", place / "BOOTX64.EFI")
+    shutil.copyfile(files / "drivers_x64/ext4_x64.efi", place / "drivers_x64/ext4_x64.efi")
+    (place / "refind.conf").write_text("timeout -1\ntextonly\nscanfor internal,external\n")
+    shutil.copyfile(kernel, tree / kernel.name)
+    (tree / kernel.name.replace("vmlinuz", "initrd.img")).write_bytes(b"nothing\n" * 512)
+    (tree / "refind_linux.conf").write_text(options)
+    disk = folder / "disk.ext4"
+    made = [
+        "mke2fs",
+        "-q",
+        "-t",
+        "ext4",
+        "-b",
+        "4096",
+        "-O",
+        "^has_journal",
+        "-d",
+        str(folder / "root"),
+        str(disk),
+        "256M",
+    ]
+    subprocess.run(made, check=True, capture_output=True)
+    return Started(disk, folder / "esp")
+
+
+@contextmanager
+def _started(started: Started, folder: Path) -> Iterator[Run]:
     folder.mkdir()
     root = roots.trixie_root()
     qemu, images = qemu_of(root, folder), root.path / "usr/share/OVMF"
@@ -110,9 +147,20 @@ def boot(started: Started, folder: Path, addresses: Iterable[str]) -> Seen:
         arguments=(*devices(), *_disks(started)),
     )
     with ExitStack() as stack:
-        run = accelerated(qemu, lambda which: stack.enter_context(start(machine, which, qemu, folder / which.name)))
+        yield accelerated(qemu, lambda which: stack.enter_context(start(machine, which, qemu, folder / which.name)))
+
+
+def boot(started: Started, folder: Path, addresses: Iterable[str]) -> Seen:
+    """What a boot shows of the functions. Raises ``VmError`` with the console's tail where it does not come to that."""
+    with _started(started, folder) as run:
         run.report.wait_for("^end$", _SECONDS)
         return _read(run.report.text, [*addresses])
+
+
+def command_line(started: Started, folder: Path) -> tuple[str, ...]:
+    """The words that the loader starts the kernel with, as the kernel prints them first of all. Raises ``VmError``."""
+    with _started(started, folder) as run:
+        return tuple(run.console.wait_for(r"\] Command line: (.*)\n", _SECONDS)[1].split())
 
 
 def _read(text: str, addresses: list[str]) -> Seen:
