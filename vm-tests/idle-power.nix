@@ -4,9 +4,7 @@
 import ../lab/l1/test.nix {
   inherit self pkgs;
   name = "idle-power";
-  twins = {
-    inherit (import ../lab/l1/kinds.nix { inherit self; }) awake;
-  };
+  twins.awake = (import ../lab/l1/kinds.nix { inherit self; }).by_address;
   calls = ''
     with subtest("asleep after the VM"):
         print(scenario(machine.succeed, "idle_power.proven", options=OPTIONS, xml=DOMAIN, deep=NETWORK))

@@ -7,18 +7,19 @@ in
 {
   # The card by its ids, as options.toml has it.
   by_id = node (options: options);
-  # The card by its address; and libvirt's list of devices is NixOS' own, which lacks kvmfr.
+  # The card by its address, told to stay awake; and libvirt's list of devices is NixOS' own, which lacks kvmfr.
   by_address =
     { lib, ... }:
     {
-      imports = [ (node (card { bind = "address"; })) ];
+      imports = [
+        (node (card {
+          bind = "address";
+          disableIdleD3 = true;
+          d3coldAllowed = false;
+        }))
+      ];
       virtualisation.libvirtd.qemu.verbatimConfig = lib.mkForce "namespaces = []\n";
     };
   # The card left to its own drivers, until it is asked for.
   on_demand = node (card { bind = "on-demand"; });
-  # Bound, and told to stay awake.
-  awake = node (card {
-    disableIdleD3 = true;
-    d3coldAllowed = false;
-  });
 }
