@@ -81,9 +81,31 @@ OVERRIDE = (
     "</qemu:frontend></qemu:device><qemu:device alias='ua-card'><qemu:frontend><qemu:property name='addr' "
     "type='string' value='0x1d'/></qemu:frontend></qemu:device></qemu:override>"
 )
+# As little said of each device as libvirt takes.
+SPARSE = """
+    <interface type='user'/><interface type='user'><model type='rtl8139'/></interface>
+    <disk type='file'><source file='/var/lib/libvirt/images/win.qcow2'/><target dev='vda'/></disk>
+    <controller type='usb' model='none'/><video/><sound model='ac97'/><graphics type='spice'/><memballoon/>"""
+SPARSE_TOP = "<features/><cpu mode='host-passthrough'><cache level='3' mode='emulate'/></cpu><clock offset='utc'/>"
+BRIDGES = (
+    *(
+        "-device",
+        "pcie-root-port,id=rp1,chassis=9,addr=0x1a",
+        "-device",
+        "pci-bridge,id=b1,chassis_nr=3,bus=rp1",
+    ),
+    *("-device", "usb-host,vendorid=0x046d", "-device", "vfio-pci,host=01:00.0,bus=rp1,addr=0x0"),
+)
 MORE: dict[str, Any] = {
     "uuid": "5d5b00d8-475a-4b6c-8053-9dda30cd2f95",
-    "cpu": {"mode": "host-passthrough", "check": "none", "migratable": False, "require": ["invtsc"]},
+    "cpu": {
+        "mode": "host-passthrough",
+        "check": "none",
+        "migratable": False,
+        "require": ["invtsc"],
+        "cache": "passthrough",
+    },
+    "clock": {"offset": "localtime", "timers": {"rtcTickpolicy": "delay", "pitTickpolicy": "discard", "hpet": True}},
     "vcpus": 8,
     "cpuTune": {"vcpuPin": {"0": "2", "1": "3"}, "emulatorPin": "0-1", "iothreads": 2},
     "hyperv": {"avic": False, "evmcs": False},
@@ -96,7 +118,7 @@ MORE: dict[str, Any] = {
     "networks": [{"type": "network", "source": "default", "model": "virtio", "mac": "52:54:00:11:22:34"}],
     "sound": {"model": "ich9", "backend": "pipewire"},
     "inputs": [{"type": "keyboard", "bus": "virtio"}, {"type": "mouse", "bus": "usb"}],
-    "usb": {"model": "qemu-xhci", "ports": 15, "redirectionPorts": [2]},
+    "usb": {"model": "qemu-xhci", "ports": 15, "redirectionPorts": [2], "hostDevices": [{"id": "046d:c52b"}]},
     "video": {"model": "none"},
     "spice": {"listen": "none"},
     "memballoon": True,
@@ -109,6 +131,8 @@ DOMAINS = {
     "virt-manager": VIRT_MANAGER,
     "by-hand": BY_HAND,
     "key-value": KEY_VALUE,
+    "sparse": domain(GPU + SPARSE, (), SPARSE_TOP),
+    "bridges": domain(SPARSE.replace("<video/>", ""), BRIDGES, SPARSE_TOP).replace("'", '"'),
     "everything": domain(DEVICES, LINE, TOP + OVERRIDE),
     "arguments": domain("", ("-device", "vfio-pci,host=0000:01:00.0,multifunction=on,x-vga=on", *LINE[:8])),
     "odd-places": domain(GPU + PORT.format(1, "0x10") + PORT.format(2, "0x1e") + DISKS, ("-device", LINE[13])),

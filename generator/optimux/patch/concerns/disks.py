@@ -130,6 +130,8 @@ def _change(draft: Draft, node: Node, planned: Disk) -> None:
     kind = driver.get("type")
     if kind and kind != planned.format and _states_one(draft, "disks", "format"):
         draft.unpatched(f"disks.format of {planned.source}", f"it is {kind}: an image is what it is")
+    if driver.span is None and not driver.attributes:
+        driver.remove()  # made for nothing
 
 
 def _states_one(draft: Draft, table: str, key: str) -> bool:
