@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Iterator
@@ -44,6 +43,8 @@ def difference(before: bytes, after: bytes, name: str, labels: tuple[str, str] =
     if b"\0" in before or b"\0" in after:
         yield f"Binary file {name} differs: {len(before)} and {len(after)} bytes\n".encode(errors="surrogateescape")
         return
+    import difflib  # only what differs pays for it
+
     old, new = (os.fsencode(label + name) for label in labels)
     for line in difflib.diff_bytes(difflib.unified_diff, _lines(before), _lines(after), old, new):
         yield line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
