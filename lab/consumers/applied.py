@@ -33,6 +33,11 @@ esac
     # Beside the real one, which is udev itself: here it has no daemon to speak to.
     "/opt/stand-ins/udevadm": "#!/bin/sh\n",
 }
+# A third of the default image, and a fifth of its time: what an emulated machine's disk needs, and what hooks add.
+SMALL_INITRAMFS = {
+    "/etc/initramfs-tools/conf.d/small": "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n",
+    "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
+}
 _PATH = "/opt/stand-ins:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -40,6 +45,8 @@ def prepare(session: Session, options: Any, user: str | None = None, words: Iter
     """The configuration, what stands in for a disk, and a menu as GRUB had it before, with ``words`` in every entry."""
     session.put(CONFIG, json.dumps(options))
     session.put(FACTS, "{}")
+    for path, text in SMALL_INITRAMFS.items():
+        session.put(path, text)
     for path, text in _STAND_INS.items():
         session.run(["rm", "-f", path])
         session.put(path, text, 0o755)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.consumers.applied import SMALL_INITRAMFS
 from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, put_all, release_of
 from optimux.emit.artifact import HostCommand, HostFile, HostLines
 from optimux.emit.merge import merged
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 _DROP_IN = "/etc/default/grub.d/optimux.cfg"
 INITRAMFS_TOOLS = {
-    # A third of the default image: what this machine's disk needs, and what hooks add.
-    "/etc/initramfs-tools/conf.d/small": "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n",
-    "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
+    **SMALL_INITRAMFS,
     "/etc/initramfs-tools/hooks/rivals": f"""#!/bin/sh
 [ "$1" = prereqs ] && exit 0
 . /usr/share/initramfs-tools/hook-functions
