@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.l1.configs import VM
+from lab.l1.configs import OTHER_VM, VM
 from lab.l1.fixtures import domain_file
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lab.l1.machine import L1
 
 _SECONDS = 300
-XML = domain_file(VM)
+XML, OTHER_XML = domain_file(VM), domain_file(OTHER_VM)
 ROUNDS = 20
 
 
@@ -90,6 +90,26 @@ def test_twin_unbound_it_hangs(driver: None, on_demand: L1) -> None:
 def test_rounds_through_libvirt(on_demand: L1, record_property: Callable[[str, object], None]) -> None:
     took = on_demand.call("handover.through_libvirt", 10 * 240, xml=XML, count=3)
     record_property("virsh create with a card on demand, seconds", f"{min(took):.1f} to {max(took):.1f}")
+
+
+def test_two_vms_at_once(on_demand: L1) -> None:
+    """One has the card, the other a reason."""
+    words = on_demand.call("handover.two_at_once", 2 * _SECONDS, one=XML, other=OTHER_XML)
+    (reason,) = filter(None, words)
+    assert "card is with" in reason or "another hand-over is at work" in reason or "a VM has card" in reason
+
+
+def test_a_killed_libvirtd_gives_the_card_back(on_demand: L1) -> None:
+    """Once there is one again; QEMU has ended meanwhile."""
+    on_demand.call("handover.libvirtd_killed", 3 * _SECONDS, xml=XML)
+
+
+def test_huge_pages_for_one_start(on_demand: L1) -> None:
+    said = on_demand.call("handover.huge_pages", _SECONDS)
+    before, _, _ = said["counts"]
+    assert said["counts"] == [before, before + 32, before]
+    assert (said["code"], said["left"]) == (1, before)
+    assert "KiB of memory are available" in said["words"]
 
 
 def test_libvirt_refuses_with_the_reason(on_demand: L1) -> None:

@@ -12,7 +12,7 @@ from optimux.vm.verify.checks import subject_of
 
 _OPTIONS = Path(__file__).with_name("options.toml")
 USER = "alice"  # the desktop's user, whom the image makes
-VM = "win"
+VM, OTHER_VM = "win", "other"
 GPU, AUDIO = CARD = ("0000:01:00.0", "0000:01:00.1")
 USB = "0000:01:00.2"  # of the machine ``on_demand`` alone
 NETWORK = "0000:02:00.0"
@@ -41,6 +41,11 @@ def on_demand_config() -> dict[str, Any]:
     del card["otherDevices"]
     card["bind"] = "on-demand"
     card["functions"].append({"address": USB, "id": "1b36:000d"})
+    # A second VM for the same card; VMs without it, whose huge pages are made, or are more than there is memory.
+    options["vms"][OTHER_VM] = {key: value for key, value in options["vms"][VM].items() if key != "serials"}
+    backed = {"memoryBacking": {"hugepages": True}, "whileRunning": {"hugepages": True}, "networks": []}
+    options["vms"]["pages"] = {**backed, "memory": "64MiB"}
+    options["vms"]["too-much"] = {**backed, "memory": "64GiB"}
     return options
 
 

@@ -175,7 +175,7 @@ def on_demand(tmp_path_factory: pytest.TempPathFactory, waiting: Module) -> Iter
     options = on_demand_config()
     planned = plan_from(options)
     files: dict[str, str | bytes] = {OPTIONS: json.dumps(options), "/usr/local/bin/optimux": _COMMAND}
-    files[domain_file(VM)] = subject_of(planned.domains[0]).xml
+    files |= {domain_file(d.name): subject_of(d).xml for d in planned.domains if d.host_devices}
     folder, root = tmp_path_factory.mktemp("l1"), _root()
     image = debian_image(root, folder, host_entries(planned), {**_guest(), **waiting.files, **files}).replace(
         more=_STICK

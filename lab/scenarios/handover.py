@@ -250,15 +250,16 @@ def through_libvirt(xml: str, count: int) -> list[float]:
     """A VM starts with the card and ends, by libvirt and the hook alone; the seconds of each start."""
     patient()
     started, before, took = domain(xml), state(), []
-    for _ in range(count):
+    for number in range(count):
         start = time.monotonic()
-        libvirt.start(started)
+        libvirt.start(started, paused=number > 0)
         took.append(time.monotonic() - start)
         try:
             assert state()["drivers"] == _VFIO, state()
-            assert status()["verdict"] == "in-use", status()
-            code, _, errors, _ = optimux("give")
-            assert (code, "a VM has card" in errors) == (1, True), errors
+            if number == 0:
+                assert status()["verdict"] == "in-use", status()
+                code, _, errors, _ = optimux("give")
+                assert (code, "a VM has card" in errors) == (1, True), errors
         finally:
             libvirt.stop(libvirt.name_of(started))
         usable()
@@ -292,6 +293,62 @@ def qemu_killed(xml: str) -> None:
         time.sleep(0.5)
     usable()
     assert not _stays_awake(), "the host may never sleep again"
+
+
+def libvirtd_killed(xml: str) -> None:
+    """libvirtd ends by a signal, and QEMU while it is gone: only the next libvirtd brings the card back."""
+    patient()
+    before, started = state(), domain(xml)
+    libvirt.start(started, paused=True)
+    machine = int(Path(f"/run/libvirt/qemu/{libvirt.name_of(started)}.pid").read_text())
+    subprocess.run(
+        ["systemctl", "stop", "libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket"], timeout=_SECONDS
+    )
+    subprocess.run(["systemctl", "kill", "--kill-whom=main", "--signal=KILL", "libvirtd"], check=True, timeout=_SECONDS)
+    os.kill(machine, signal.SIGKILL)
+    time.sleep(2)
+    assert state()["drivers"] == _VFIO, state()
+    subprocess.run(["systemctl", "restart", "libvirtd"], check=True, timeout=120)
+    end = time.monotonic() + 180
+    while state()["drivers"] != NATIVE and time.monotonic() < end:
+        time.sleep(0.5)
+    usable()
+    assert state() == before, (state(), before)
+
+
+def two_at_once(one: str, other: str) -> list[str]:
+    """Two VMs with the same card are started at once: libvirt's words for each. One has it until it ends."""
+    patient()
+    before, domains = state(), [domain(one), domain(other)]
+    words = libvirt.both(*domains)
+    try:
+        assert [bool(said) for said in words].count(False) == 1, words
+        assert state()["drivers"] == _VFIO, state()
+    finally:
+        for said, xml in zip(words, domains, strict=True):
+            if not said:
+                libvirt.stop(libvirt.name_of(xml))
+    usable()
+    assert state() == before, (state(), before)
+    return words
+
+
+def huge_pages() -> dict[str, Any]:
+    """The kernel's count of huge pages: before, while a VM has its own, after; and where they are too many."""
+    count = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+
+    def hook(name: str, *stage: str) -> tuple[int, str]:
+        line = ["/etc/libvirt/hooks/qemu.d/optimux", name, *stage, "-"]
+        done = subprocess.run(line, input="<domain/>", capture_output=True, text=True, timeout=_SECONDS)
+        return done.returncode, done.stderr
+
+    counts = [int(count.read_text())]
+    for name, *stage in (("pages", "prepare", "begin"), ("pages", "release", "end")):
+        code, said = hook(name, *stage)
+        assert code == 0, said
+        counts.append(int(count.read_text()))
+    code, said = hook("too-much", "prepare", "begin")
+    return {"counts": counts, "code": code, "words": said, "left": int(count.read_text())}
 
 
 def _stays_awake() -> bool:
