@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.l1.qemu import qemu_of
-from optimux.vm.errors import Crashed, VmError
+from optimux.vm.errors import AcceleratorFailed, Crashed, VmError
 from optimux.vm.qemu.accel import accelerated
 from optimux.vm.qemu.machine import Kernel, Machine
 from optimux.vm.qemu.run import start
@@ -57,9 +57,9 @@ class L1:
     def call(self, function: str, timeout: float, *, repeat: bool = True, **arguments: Any) -> Any:
         """``module.function`` of ``scenarios`` in the machine; what it returns comes back as JSON.
 
-        Raises ``VmError`` with its traceback and the console's tail where it fails or stays silent. Where a signal ends
-        QEMU, which emulates a machine in a machine, it is booted and called once more, with a warning; ``Crashed`` when
-        it must not ``repeat``.
+        Raises ``VmError`` with its traceback and the console's tail where it fails or stays silent. Where the machine
+        ends by itself, by a signal or by a reset without a word, both faults of an emulator that emulates a machine in
+        a machine, it is booted and called once more, with a warning; ``Crashed`` when it must not ``repeat``.
         """
         try:
             return self._call(function, timeout, arguments)
@@ -71,13 +71,21 @@ class L1:
             return self._call(function, timeout, arguments)
 
     def _call(self, function: str, timeout: float, arguments: dict[str, Any]) -> Any:
-        self.run.check_alive()
+        self._check_alive()
         token = secrets.token_hex(8)
         self._channel.sendall(json.dumps([token, function, arguments]).encode() + b"\n")
         answer = self._answer(token, function, time.monotonic() + timeout)
         if "error" in answer:
             raise self.run.failure(VmError, f"{function} failed in L1:\n{answer['error']}")
         return answer["result"]
+
+    def _check_alive(self) -> None:
+        try:
+            self.run.check_alive()
+        except VmError as error:
+            if self.run.process.status is None or isinstance(error, Crashed | AcceleratorFailed):
+                raise
+            raise Crashed(error.message, error.remedy, error.evidence, error.folder) from None
 
     def _answer(self, token: str, function: str, end: float) -> dict[str, Any]:
         while True:
@@ -90,7 +98,7 @@ class L1:
                 continue
             if time.monotonic() > end:
                 raise self.run.failure(VmError, f"{function} did not answer in time")
-            self.run.check_alive()
+            self._check_alive()
             if select.select([self._channel], [], [], _POLL_SECONDS)[0]:
                 self._pending += self._channel.recv(1 << 20)
 
