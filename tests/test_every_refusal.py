@@ -27,6 +27,7 @@ CASES: dict[str, tuple[str, ...]] = {
         *("tests/patch/test_wild.py::test_refusals", "tests/patch/test_wild.py::test_an_unknown_concern"),
         *("tests/patch/test_wild.py::test_bytes_of_no_encoding", "tests/patch/test_no_domain_of_ours.py"),
         "tests/patch/test_wild.py::test_bytes_that_an_encoding_spells_in_two_ways",
+        "tests/patch/test_wild.py::test_utf_32",
         *(
             "tests/patch/test_arguments.py::TestDoubts",
             "tests/patch/test_cost.py::test_more_than_any_machine_has_is_refused_at_once",
@@ -49,7 +50,7 @@ CASES: dict[str, tuple[str, ...]] = {
             f"tests/doctor/test_initramfs_image.py::test_{name}"
             for name in (
                 *("what_is_no_image", "a_program_that_is_missing", "an_image_that_unpacks_to_more_than_any"),
-                "more_files_than_any_image_has",
+                *("more_files_than_any_image_has", "a_module_that_zstd_does_not_unpack"),
             )
         ),
         _PLANTED,

@@ -9,7 +9,7 @@ import pytest
 
 from optimux.host.apply.domains import take_back
 from optimux.host.journal import DomainChange
-from optimux.libvirt import connection
+from optimux.libvirt import binding
 from tests.define.made_up import NO_DOMAIN, LibvirtsOwn, made_up, raising
 
 Known = dict[str, str]
@@ -33,7 +33,7 @@ def libvirt(monkeypatch: pytest.MonkeyPatch) -> Callable[[Known], None]:
             known[xml.split("'")[1]] = xml
 
         library = made_up(lookupByName=look_up, defineXML=define)
-        monkeypatch.setattr(connection, "binding", lambda: library)
+        monkeypatch.setattr(binding, "import_module", lambda name: library)
 
     return put
 
@@ -90,6 +90,6 @@ def test_the_last_one_first_and_the_others_all_the_same(libvirt: Callable[[Known
 
 def test_without_a_libvirt_each_is_named(libvirt: Callable[[Known], None], monkeypatch: pytest.MonkeyPatch) -> None:
     library = made_up(open=raising(LibvirtsOwn("Failed to connect socket")))
-    monkeypatch.setattr(connection, "binding", lambda: library)
+    monkeypatch.setattr(binding, "import_module", lambda name: library)
     left = take_back([DomainChange(name, None, NEW) for name in "ab"])
-    assert left == [f"the VM {name}: Failed to connect socket" for name in "ba"]
+    assert [line.partition(". ")[0] for line in left] == [f"the VM {name}: Failed to connect socket" for name in "ba"]

@@ -14,7 +14,7 @@ import pytest
 from optimux.errors import InvalidInput, OptimuxError
 from optimux.files.root import Root
 from optimux.guest.agent import AgentError, AgentSilent
-from optimux.libvirt import agent, binding, connection, machine
+from optimux.libvirt import agent, binding, machine
 from optimux.libvirt.binding import LibvirtError
 from optimux.libvirt.connection import Connection
 from optimux.libvirt.define import Step, carry_out, steps_for, tables_for
@@ -35,8 +35,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimpleNamespace]:
 
     def put(**domain: Any) -> SimpleNamespace:
         library = made_up(**domain)
-        for module in (connection, machine, agent):
-            monkeypatch.setattr(module, "binding", lambda name="libvirt": library)
+        monkeypatch.setattr(binding, "import_module", lambda name: library)
         return library
 
     return put

@@ -7,11 +7,13 @@ import gzip
 import lzma
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from optimux.host.doctor import initramfs_image
+from optimux.host.doctor.areas import modules
 from optimux.host.doctor.initramfs_image import MOST_FILES, UnreadableError, names_in
 from tests.doctor.images import archive, unified
 
@@ -100,6 +102,23 @@ def test_an_image_that_unpacks_to_more_than_any(spare: int, monkeypatch: pytest.
             names_in(gzip.compress(PLAIN))
     else:
         assert names_in(gzip.compress(PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("program", "said"), [("exit 3", "ended with 3"), ("exec sleep 9", "does not end"), ("exec cat", "")]
+)
+def test_a_module_that_zstd_does_not_unpack(
+    program: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "zstd").write_text(f"#!/bin/sh\n{program}\n")
+    (tmp_path / "zstd").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(modules, "SECONDS", 0.2 if said == "does not end" else 60)
+    if said:
+        with pytest.raises(OSError, match=said):
+            modules._by_zstd(b"x")
+    else:
+        assert modules._by_zstd(b"x") == b"x"
 
 
 BUILDERS = {
