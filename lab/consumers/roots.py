@@ -104,6 +104,8 @@ LOADERS = Recipe(
 )
 # looking-glass-client needs no maintainer script; without libc-bin and its like the root has no shell.
 SID = Recipe("sid", ("base-files", "coreutils", "dash", "libc-bin", "looking-glass-client"), "extract")
+# The newest libvirt that Debian has, near to that of NixOS' unstable branch.
+SID_LIBVIRTD = Recipe("sid", ("libvirt-daemon-system", "libvirt-clients", "qemu-system-x86"), purpose="libvirtd")
 
 
 class Root:
@@ -256,6 +258,11 @@ def refind_root() -> Root:
 def sid_root() -> Root:
     """The B7 client of Looking Glass."""
     return root(SID)
+
+
+def sid_libvirtd_root() -> Root:
+    """The newest libvirt and QEMU of Debian."""
+    return root(SID_LIBVIRTD)
 
 
 def module_build_root(release: str) -> Root:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.consumers import roots
 from lab.consumers.libvirtd import Libvirtd
 from lab.documents import SMALL
 from lab.errors import Refused
@@ -64,9 +65,16 @@ def host(trixie: Root) -> Iterator[Host]:
 # --- networks, pools, images ------------------------------------------------------------------------------------------
 
 
-def test_the_network_that_vms_are_on_is_started(host: Host) -> None:
+@pytest.mark.parametrize("release", ["trixie", "sid"])
+def test_the_network_that_vms_are_on_is_started(release: str) -> None:
     """Without the script it is as NixOS leaves it: "network 'default' is not active"."""
     needs.root("a bridge and dnsmasq")
+    root = roots.trixie_root() if release == "trixie" else roots.sid_libvirtd_root()
+    with root.session() as session, Libvirtd(session) as libvirtd:
+        _network_is_started(Host(session, libvirtd))
+
+
+def _network_is_started(host: Host) -> None:
     host.libvirtd.define(
         SMALL.format(name="small").replace(
             "</devices>", "<interface type='network'><source network='default'/></interface></devices>"
