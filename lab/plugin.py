@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 LONGEST_ID = 60
 # What takes minutes, by the groups of xdist, the longest first: begun last, one worker would do it while others wait.
 LONG_GROUPS = (
-    *("nixos-idle-power", "nixos-binds-vfio", "by_id", "flake", "nixos-battery-in-linux", "nix"),
-    *("by_address", "without_files", "libvirtd_trixie", "libvirtd_bookworm"),
+    *("nixos-binds-vfio", "on_demand", "by_id", "apply_systemd_boot", "flake", "nixos-battery-in-linux", "nix"),
+    *("apply_grub", "by_address", "without_files", "libvirtd_trixie", "libvirtd_bookworm"),
 )
 
 
