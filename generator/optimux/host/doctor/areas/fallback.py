@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimux.emit.boot_loader.fallback import FOLDERS, IMAGES, SUFFIX
-from optimux.host.doctor.check import Result, broken, check, holds, unseen
+from optimux.host.doctor.check import Result, broken, check, for_root, holds
 
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 MENU = "/boot/grub/grub.cfg"
 _SUBMENU = b"optimux-without"
 _COPIED = ("systemd-boot", "grubby", "sdbootutil")
-_ROOT = ("Look as root.", "sudo optimux doctor")
 _MOST = 8 << 20
 _NUMBERS = re.compile("([0-9]+)")
 
@@ -46,7 +45,7 @@ def _menu(look: Look) -> Iterator[Result]:
     elif data is not None:
         yield broken("no submenu Without Optimux", MENU, "Have the menu written anew.", "sudo update-grub")
     elif look.root.exists(MENU):
-        yield unseen("root's alone", MENU, *_ROOT)
+        yield for_root("root's alone", MENU)
 
 
 def _entries(look: Look) -> Iterator[Result]:
@@ -100,7 +99,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _hidden(look: Look, folders: tuple[str, ...], seen: str) -> Iterator[Result]:
     where = " or ".join(folders)
     hidden = any(place in look.root.unseen for folder in folders for place in (folder, *_above(folder)))
-    yield unseen(f"{seen}{', and a folder cannot be read' if hidden else ''}", where, *_ROOT)
+    yield for_root(f"{seen}{', and a folder cannot be read' if hidden else ''}", where)
 
 
 def _above(folder: str) -> list[str]:
