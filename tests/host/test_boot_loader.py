@@ -17,6 +17,7 @@ from tests.host.plans import commands, files, lines_of, merged_into, plan
 
 if TYPE_CHECKING:
     from lab.consumers.roots import Root
+    from lab.consumers.session import Session
     from optimux.plan.model import Plan
 
 PARAMS = ["intel_iommu=on", "iommu=pt"]
@@ -93,13 +94,18 @@ def test_the_kernels_command_line_is_completed(user: str, expected: str) -> None
     assert merged_into(plan(host=SYSTEMD_BOOT), boot_loader.CMDLINE, user) == expected
 
 
+def _by_entries(session: Session) -> str:
+    """kernel-install writes an entry below /boot for each kernel; the release of the root's."""
+    session.put("/etc/machine-id", f"{'1' * 32}\n")
+    session.put("/etc/kernel/install.conf", "layout=bls\nBOOT_ROOT=/boot\ninitrd_generator=none\n")
+    session.run(["mkdir", "-p", f"/boot/{'1' * 32}", "/boot/loader/entries"])
+    return session.run(["ls", "/lib/modules"]).stdout.split()[0]
+
+
 def test_kernel_install_takes_it(trixie: Root) -> None:
     planned = plan(host=SYSTEMD_BOOT)
     with trixie.session() as session:
-        version = session.run(["ls", "/lib/modules"]).stdout.split()[0]
-        session.put("/etc/machine-id", f"{'1' * 32}\n")
-        session.put("/etc/kernel/install.conf", "layout=bls\nBOOT_ROOT=/boot\ninitrd_generator=none\n")
-        session.run(["mkdir", "-p", f"/boot/{'1' * 32}", "/boot/loader/entries"])
+        version = _by_entries(session)
         for with_ours in (False, True):
             text = "root=UUID=1 ro\n"
             session.put(boot_loader.CMDLINE, merged_into(planned, boot_loader.CMDLINE, text) if with_ours else text)
@@ -114,11 +120,8 @@ def test_a_later_kernel_has_a_way_back_too(trixie: Root) -> None:
     """By kernel-install itself, which removes it with its kernel; the twin has no such file."""
     planned = plan(host=SYSTEMD_BOOT)
     with trixie.session() as session:
-        version = session.run(["ls", "/lib/modules"]).stdout.split()[0]
-        session.put("/etc/machine-id", f"{'1' * 32}\n")
-        session.put("/etc/kernel/install.conf", "layout=bls\nBOOT_ROOT=/boot\ninitrd_generator=none\n")
+        version = _by_entries(session)
         session.put(boot_loader.CMDLINE, f"root=UUID=1 ro {' '.join(PARAMS)}\n")
-        session.run(["mkdir", "-p", f"/boot/{'1' * 32}", "/boot/loader/entries"])
         for ours in (False, True):
             if ours:
                 session.put(LATER, files(planned)[LATER], 0o755)
