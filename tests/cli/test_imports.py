@@ -71,3 +71,18 @@ def test_the_lists_mean_something(tmp_path: Path) -> None:
     imported = _imported("generate", str(tmp_path / "bad.toml"), "--output", str(tmp_path / "out"))
     assert "difflib" in imported
     assert "optimux.declare.wording" in imported
+
+
+def test_nothing_is_collected(tmp_path: Path) -> None:
+    """Neither while a verb runs nor as the interpreter ends, which collects whatever is not frozen."""
+    told = tmp_path / "told"
+    script = f"""
+import atexit, gc, pathlib, sys
+def left():
+    pathlib.Path({str(told)!r}).write_text(f"{{gc.isenabled()}} {{gc.get_freeze_count() > 1000}}")
+atexit.register(left)
+from optimux.cli import main
+main(["schema"])
+"""
+    subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL, check=True)
+    assert told.read_text() == "False True"

@@ -99,7 +99,10 @@ def main(arguments: list[str] | None = None) -> None:
     gc.disable()
     given = sys.argv[1:] if arguments is None else arguments
     _open_streams()
-    sys.exit(run(given))
+    code = run(given)
+    # The interpreter collects once more as it ends, whatever was disabled; what is frozen is left to the system.
+    gc.freeze()
+    sys.exit(code)
 
 
 def _open_streams() -> None:
