@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from optimux.cli import run
+from optimux.host.handover.cards import INSTALLED
 from optimux.host.handover.picture import look
 from optimux.host.handover.report import lines
 from optimux.host.handover.verdict import CAN, CANNOT, CLOSE_FIRST, GIVEN, INCOMPLETE, verdict
@@ -370,6 +371,33 @@ def test_the_verb_for_programs(config: Path, machine: Path, capsys: pytest.Captu
     ]
 
 
-def test_without_a_configuration(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_configuration(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run(["gpu", "status", "--root", str(machine)]) == 2
-    assert "Name the configuration" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no ./optimux.toml" in said
+    assert "Name the configuration" in said
+
+
+def test_the_folders_own_configuration(
+    config: Path, machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(config.parent)
+    assert run(["gpu", "status", "--root", str(machine)]) == 0
+    assert capsys.readouterr().out.startswith("card: can be given now")
+
+
+def test_what_is_installed_comes_before_it(
+    config: Path, machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is what the hook goes by; the file may have been edited since."""
+    other = tmp_path / "other.toml"
+    other.write_text(CONFIG.replace("gpus.card", "gpus.other").replace('"card"', '"other"'))
+    assert run(["generate", str(other), "-o", str(tmp_path / "out")]) == 0
+    put(machine, INSTALLED, Path(f"{tmp_path}/out/host{INSTALLED}").read_text())
+    capsys.readouterr()
+    monkeypatch.chdir(config.parent)
+    assert run(["gpu", "status", "--root", str(machine)]) == 0
+    assert capsys.readouterr().out.startswith("other: can be given now")

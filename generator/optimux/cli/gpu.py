@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  optimux gpu status optimux.toml
+  optimux gpu status                    the installed cards, else those of ./optimux.toml
   sudo optimux gpu status --json
-  sudo optimux gpu take optimux.toml --stop ollama.service
+  sudo optimux gpu take --stop ollama.service
   sudo optimux gpu give optimux.toml
   optimux gpu keep-free --desktop gnome
 """
@@ -32,30 +33,30 @@ JSON = click.option("--json", "as_json", is_flag=True, help="The result as JSON 
 def command() -> None:
     """Who holds the card; to the VM and back without a reboot, or a refusal.
 
-    Without CONFIG the cards are those that `optimux apply` installed.
+    Without CONFIG the cards are those that `optimux apply` installed, else those of ./optimux.toml.
     """
 
 
 def cards(config: str | None, facts: str | None, root: str | None = None) -> tuple[Card, ...]:
-    """The cards of a configuration, or those that are installed. Raises ``InvalidInput``."""
+    """The cards of a configuration, else those that are installed, else ./optimux.toml's. Raises ``InvalidInput``."""
     from optimux.host.handover.cards import INSTALLED, cards_from, cards_of
 
-    if config is None:
-        _installed(INSTALLED, root or "")
+    if config is None and Path((root or "") + INSTALLED).exists():
         return cards_from(INSTALLED, root or "")
     from optimux.cli.inputs import plan_of
 
-    plan = plan_of(config, facts)
+    plan = plan_of(config if config is not None else _here(INSTALLED), facts)
     report_warnings(plan.warnings)
     return cards_of(plan)
 
 
-def _installed(path: str, root: str) -> None:
-    if not Path(root + path).exists():
-        from optimux.errors import InvalidInput, Problem
+def _here(installed: str) -> str:
+    if os.path.lexists("optimux.toml"):
+        return "optimux.toml"
+    from optimux.errors import InvalidInput, Problem
 
-        remedy = "Name the configuration, as in optimux gpu status optimux.toml."
-        raise InvalidInput([Problem("CONFIG", f"none, and no {path}", "a configuration", remedy)])
+    remedy = "Name the configuration, as in optimux gpu status FILE."
+    raise InvalidInput([Problem("CONFIG", f"no {installed}, no ./optimux.toml", "a configuration", remedy)])
 
 
 @command.command("status", cls=Verb)
