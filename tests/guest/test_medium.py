@@ -41,7 +41,7 @@ def domain(release: str = "b7", **media: object) -> Any:
 
 
 def medium(planned: Any, payload: dict[str, bytes] | None = None) -> dict[str, bytes]:
-    return medium_files(planned, settings_files(planned, planned.shared_memory.release), payload)
+    return medium_files(planned, settings_files(planned), payload)
 
 
 @pytest.mark.parametrize("release", ["b7", "idd"])

@@ -50,14 +50,13 @@ def media(config: str, vm: str | None, payload: str | None, output: str, facts: 
     domain = chosen_vm(plan, vm)
     if domain is None:
         raise InvalidInput([Problem("--vm", "none named", names_of(plan), UNKNOWN)])
-    memory = domain.shared_memory
-    if memory is None:
+    if domain.shared_memory is None:
         problem = Problem(
             f"vms.{domain.key}.gpu", "no Looking Glass", "a VM with a GPU and lookingGlass", "Name another VM."
         )
         raise InvalidInput([problem])
     programs = _payload(payload) if payload else {}
-    image = iso_image(medium_files(domain, settings_files(domain, memory.release), programs))
+    image = iso_image(medium_files(domain, settings_files(domain), programs))
     replace_file(Path(output), image)
     say(f"wrote {output}: {len(image) >> 10} KiB")
     return DONE

@@ -106,7 +106,7 @@ def _vm_file(domain: DomainPlan, settings: Settings, system: Settings) -> HostFi
         f"Written by Optimux: the Looking Glass client's settings for the VM {domain.name}, read over {SYSTEM_FILE}:",
         f"looking-glass-client app:configFile={path}",
     )
-    release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
+    release = domain.looking_glass.release
     content = client_ini(_over(settings, system, release), *comments)
     return HostFile(path, content, f"settings of the Looking Glass client for {domain.name}")
 

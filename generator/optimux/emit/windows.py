@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from optimux.emit.xml import Element
-    from optimux.options.looking_glass import Release
     from optimux.plan.model import DomainPlan, Plan
     from optimux.plan.picture import Display, LookingGlass
 
@@ -32,7 +31,7 @@ def windows_artifacts(plan: Plan) -> list[Artifact]:
     artifacts: list[Artifact] = []
     for domain in plan.domains:
         if has_folder(domain) and domain.shared_memory is not None:
-            files = settings_files(domain, domain.shared_memory.release)
+            files = settings_files(domain)
             medium = {MEDIUM: medium_of(domain)} if domain.guest_media.enable else {}
             files["README.txt"] = _text(readme(domain, tuple(files)))
             files |= medium
@@ -60,14 +59,13 @@ def medium_of(domain: DomainPlan) -> bytes:
     from optimux.emit.guest.iso import iso_image
     from optimux.emit.guest.medium import medium_files
 
-    release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
-    return iso_image(medium_files(domain, settings_files(domain, release)))
+    return iso_image(medium_files(domain, settings_files(domain)))
 
 
-def settings_files(domain: DomainPlan, release: Release) -> dict[str, bytes]:
+def settings_files(domain: DomainPlan) -> dict[str, bytes]:
     """What drivers and the host application read, by file name."""
     table = domain.looking_glass
-    if release == "idd":
+    if table.release == "idd":
         return {REGISTRY_FILE: registry_file(table.displays)}
     files = {}
     if ini := host_ini(table):

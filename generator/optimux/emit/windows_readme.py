@@ -41,7 +41,7 @@ _SCREAM = "Install Scream and make it the default output."
 def readme(domain: DomainPlan, files: Collection[str]) -> str:
     """Numbered steps for the VM's release and files. Lines end in line feeds."""
     memory = domain.shared_memory
-    release = memory.release if memory else domain.looking_glass.release
+    release = domain.looking_glass.release
     steps = [*virtio_steps(domain), _GPU_DRIVER, *(_idd() if release == "idd" else (*_b7(domain, files), _AGENT))]
     if domain.looking_glass.has_scream:
         steps.append(_SCREAM)

@@ -33,7 +33,7 @@ def _words() -> dict[str, Any]:
 def checklist(domain: DomainPlan, language: Language) -> bytes:
     """The page, UTF-8."""
     words = _words()[language]
-    release = domain.shared_memory.release if domain.shared_memory else domain.looking_glass.release
+    release = domain.looking_glass.release
     virtual_display = domain.looking_glass.windows.virtual_display
     modes = ", ".join(map(mode, domain.looking_glass.displays))
     title = words["title"].format(vm=escape(domain.name))

@@ -29,12 +29,11 @@ TARGETS = {
 def plan_json(domain: DomainPlan, settings: Mapping[str, bytes], payload: Mapping[str, bytes]) -> bytes:
     """The plan for one VM, with the settings files beside it on the medium. ASCII."""
     table = domain.looking_glass
-    release = domain.shared_memory.release if domain.shared_memory else table.release
     data = {
         "format": FORMAT,
         "vm": domain.name,
-        "release": release,
-        "releaseName": RELEASES[release],
+        "release": table.release,
+        "releaseName": RELEASES[table.release],
         "modes": [mode(display) for display in table.displays],
         "sharedMemory": domain.shared_memory.size.bytes if domain.shared_memory else 0,
         "gpu": [_function(function) for function in domain.card if function.passed],
@@ -43,12 +42,10 @@ def plan_json(domain: DomainPlan, settings: Mapping[str, bytes], payload: Mappin
             for name, content in sorted(settings.items())
             if name in TARGETS
         ],
-        "registry": registry_values(table.displays) if release == "idd" else [],
+        "registry": registry_values(table.displays) if table.release == "idd" else [],
         "files": _files(domain, payload),
         "badDrivers": [{"version": version, "next": words} for version, words in problems.BAD_DRIVERS],
-        "steps": [
-            {"name": step.name, "test": step.test, "act": step.act or ""} for step in _steps(domain, table, release)
-        ],
+        "steps": [{"name": step.name, "test": step.test, "act": step.act or ""} for step in _steps(domain, table)],
         "words": {
             "absent": problems.ABSENT,
             "subsystem": problems.ZERO_SUBSYSTEM,
@@ -60,9 +57,9 @@ def plan_json(domain: DomainPlan, settings: Mapping[str, bytes], payload: Mappin
     return (json.dumps(data, indent=2) + "\n").encode("ascii")
 
 
-def _steps(domain: DomainPlan, table: LookingGlass, release: str) -> Any:
+def _steps(domain: DomainPlan, table: LookingGlass) -> Any:
     display = table.windows.virtual_display
-    return steps_for(release, display, emulated_display_off=domain.guest_media.emulated_display_off)
+    return steps_for(table.release, display, emulated_display_off=domain.guest_media.emulated_display_off)
 
 
 def _files(domain: DomainPlan, payload: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
