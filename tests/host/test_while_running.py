@@ -15,11 +15,24 @@ from tests.host.plans import plan
 if TYPE_CHECKING:
     from pathlib import Path
 
+# A manager that keeps each unit's value, and the file that it leaves.
+_SYSTEMCTL = """#!/bin/sh
+mkdir -p {folder}/units
+case "$*" in
+  "show --value --property=AllowedCPUs -- "*) touch "{folder}/units/$5" && cat "{folder}/units/$5" ;;
+  "set-property --runtime -- "*" AllowedCPUs="*)
+    echo "${{5#*=}}" >"{folder}/units/$4"
+    mkdir -p "{folder}/systemd/system.control/$4.d"
+    echo "$5" >"{folder}/systemd/system.control/$4.d/50-AllowedCPUs.conf"
+    ;;
+  *) exit 1 ;;
+esac
+"""
 PINNED = {"vcpus": 2, "cpuTune": {"vcpuPin": {"0": "2-4,^3", "1": "10"}}, "memory": "1GiB"}
 
 
 class Host:
-    """Twelve CPUs in two policies, and a systemctl that tells what it was asked."""
+    """Twelve CPUs in two policies, and a systemctl that keeps what it is told."""
 
     def __init__(self, folder: Path, running: dict[str, Any]) -> None:
         self.folder = folder
@@ -30,11 +43,22 @@ class Host:
             (folder / f"cpu/cpufreq/policy{number}").mkdir(parents=True)
             self.governor(number).write_text("schedutil\n" if number else "powersave\n")
         (folder / "bin").mkdir()
-        (folder / "bin/systemctl").write_text(f'#!/bin/sh\necho "$*" >>{folder}/asked\n')
+        (folder / "bin/systemctl").write_text(_SYSTEMCTL.format(folder=folder))
         (folder / "bin/systemctl").chmod(0o755)
-        text = hook_script(plan(vms={"win": {**PINNED, "whileRunning": running}}))
-        text = text.replace("/sys/devices/system/cpu", f"{folder}/cpu").replace("/run/optimux", f"{folder}/run")
+        other = {**PINNED, "vcpus": 1, "cpuTune": {"vcpuPin": {"0": "0-1"}}}
+        vms = {"win": {**PINNED, "whileRunning": running}, "other": {**other, "whileRunning": running}}
+        text = hook_script(plan(vms=vms))
+        for path, own in (("/sys/devices/system/cpu", "cpu"), ("/run/optimux", "run"), ("/run/systemd", "systemd")):
+            text = text.replace(path, f"{folder}/{own}")
         (folder / "hook").write_text(text)
+
+    def own(self, unit: str) -> Path:
+        """The file that set-property leaves."""
+        return self.folder / f"systemd/system.control/{unit}.d/50-AllowedCPUs.conf"
+
+    def cpus(self) -> dict[str, str]:
+        """What each unit has."""
+        return {path.name: path.read_text().strip() for path in (self.folder / "units").glob("*.s*")}
 
     def governor(self, number: int) -> Path:
         """A policy's file."""
@@ -44,32 +68,76 @@ class Host:
         """Both policies'."""
         return [self.governor(number).read_text().strip() for number in (0, 1)]
 
-    def hook(self, *stage: str) -> None:
+    def hook(self, *stage: str, name: str = "win", said: str = "") -> None:
         """As libvirt calls it."""
         environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
-        line = ["sh", str(self.folder / "hook"), "win", *stage, "-"]
-        done = subprocess.run(line, input=b"<domain/>", capture_output=True, env=environment)
-        assert (done.returncode, done.stderr) == (0, b"")
+        line = ["sh", str(self.folder / "hook"), name, *stage, "-"]
+        done = subprocess.run(line, input="<domain/>", capture_output=True, text=True, env=environment)
+        assert (done.returncode, done.stderr) == (0, said)
 
-    def asked(self) -> list[str]:
-        """What systemctl was asked, by unit."""
-        return [line.removeprefix("set-property --runtime -- ") for line in self._lines()]
 
-    def _lines(self) -> list[str]:
-        return (self.folder / "asked").read_text().splitlines() if (self.folder / "asked").exists() else []
+UNITS = ("system.slice", "user.slice", "init.scope")
+
+
+def all_of(value: str) -> dict[str, str]:
+    """Every unit with the same."""
+    return dict.fromkeys(UNITS, value)
 
 
 def test_cpus_are_the_vms_alone(tmp_path: Path) -> None:
     host = Host(tmp_path, {"isolateCpus": True})
-    host.hook("prepare", "begin")
-    units = ("system.slice", "user.slice", "init.scope")
-    left = dict(line.split(" ") for line in host.asked())
-    assert set(left) == set(units)
-    (cpus,) = {line.removeprefix("AllowedCPUs=") for line in left.values()}
-    assert sorted(map(int, cpus.strip(",").split(","))) == [0, 1, 3, 5, 6, 7, 8, 9, 11]
-    host.hook("release", "end")
-    assert host.asked()[3:] == [f"{unit} AllowedCPUs=0-11" for unit in units]
+    for _ in range(2):  # libvirt calls prepare again after a crash of its own
+        host.hook("prepare", "begin")
+        assert host.cpus() == all_of("0,1,3,5,6,7,8,9,11")
+    for _ in range(2):
+        host.hook("release", "end")
+        assert host.cpus() == all_of("")
+        assert not any(host.own(unit).exists() for unit in UNITS)
     assert host.governors() == ["powersave", "schedutil"]
+
+
+def test_what_a_unit_had_before_comes_back(tmp_path: Path) -> None:
+    """Within it too: what the user keeps the host's programs off stays so."""
+    host = Host(tmp_path, {"isolateCpus": True})
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units/user.slice").write_text("0-3 8\n")
+    (tmp_path / "units/init.scope").write_text("0\n")
+    host.own("init.scope").parent.mkdir(parents=True)
+    host.own("init.scope").write_text("the user's\n")
+    host.hook("prepare", "begin")
+    assert host.cpus() == {"system.slice": "0,1,3,5,6,7,8,9,11", "user.slice": "0,1,3,8", "init.scope": "0"}
+    host.hook("release", "end")
+    assert host.cpus() == {"system.slice": "", "user.slice": "0-3 8", "init.scope": "0"}
+    assert [host.own(unit).exists() for unit in UNITS] == [False, False, True]
+
+
+def test_two_vms_have_theirs_in_whatever_order_they_end(tmp_path: Path) -> None:
+    host = Host(tmp_path, {"isolateCpus": True})
+    host.hook("prepare", "begin")
+    host.hook("prepare", "begin", name="other")
+    assert host.cpus() == all_of("3,5,6,7,8,9,11")
+    host.hook("release", "end")
+    assert host.cpus() == all_of("2,3,4,5,6,7,8,9,10,11")
+    host.hook("release", "end", name="other")
+    assert host.cpus() == all_of("")
+
+
+def test_a_unit_without_other_cpus_keeps_them(tmp_path: Path) -> None:
+    host = Host(tmp_path, {"isolateCpus": True})
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units/user.slice").write_text("2 10\n")
+    host.hook("prepare", "begin", said="user.slice stays on the VMs' CPUs: it has no others\n")
+    assert host.cpus()["user.slice"] == "2 10"
+    host.hook("release", "end")
+    assert host.cpus()["user.slice"] == "2 10"
+
+
+def test_what_systemd_does_not_tell_is_not_changed(tmp_path: Path) -> None:
+    """There would be nothing to bring back."""
+    host = Host(tmp_path, {"isolateCpus": True})
+    (tmp_path / "bin/systemctl").write_text("#!/bin/sh\n[ $1 = set-property ] && echo changed >&2\nexit 1\n")
+    host.hook("prepare", "begin")
+    host.hook("release", "end")
 
 
 def test_the_governor_comes_back(tmp_path: Path) -> None:
@@ -82,7 +150,7 @@ def test_the_governor_comes_back(tmp_path: Path) -> None:
     assert host.governors() == ["powersave", "schedutil"]
     host.hook("release", "end")
     assert host.governors() == ["powersave", "schedutil"]
-    assert host.asked() == []
+    assert host.cpus() == {}
 
 
 class Pages(Host):
@@ -163,7 +231,7 @@ def test_a_kill_in_between_leaves_no_page(tmp_path: Path) -> None:
 def test_other_stages_change_nothing(tmp_path: Path) -> None:
     host = Host(tmp_path, {"governor": "performance", "isolateCpus": True})
     host.hook("started", "begin")
-    assert (host.governors(), host.asked()) == (["powersave", "schedutil"], [])
+    assert (host.governors(), host.cpus()) == (["powersave", "schedutil"], {})
 
 
 def test_isolation_takes_pins() -> None:

@@ -59,25 +59,51 @@ card() {{
 
 """
 
+# systemd.resource-control(5): an empty list lets a unit have every CPU again. set-property leaves a file beside the
+# value; one that was not there before goes, so that what the user writes later is not overruled until the next boot.
 _WHILE_RUNNING = """\
-# The host's programs on some CPUs only, or on all of them.
-host_on() {
-  PATH=$PATH:/usr/bin:/run/current-system/sw/bin
-  for unit in system.slice user.slice init.scope; do
-    systemctl set-property --runtime -- "$unit" "AllowedCPUs=$1" || echo "$unit stays on all CPUs" >&2
+# The CPUs of lists such as 2-7,10, one a line.
+each_of() {
+  for part in $(echo "$*" | tr , ' '); do
+    seq "${part%-*}" "${part#*-}"
   done
 }
 
-# Every CPU but those of a list such as 2-7,10.
-all_but() {
-  for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
-    number=${cpu##*/cpu}
-    taken=
-    for part in $(echo "$1" | tr , ' '); do
-      [ "$number" -lt "${part%-*}" ] || [ "$number" -gt "${part#*-}" ] || taken=yes
-    done
-    [ -n "$taken" ] || printf '%s,' "$number"
+# The host's programs off the CPUs of a VM; without a list the VM has ended. What each unit had is kept in /run before
+# the first VM, and comes back after the last.
+isolate() {
+  PATH=$PATH:/usr/bin:/run/current-system/sw/bin
+  kept=/run/optimux/cpus
+  mkdir -p "$kept/vms"
+  exec 9>"$kept.lock"
+  flock 9
+  rm -f "$kept/vms/$1"
+  [ -z "$2" ] || echo "$2" >"$kept/vms/$1"
+  taken=$(cat "$kept"/vms/* 2>/dev/null)
+  for unit in system.slice user.slice init.scope; do
+    old=$kept/$unit
+    own=/run/systemd/system.control/$unit.d/50-AllowedCPUs.conf
+    set_to="systemctl set-property --runtime -- $unit"
+    if [ -n "$taken" ]; then
+      if [ ! -e "$old" ]; then
+        [ ! -e "$own" ] || : >"$old.own"
+        systemctl show --value --property=AllowedCPUs -- "$unit" >"$old.new" || continue
+        mv "$old.new" "$old"
+      fi
+      had=$(cat "$old")
+      left=$(each_of "${had:-$(cat /sys/devices/system/cpu/present)}" | grep -vxF "$(each_of "$taken")" | paste -sd, -)
+      if [ -n "$left" ]; then
+        $set_to "AllowedCPUs=$left" || echo "$unit stays on the VMs' CPUs" >&2
+      else
+        echo "$unit stays on the VMs' CPUs: it has no others" >&2
+      fi
+    elif [ -e "$old" ]; then
+      $set_to "AllowedCPUs=$(cat "$old")" || continue
+      [ -e "$old.own" ] || rm -f "$own"
+      rm -f "$old" "$old.own"
+    fi
   done
+  exec 9>&-
 }
 
 # What each policy had is kept in /run, and comes back; twice kept would be lost.
@@ -203,8 +229,8 @@ def _case(domain: DomainPlan, plan: Plan) -> str:
         before.append(f"{called} {domain.ram.bytes >> 10} || exit 1")
         after.insert(0, f'{called} ""')
     if domain.isolated_cpus:
-        before.append(f'host_on "$(all_but {domain.isolated_cpus})"')
-        after.insert(0, 'host_on "$(cat /sys/devices/system/cpu/present)"')
+        before.append(f"isolate {quote(domain.name)} {domain.isolated_cpus}")
+        after.insert(0, f'isolate {quote(domain.name)} ""')
     if domain.governor:
         before.append(f"governor {quote(domain.governor)}")
         after.insert(0, 'governor ""')
