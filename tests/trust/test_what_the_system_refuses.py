@@ -230,3 +230,26 @@ def test_a_staging_folder_that_was_exchanged(change: str, tmp_path: Path, monkey
         with reach(tmp_path) as folder, pytest.raises(OSError, match="another user exchanged"), Staging(folder):
             pytest.fail("it was taken for ours")
     replace_file(tmp_path / "file", b"")  # and nobody else is held up
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+@pytest.mark.parametrize("sync", [True, False])
+def test_what_is_left_over_cannot_be_removed(exchanges: bool, sync: bool, tmp_path: Path, monkeypatch: Patch) -> None:
+    """What was done stands, and is no failure; the twin's disk fails, and that is told. The next run clears it away."""
+    file = tmp_path / "file"
+    file.write_text("old")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "unlink", _fails(errno.EIO))
+        if not exchanges:
+            broken.setattr(renames, "rename2", lambda *arguments: errno.ENOSYS)
+        if not sync:
+            broken.setattr(os, "fsync", _fails(errno.ENOSPC))
+            with pytest.raises(OptimuxError, match=os.strerror(errno.ENOSPC)):
+                replace_file(file, b"new")
+        else:
+            replace_file(file, b"new")
+    assert file.read_text() == ("new" if sync else "old")
+    # Where names are not exchanged, moving leaves nothing over.
+    assert len(_names(tmp_path)) == (1 if sync and not exchanges else 2)
+    replace_file(file, b"newer")
+    assert _names(tmp_path) == ["file"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def _filled(folder: Directory, name: str, descriptor: int, content: bytes, metad
         set_metadata(descriptor, metadata)
     except BaseException:
         os.close(descriptor)
-        folder.unlink(name)
+        _drop(folder, name)
         raise
     return descriptor
 
@@ -46,6 +47,12 @@ def put(folder: Directory, name: str, content: bytes, metadata: Metadata, *, exc
         _name(folder, temporary, name, exclusive)
     finally:
         os.close(descriptor)
+        _drop(folder, temporary)
+
+
+def _drop(folder: Directory, temporary: str) -> None:
+    """What is done stands, and what failed is told, also where this cannot go: the next run clears it away."""
+    with contextlib.suppress(OSError):
         folder.unlink(temporary)
 
 
@@ -97,7 +104,7 @@ def _put_link(folder: Directory, name: str, state: State) -> None:
             os.chown(temporary, owner, group, dir_fd=folder.descriptor, follow_symlinks=False)
         renames.replace(folder, temporary, folder, name)
     except BaseException:
-        folder.unlink(temporary)
+        _drop(folder, temporary)
         raise
     folder.sync()
 
