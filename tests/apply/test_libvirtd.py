@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lab.consumers.session import Session
 
 CODE = "/opt/generator"
+SHARED = "/dev/shm/looking-glass"
 NETWORK, BRIDGE = "lab", "virbr77"
 # There is no systemd and no udevd to speak to: libvirtd runs, so its unit is active.
 STAND_INS = ("systemctl", "udevadm")
@@ -88,9 +89,11 @@ def test_a_network_there_and_back(session: Session) -> None:
     optimux(session, CODE, *APPLY, "files,services")
     assert _networks(session) == [sorted([*names, NETWORK]) for names in before]
     assert session.run(["ip", "-o", "-4", "address", "show", BRIDGE]).stdout.split()[3] == "10.77.0.1/24"
+    session.run(["test", "-e", SHARED])
     assert "nothing to do" in optimux(session, CODE, *APPLY, "files,services").stderr
     optimux(session, CODE, "rollback", "--yes")
     assert _networks(session) == before
+    assert session.run(["test", "-e", SHARED], check=False).returncode
     assert session.run(["ip", "link", "show", BRIDGE], check=False).returncode
 
 
@@ -98,7 +101,7 @@ def test_a_network_that_does_not_start(session: Session) -> None:
     """The twin: its addresses are another interface's already, and all that was done before is undone."""
     before = _networks(session)
     taken = "ip link add taken type bridge && ip address add 10.77.0.9/24 dev taken && ip link set taken up"
-    session.run(["sh", "-c", taken])
+    session.run(["sh", "-c", f"{taken} && echo mine >{SHARED}"])
     try:
         _one_network(session)
         done = optimux(session, CODE, *APPLY, "files,services", check=False)
@@ -108,6 +111,8 @@ def test_a_network_that_does_not_start(session: Session) -> None:
     assert "already in use by interface taken" in done.stderr
     assert "Everything was taken back" in done.stderr
     assert _networks(session) == before
+    assert session.read(SHARED) == b"mine\n"
+    session.run(["rm", SHARED])
     assert session.run(["test", "-e", "/etc/optimux"], check=False).returncode
     assert "nothing to undo" in optimux(session, CODE, "rollback", "--yes").stderr
 
