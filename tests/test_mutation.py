@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import CHECKOUT
+from lab.mutation.equivalent import entries, equivalents, key_of
 from lab.mutation.mutants import Mutant, mutants
+from lab.mutation.swap import changed_functions, put_in
 from lab.mutation.trial import Reach, Trials
 
 SOURCE = '''"""Words."""
@@ -51,16 +54,41 @@ def test_the_faults_of_a_file(tmp_path: Path) -> None:
 
 
 def test_a_fault_that_matters_is_noticed_and_none_is_not() -> None:
+    """One in a function, and one in what runs once, when its module is loaded."""
     path = CHECKOUT / "generator" / "optimux" / "sizes.py"
     source = path.read_text(encoding="utf-8")
-    assert "count << 20" in source
+    faults = [("", ""), ("count << 20", "count << 21"), ("    bytes: int", "    bites: int")]
+    assert all(was in source for was, _ in faults)
     with Trials(["tests/looking_glass/test_memory_size.py"]) as trials:
         reach = trials.reach()
-        told = [
-            trials.notice(Mutant(path, 1, "", "", text), reach)
-            for text in (source, source.replace("count << 20", "count << 21"))
-        ]
-    assert told == [False, True]
+        told = [trials.notice(Mutant(path, 1, "", "", source.replace(was, now)), reach) for was, now in faults]
+    assert told == [False, True, True]
+
+
+def test_a_loaded_function_gets_the_fault() -> None:
+    """Those inside it too, wherever its lines went; what is no function's is not tried so."""
+    whole = "LIMIT = 1\n\n\ndef outer(\n    a,\n):\n    return [b + 1 for b in a]\n\n\ndef last():\n    return 2\n"
+    names: dict[str, Any] = {}
+    exec(compile(whole, "a.py", "exec"), names)
+    for was, now, found in (("(\n    a,\n)", "(a)", ([2], 2)), ("b + 1", "b - 1", ([0], 2)), ("2", "3", ([2], 3))):
+        codes = changed_functions("a.py", whole, whole.replace(was, now))
+        assert codes is not None
+        put_in([names["outer"], names["last"]], codes)
+        assert (names["outer"]([1]), names["last"]()) == found
+        exec(compile(whole, "a.py", "exec"), names)
+    for was, now in (("LIMIT = 1", "LIMIT = 2"), ("    a,", "    a=1,")):
+        assert changed_functions("a.py", whole, whole.replace(was, now)) is None
+
+
+def test_every_equivalent_fault_is_still_one() -> None:
+    """Where its line is written otherwise, it is to be judged anew; and each is listed once, with its reason."""
+    package = CHECKOUT / "generator" / "optimux"
+    listed = list(entries())
+    assert len(equivalents()) == len(listed)
+    files = {package / entry["path"] for entry in listed}
+    made = {key_of(mutant) for file in files for mutant in mutants(file)}
+    assert equivalents() <= made
+    assert all(entry["why"].endswith(".") for entry in listed)
 
 
 def test_whoever_reads_a_constant_may_notice_a_fault_in_it() -> None:

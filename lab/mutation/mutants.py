@@ -35,16 +35,22 @@ _UNSEEN = ("annotation", "returns", "decorator_list", "bases")
 
 
 class Mutant(Record):
-    """One fault: where it stands, the piece as it was and as it is now, and the whole file with it."""
+    """One fault: where it stands, the piece as it was and as it is now, the whole file with it, the line without it."""
 
     path: Path
     line: int
     was: str
     now: str
     source: str
+    text: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {_short(self.was)} -> {_short(self.now)}"
+        return f"{self.path}:{self.line}: {self.fault}"
+
+    @property
+    def fault(self) -> str:
+        """What became of what, in a few words."""
+        return f"{_short(self.was)} -> {_short(self.now)}"
 
 
 def _short(text: str) -> str:
@@ -62,7 +68,8 @@ def mutants(path: Path) -> Iterator[Mutant]:
         last = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         raw = source.encode()
         changed = raw[:first] + now.encode() + raw[last:]
-        yield Mutant(path, node.lineno, raw[first:last].decode(), now, changed.decode())
+        line = source.split("\n")[node.lineno - 1].strip()
+        yield Mutant(path, node.lineno, raw[first:last].decode(), now, changed.decode(), line)
 
 
 def _starts(source: str) -> list[int]:

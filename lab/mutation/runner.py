@@ -13,8 +13,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from lab import CHECKOUT
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -60,12 +61,17 @@ def run(
     output = scratch / "output"
     child = os.fork()
     if not child:
-        _become(arguments, scratch, output, times, only)
-    code = _wait(child, seconds)
-    return Run(code, output.read_text(encoding="utf-8", errors="replace")[-3000:] if output.exists() else "")
+        become_pytest(arguments, scratch, output, [_Chosen(only, times)])
+    return Run(wait(child, seconds), tail(output))
 
 
-def _wait(child: int, seconds: float | None) -> int | None:
+def tail(output: Path) -> str:
+    """The end of what was printed."""
+    return output.read_text(encoding="utf-8", errors="replace")[-3000:] if output.exists() else ""
+
+
+def wait(child: int, seconds: float | None) -> int | None:
+    """The exit code of a child, which leads a process group; ``None`` where the time was over."""
     end = time.monotonic() + seconds if seconds is not None else None
     while True:
         done, status = os.waitpid(child, os.WNOHANG if end is not None else 0)
@@ -78,8 +84,8 @@ def _wait(child: int, seconds: float | None) -> int | None:
         time.sleep(_POLL_SECONDS)
 
 
-def _become(arguments: Sequence[str], scratch: Path, output: Path, times: Path, only: dict[str, float] | None) -> None:
-    """Never returns."""
+def become_pytest(arguments: Sequence[str], scratch: Path, output: Path, plugins: Sequence[object]) -> NoReturn:
+    """This process is pytest from here on, with the product of ``scratch``; what it prints goes to ``output``."""
     code = 70
     try:
         os.setsid()
@@ -90,15 +96,19 @@ def _become(arguments: Sequence[str], scratch: Path, output: Path, times: Path, 
         _forget_the_product(scratch)
         import pytest
 
-        code = int(pytest.main([*arguments, f"--basetemp={scratch / 'tmp'}"], plugins=[_Chosen(only, times)]))
+        # Nobody reads how a test failed, and telling two long texts apart takes longer than the test.
+        options = ["-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=native", f"--rootdir={CHECKOUT}"]
+        options.append(f"--basetemp={scratch / 'tmp'}")
+        code = int(pytest.main([*options, *arguments], plugins=plugins))
     finally:
         os._exit(code)
 
 
 def _forget_the_product(scratch: Path) -> None:
     package = str(scratch / "generator")
-    os.environ.update({"PYTHONPATH": package, "CI": "true", "PYTHONDONTWRITEBYTECODE": "1"})
-    sys.dont_write_bytecode = True
+    compiled = str(scratch / "compiled")
+    os.environ.update({"PYTHONPATH": package, "CI": "true", "PYTHONPYCACHEPREFIX": compiled})
+    sys.pycache_prefix = compiled
     sys.path.insert(0, package)
     for name in [name for name in sys.modules if name.split(".")[0] in ("optimux", "lab", "tests")]:
         del sys.modules[name]

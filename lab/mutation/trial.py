@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lab import CHECKOUT
 from lab.mutation.runner import Run, load_shared, run
+from lab.mutation.server import Fault, Server
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -63,9 +64,12 @@ class Trials:
             PACKAGE, self._scratch / "generator", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )
         load_shared()
+        self._server: Server | None = None
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.stop()
         shutil.rmtree(self._scratch)
 
     def reach(self) -> Reach:
@@ -106,21 +110,26 @@ class Trials:
         tests = reach.of(name, mutant.line)
         target = self._scratch / name
         whole = target.read_text(encoding="utf-8")
-        target.write_text(mutant.source, encoding="utf-8")
         usual = sum(reach.seconds.get(test, 0.0) for test in tests)
+        seconds = _LEAST_SECONDS + _PATIENCE * usual
+        if self._server is None:
+            self._server = Server(self._selection, self._scratch)
+        self._write(target, mutant.source)
         try:
-            done = self._pytest(
-                ["-x", *sorted(_files(tests))],
-                tests,
-                _LEAST_SECONDS + _PATIENCE * usual,
-            )
+            fault = Fault(str(target), whole, mutant.source, sorted(tests, key=tests.__getitem__), seconds)
+            # Whoever loads the faulty module anew sees it all: what was computed while the tests were loaded too.
+            return self._server.notice(fault) or self._pytest(["-x", *sorted(_files(tests))], tests, seconds).code != 0
         finally:
-            target.write_text(whole, encoding="utf-8")
-        return done.code != 0
+            self._write(target, whole)
+
+    def _write(self, target: Path, text: str) -> None:
+        """What is compiled of a text of the same length in the same second would pass for this one."""
+        target.write_text(text, encoding="utf-8")
+        for compiled in (self._scratch / "compiled").rglob(f"{target.stem}.*.pyc"):
+            compiled.unlink()
 
     def _pytest(self, arguments: Sequence[str], only: dict[str, float] | None, seconds: float | None) -> Run:
-        options = ["-q", "-p", "no:cacheprovider", f"--rootdir={CHECKOUT}", *arguments]
-        return run(options, self._scratch, times=self._scratch / "times", only=only, seconds=seconds)
+        return run(arguments, self._scratch, times=self._scratch / "times", only=only, seconds=seconds)
 
 
 def _files(tests: Iterable[str]) -> set[str]:
