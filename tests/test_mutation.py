@@ -17,7 +17,7 @@ SOURCE = '''"""Words."""
 from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
-__all__ = ["f"]
+__all__ = ["f"]; T = TypeVar("T", bound="int")
 LIMIT: "int" = 2 + 3
 def f(a: int = 1) -> int:
     """More words."""

@@ -93,7 +93,7 @@ def _seen(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":  # nobody imports a star
         return
     yield node
-    if isinstance(node, ast.JoinedStr):
+    if isinstance(node, ast.JoinedStr) or _is_type_variable(node):
         return
     for field, value in ast.iter_fields(node):
         if field in _UNSEEN:
@@ -101,6 +101,11 @@ def _seen(node: ast.AST) -> Iterator[ast.AST]:
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not _is_docstring(child):
                 yield from _seen(child)
+
+
+def _is_type_variable(node: ast.AST) -> bool:
+    """Whether a call makes one: what it is called, and what it is bound to, is for checkers alone."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("TypeVar", "ParamSpec", "NewType")
 
 
 def _is_docstring(node: ast.AST) -> bool:

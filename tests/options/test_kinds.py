@@ -5,6 +5,7 @@ Written down once more on purpose: what the declaration says cannot be judged by
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from optimux.declare import values
 from optimux.declare.containers import ListOf, MapOf
 from optimux.declare.kind import INVALID, Kind
-from optimux.declare.scalars import Int, Scalar
+from optimux.declare.scalars import NOT_IN_XML, Int, Parsed, Scalar, Text
 from optimux.declare.wording import suggestion
 from optimux.findings import Findings
 
@@ -189,7 +190,7 @@ def test_a_table_of_at_most_two(given: object, loaded: object) -> None:
 )
 def test_a_value_of_a_settings_file(given: object, taken: bool) -> None:
     loaded, findings = _load(Scalar(), given)
-    assert (loaded is not INVALID) == taken
+    assert loaded is (given if taken else INVALID)
     assert [problem.allowed for problem in findings.problems] == (
         [] if taken else ["one line of text, a whole number, or true or false"]
     )
@@ -212,6 +213,65 @@ def test_a_value_of_a_settings_file(given: object, taken: bool) -> None:
 def test_what_was_meant(value: str, meant: str | None) -> None:
     """What it begins, where that is one alone; what it resembles; nothing of nothing."""
     assert suggestion(value, ("kvmfr", "shm", "sha")) == meant
+
+
+@pytest.mark.parametrize("value", ["", "zz"])
+def test_the_only_word_is_not_always_meant(value: str) -> None:
+    assert suggestion(value, ("kvmfr",)) is None
+
+
+def test_how_much_an_unbounded_kind_takes() -> None:
+    assert [_load(Int(), number)[0] for number in (0, 2**31 - 1)] == [0, 2**31 - 1]
+    assert [_load(Int(), number)[0] for number in (-1, 2**31)] == [INVALID, INVALID]
+    for most in (10_000, 10_001):
+        is_taken = most == 10_000
+        assert (_load(ListOf(Int()), [1] * most)[0] is not INVALID) == is_taken
+        assert (_load(MapOf(Int()), {f"k{number}": 1 for number in range(most)})[0] is not INVALID) == is_taken
+
+
+# What no pattern can say: the parser knows it.
+LOOSE = {("IP_ADDRESS", "256.0.0.1"), ("IP_ADDRESS", "1.2.3")}
+TEXTS = [
+    (name, value, is_taken)
+    for name, row in KINDS.items()
+    if isinstance(getattr(values, name), Text | Parsed)
+    for is_taken, column in ((True, row[1]), (False, row[2]))
+    for value in column
+    if isinstance(value, str)
+]
+
+
+@pytest.mark.parametrize(("name", "value", "is_taken"), TEXTS)
+def test_the_pattern_says_the_same(name: str, value: str, is_taken: bool) -> None:
+    """JSON's schema and Nix have nothing else to judge by."""
+    kind = getattr(values, name)
+    too_long = isinstance(kind, Text) and len(value) > kind.most
+    matches = re.fullmatch(kind.pattern, value) is not None and not NOT_IN_XML.search(value) and not too_long
+    assert matches == (is_taken or (name, value) in LOOSE)
+
+
+def test_what_is_too_long_is_said_to_be() -> None:
+    told = {
+        name: _load(kind, "x" * (kind.most + 1))[1].problems[0].remedy
+        for name in KINDS
+        if isinstance(kind := getattr(values, name), Text)
+    }
+    most = {"PATH": 1024, "WORD": 64, "MODULE": 64, "UUID": 36, "MAC": 17, "CPU_SET": 256, "XML": 65536, "TEXT": 4096}
+    most |= {"USER": 33, "SETTING": 64}
+    assert told == {name: f"Shorten it to {length} characters." for name, length in most.items()}
+
+
+def test_what_other_notations_call_a_parsed_kind() -> None:
+    names = {name: kind.name for name in KINDS if isinstance(kind := getattr(values, name), Parsed)}
+    assert names == {
+        "ADDRESS": "pciAddress",
+        "PCI_ID": "pciId",
+        "SIZE": "size",
+        "BAR_SIZE": "barSize",
+        "VERSION": "version",
+        "PLACEMENT": "placement",
+        "IP_ADDRESS": "ipAddress",
+    }
 
 
 @pytest.mark.parametrize(("name", "taken"), [(name, value) for name, row in KINDS.items() for value in row[1]])
