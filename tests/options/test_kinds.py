@@ -23,7 +23,7 @@ KINDS: dict[str, tuple[str, list[Any], list[Any]]] = {
     "DISTRIBUTION": (
         'one of "nixos", "arch", "debian", "fedora", "fedora-atomic", "opensuse"',
         ["nixos", "fedora-atomic", "Ubuntu"],
-        ["", "gentoo", 1],
+        ["", "gentoo", "Arch", 1],
     ),
     "CPU_VENDOR": ('one of "intel", "amd"', ["intel", "amd"], ["via", "", True]),
     "SECURITY_MODULE": ('one of "apparmor", "selinux", "none"', ["apparmor", "selinux", "none"], ["smack", None]),

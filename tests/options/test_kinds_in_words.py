@@ -124,6 +124,37 @@ def test_what_is_lost(kind: Kind[Any], value: object, lost: str, kept: str) -> N
     assert len(findings.problems) == before + 1 + (lost == "nothing")
 
 
+def test_what_was_read_is_not_lost() -> None:
+    for kind, value in ((ListOf(Int(1, 9)), [1, 2]), (WHOLE, {"inner": {"port": 1}}), (MapOf(Int()), {"a": 1})):
+        _, findings = _load(kind, value)
+        findings.error("x", "a", "b", "c")
+        assert len(findings.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "loaded"),
+    [
+        (OLD, False, "intel"),
+        (OLD, True, "amd"),
+        (OLD, "Intel", "intel"),
+        (OLD, "amd", "amd"),
+        (ListOf(Int(1, 9)), [0], ()),
+        (ListOf(Int(1, 9)), [0, 3, 0], (3,)),
+        (ListOf(Int(1, 9), 1), [0], INVALID),
+        (Bool(), True, True),
+        (Bool(), False, False),
+    ],
+)
+def test_what_is_loaded(kind: Kind[Any], value: object, loaded: object) -> None:
+    assert _load(kind, value)[0] == loaded
+
+
+def test_a_table_is_built_with_all_that_must_be_given() -> None:
+    with pytest.raises(TypeError):
+        Inner(host_name="h")  # type: ignore[call-arg]
+    assert Inner(port=1).host_name is None
+
+
 def test_a_list_without_what_cannot_be_read_is_lost_only_where_nothing_stands_in() -> None:
     _, findings = _load(ListOf(Table(Inner)), [{"port": 1}, 1])
     findings.error("x[0].port", "a", "b", "c")
@@ -271,6 +302,7 @@ def test_the_words_of_suggestions() -> None:
     long = "k" * 64
     assert suggestion(f"{long}zz", (long,)) == long  # which begins with what it is cut to
     assert suggestion(f"{'k' * 63}zz", (long,)) == long
+    assert suggestion("a" * 64 + "b", ("a" * 64 + "c" * 200, "a" * 60 + "x" * 5)) == "a" * 64 + "c" * 200
     assert suggestion("ab", ("abc", "abdx")) == "abc"  # two begin so: the one that it resembles most
     assert suggestion("a", ("abc", "abd")) is None
     assert suggestion("AB", ("xx", "Abc")) == "Abc"

@@ -276,7 +276,10 @@ CORNERS: dict[str, Corner] = {
     ),
     "crowded": Corner(
         domain(
-            GPU + "<controller type='pci' index='0' model='pcie-root'/>",
+            GPU
+            + "<controller type='pci' index='0' model='pcie-root'/><controller type='usb' index='0' model='ich9-ehci1'>"
+            "<address type='pci' slot='0x1d' function='7'/></controller>"
+            "<interface type='user'><model type='rtl8139'/><address type='pci' slot='0x09'/></interface>",
             ("-device", "pci-testdev,addr=0x3", "-device", "pci-testdev,addr=0x10,bus=pcie.0",
              "-device", "ivshmem-plain,id=shmem0,memdev=lg,addr=0x10", "-object", _LG,
              "-device", "ivshmem-doorbell,memdev=lg,id=two", "-object", "memory-backend-ram,id=looking-glass,size=1M",
@@ -285,6 +288,8 @@ CORNERS: dict[str, Corner] = {
         {"lookingGlass": {"size": "64MiB"},
          "vms": {"inputs": [{"type": "keyboard", "bus": "virtio", "address": "0000:00:03.0"}],
                  "disks": [{"source": "/n.raw", "bus": "virtio"}],
+                 "networks": [{"type": "user", "model": "virtio"}, {"type": "user", "model": "rtl8139"}],
+                 "usb": {"model": "qemu-xhci"}, "sound": {"model": "ich9"},
                  "watchdog": {"model": "i6300esb", "action": "reset"}}},
     ),
     "shmem": Corner(

@@ -12,7 +12,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, str):
-        text = f'"{value[:MOST_SHOWN]}"' if len(value) <= MOST_SHOWN else f'"{value[:MOST_SHOWN]}'
+        text = f'"{value[:MOST_SHOWN]}"'  # of a longer one the last quote is cut off below
     elif isinstance(value, Mapping):
         return "a table"
     elif isinstance(value, list | tuple):
