@@ -150,9 +150,13 @@ def test_what_is_loaded(kind: Kind[Any], value: object, loaded: object) -> None:
 
 
 def test_a_table_is_built_with_all_that_must_be_given() -> None:
+    class Given(Declared):
+        port: int = option("port", Int(1, 9), doc="The port.")
+        host_name: str | None = option("hostName", values.TEXT, default=None, doc="The host.")
+
     with pytest.raises(TypeError):
-        Inner(host_name="h")  # type: ignore[call-arg]
-    assert Inner(port=1).host_name is None
+        Given(host_name="h")  # type: ignore[call-arg]
+    assert Given(port=1).host_name is None
 
 
 def test_a_list_without_what_cannot_be_read_is_lost_only_where_nothing_stands_in() -> None:
