@@ -10,6 +10,7 @@ import pytest
 from lab import CHECKOUT
 from lab.mutation.equivalent import entries, equivalents, key_of
 from lab.mutation.mutants import Mutant, mutants
+from lab.mutation.runner import LOADING
 from lab.mutation.swap import changed_functions, put_in
 from lab.mutation.trial import Reach, Trials
 
@@ -97,6 +98,18 @@ def test_whoever_reads_a_constant_may_notice_a_fault_in_it() -> None:
     assert sorted(reach.of("a.py", 1), key=reach.of("a.py", 1).__getitem__) == ["one", "two"]
     assert set(reach.of("a.py", 2)) == {"one"}
     assert sorted(reach.of("b.py", 1), key=reach.of("b.py", 1).__getitem__) == ["two", "one"]
+    loaded = reach.replace(tests={("a.py", 1): frozenset({LOADING, "one"})})
+    assert sorted(loaded.of("a.py", 1), key=loaded.of("a.py", 1).__getitem__) == ["one", "two"]
+
+
+def test_what_runs_while_tests_are_loaded_is_known() -> None:
+    """The table of a test module is made there: a test that reads it has not run a line."""
+    with Trials(["tests/options/test_kinds.py"]) as trials:
+        reach = trials.reach()
+    kinds = "generator/optimux/declare/scalars.py"
+    source = (CHECKOUT / kinds).read_text(encoding="utf-8").split("\n")
+    line = source.index("        self.least = least") + 1
+    assert len(reach.of(kinds, line)) == len(reach.seconds)
 
 
 def test_tests_that_fail_by_themselves_are_no_judge() -> None:

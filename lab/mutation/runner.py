@@ -33,6 +33,8 @@ _SHARED = (
     "pytest_cov",
 )
 _POLL_SECONDS = 0.01
+# Where coverage is asked which test runs a line: while the tests are loaded.
+LOADING = "loading"
 
 
 class Run(Record):
@@ -121,6 +123,10 @@ class _Chosen:
     def __init__(self, only: dict[str, float] | None, times: Path) -> None:
         self._only, self._times = only, times
         self._seconds: dict[str, float] = {}
+
+    def pytest_collection(self) -> None:
+        if (coverage := sys.modules.get("coverage")) is not None and (measured := coverage.Coverage.current()):
+            measured.switch_context(LOADING)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         if self._only is not None:

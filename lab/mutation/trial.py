@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import CHECKOUT
-from lab.mutation.runner import Run, load_shared, run
+from lab.mutation.runner import LOADING, Run, load_shared, run
 from lab.mutation.server import Fault, Server
 from optimux.record import Record
 
@@ -30,7 +30,8 @@ Place = tuple[str, int]
 class Reach(Record):
     """The tests that ran each line, and the seconds that each test takes.
 
-    A line that runs while its module is loaded, or in a process of its own, has no test by name.
+    A line that runs in a process of its own has no test by name. One that runs while the tests are loaded has
+    ``LOADING`` among them: what it made there any test may see.
     """
 
     tests: dict[Place, frozenset[str]]
@@ -39,13 +40,13 @@ class Reach(Record):
     def of(self, name: str, line: int) -> dict[str, float]:
         """The tests for a fault there, each with its turn, the lowest first.
 
-        Those of the line; where it has none all, the file's own before the others: whoever reads a constant or a table
-        need not run a line of its module.
+        Those of the line; where it has none, or is run while the tests are loaded, all, the line's or the file's own
+        before the others: whoever reads a constant or a table need not run a line of its module.
         """
-        known = self.tests.get((name, line))
-        if known:
+        known = self.tests.get((name, line), frozenset())
+        if known and LOADING not in known:
             return {test: _turn(self.seconds.get(test, 0.0)) for test in known}
-        own = self._of_file(name)
+        own = (known - {LOADING}) or self._of_file(name)
         return {test: _turn(seconds) - (_OWN_FIRST if test in own else 0) for test, seconds in self.seconds.items()}
 
     def _of_file(self, name: str) -> frozenset[str]:
