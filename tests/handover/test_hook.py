@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from optimux.host.handover import hook
+from optimux.host.handover import hook, picture
+from optimux.host.handover.give import give
 from optimux.host.handover.kernel import Refused
-from optimux.host.handover.picture import look
+from optimux.host.handover.nodes import Sysfs
+from optimux.host.handover.picture import look, machine_of
+from optimux.host.handover.processes import Scan
 from optimux.host.handover.state import Store
+from optimux.host.handover.take import Taking
+from optimux.host.handover.verdict import IN_USE, verdict
 from tests.detect.tree import put
 from tests.handover.kernel import Acting
-from tests.handover.machine import CARD, DRIVERS, IDS, process
+from tests.handover.machine import BELOW_PORT, CARD, DRIVERS, GPU, IDS, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +35,7 @@ def root(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(hook, "Kernel", lambda: Acting(machine))
     monkeypatch.setattr(hook, "Store", lambda: Store(str(machine)))
     monkeypatch.setattr(hook, "look", lambda card: look(card, str(machine)))
+    monkeypatch.setattr(hook, "machine_of", lambda card: machine_of(card, str(machine)))
     return machine
 
 
@@ -71,6 +78,49 @@ def test_a_qemu_that_still_has_the_card_keeps_it(root: Path) -> None:
     with pytest.raises(Refused, match="process 99"):
         hook.run("win", "release/end", print)
     assert set(drivers(root).values()) == {"vfio-pci"}
+
+
+def test_one_that_has_it_by_iommufd_keeps_it(root: Path) -> None:
+    """Each function has a node of its own then, and the group's is not opened."""
+    hook.run("win", "prepare/begin", print)
+    put(root, f"{BELOW_PORT}/{GPU}/vfio-dev/vfio0/dev", "510:0")
+    process(root, 99, "qemu-system-x86", opened=("/dev/vfio/devices/vfio0",))
+    assert verdict(look(CARD, str(root))).word == IN_USE
+    with pytest.raises(Refused, match="process 99"):
+        hook.run("win", "release/end", print)
+    assert set(drivers(root).values()) == {"vfio-pci"}
+
+
+def test_a_group_that_opens_is_nobodys(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then no process is looked into; where it is busy and none shows it, somebody has it all the same."""
+    asked: list[str] = []
+    monkeypatch.setattr(picture, "Sysfs", lambda _: Sysfs(str(root)))
+    monkeypatch.setattr(picture, "Scan", lambda *_: pytest.fail("looked into every process"))
+    assert picture.machine_of(CARD) is None  # no node: vfio-pci has none of it
+    put(root, "/sys/class/vfio/10/dev", "511:0")
+    monkeypatch.setattr(picture, "_errno", lambda path: asked.append(path) or 0)
+    assert picture.machine_of(CARD) is None
+    assert asked == ["/dev/vfio/10"]
+    monkeypatch.setattr(picture, "_errno", lambda _: errno.EBUSY)
+    monkeypatch.setattr(picture, "Scan", lambda nodes, _: Scan(nodes, str(root)))
+    assert picture.machine_of(CARD) == "a process that no descriptor shows"
+    process(root, 99, "qemu-system-x86", opened=("/dev/vfio/10",))
+    assert str(picture.machine_of(CARD)).startswith("qemu-system-x86, process 99")
+
+
+def test_two_that_take_it_for_nobody_have_it_both(root: Path) -> None:
+    """The twin of a hook that knows its VM: the end of one takes the card from the other, before its QEMU has it."""
+    kernel, store = Acting(root), Store(str(root))
+    for domain, other in (("win", "other"), (None, None)):
+        taking = [Taking(CARD, kernel, store, lambda: look(CARD, str(root)), print, name) for name in (domain, other)]
+        assert taking[0].run() == "vfio-pci has card"
+        if domain:
+            with pytest.raises(Refused, match="card is with win"):
+                taking[1].run()
+        else:
+            assert taking[1].run() == "vfio-pci has card already"
+        give(CARD, kernel, store, print)
+        assert drivers(root) == DRIVERS
 
 
 def test_without_cards_there_is_nothing_to_do(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,8 +74,8 @@ def test_the_order_of_what_is_done(kernel: Acting) -> None:
         f"drivers/xhci_hcd/unbind < {USB}",
         f"drivers/bochs-drm/unbind < {GPU}",
         *(f"drivers_probe < {address}" for address in (GPU, SOUND, USB)),
-        "systemd-run --collect --quiet --unit=optimux-awake-card.service systemd-inhibit --what=sleep --who=Optimux "
-        "--why=card is with a VM sleep infinity",
+        "systemd-run --no-block --collect --quiet --unit=optimux-awake-card.service systemd-inhibit --what=sleep "
+        "--who=Optimux --why=card is with a VM sleep infinity",
     ]
 
 

@@ -133,14 +133,14 @@ def give(config: str | None, name: str | None, facts: str | None) -> int:
     from optimux.host.handover.cards import chosen
     from optimux.host.handover.give import give as give_back
     from optimux.host.handover.kernel import Kernel
-    from optimux.host.handover.picture import look
+    from optimux.host.handover.picture import machine_of
     from optimux.host.handover.state import Store
 
     _root("give")
     card = chosen(cards(config, facts), name)
     kernel, store = Kernel(), Store()
     with store.lock(kernel):
-        click.echo(give_back(card, kernel, store, say, look(card).machine))
+        click.echo(give_back(card, kernel, store, say, machine_of(card)))
     return DONE
 
 

@@ -91,7 +91,7 @@ def restore(state: State, kernel: Kernel, store: Store, say: Callable[[str], Non
         _attempt(failed, lambda command=command: kernel.run(*command))  # type: ignore[misc]
     if state.inhibitor and kernel.systemd:
         with contextlib.suppress(Refused):
-            kernel.run("systemctl", "stop", state.inhibitor)
+            kernel.run("systemctl", "--no-block", "stop", state.inhibitor)
     if failed:
         raise Incomplete(f"{state.card} did not come back whole: {'; '.join(failed)}. Try: optimux gpu give")
     store.clear(state.card)

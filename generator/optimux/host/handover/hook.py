@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from optimux.host.handover.cards import INSTALLED, cards_from
 from optimux.host.handover.give import give
 from optimux.host.handover.kernel import Kernel
-from optimux.host.handover.picture import look
+from optimux.host.handover.picture import look, machine_of
 from optimux.host.handover.state import Store
 from optimux.host.handover.take import Taking
 
@@ -50,6 +50,6 @@ def _after(card: Card, domain: str, kernel: Kernel, store: Store, say: Callable[
         return
     machine = None
     for _ in kernel.rounds(END_SECONDS, 0.5):
-        if (machine := look(card).machine) is None:
+        if (machine := machine_of(card)) is None:
             break
     give(card, kernel, store, say, machine)

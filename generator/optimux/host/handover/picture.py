@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from typing import TYPE_CHECKING
 
 from optimux.facts.detect import drm, pci
+from optimux.facts.detect.pci import DEVICES
 from optimux.facts.detect.root import Root
 from optimux.host.handover.describe import holders
 from optimux.host.handover.modules import Module, module_of
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from optimux.host.handover.holder import Holder, Use
     from optimux.pci import Address
 
+_BY_DEVICE = "/dev/vfio/devices/"
 # What is plugged out like any stick; what hangs on it is told by the keyboards.
 _GRACEFUL = ("input", "hidraw")
 
@@ -75,7 +78,7 @@ def look(card: Card, root: str | None = None) -> Picture:
     below = [sysfs.below(device.address) for device in own]
     nodes = tuple(node for found in below for node in found.nodes)
     stacked = sysfs.stacked(nodes)
-    groups = _vfio_nodes(sysfs, own)
+    groups = _vfio_nodes(sysfs, tuple(device.address for device in own))
     modules = tuple(m for device in own if device.driver != "vfio-pci" and (m := module_of(sysfs, device)))
     modules = tuple({module.name: module for module in modules}.values())
     others = _others(sysfs, modules, own)
@@ -118,15 +121,45 @@ def _shares_bus(device: PciDevice, own: tuple[PciDevice, ...]) -> bool:
     return any((device.address.domain, device.address.bus) == (d.address.domain, d.address.bus) for d in own)
 
 
-def _vfio_nodes(sysfs: Sysfs, own: tuple[PciDevice, ...]) -> tuple[Node, ...]:
-    """The groups' nodes, by which a machine has the card (Documentation/driver-api/vfio.rst)."""
+def machine_of(card: Card, root: str | None = None) -> str | None:
+    """The process that has the card through VFIO, if one does.
+
+    A group can be open once (drivers/vfio/group.c): where each opens, no process need be looked into.
+    """
+    sysfs = Sysfs(root or "/")
+    nodes = _vfio_nodes(sysfs, card.addresses)
+    groups = [node.name for node in nodes if not node.name.startswith(_BY_DEVICE)]
+    answers = [_errno(path) for path in groups] if root is None else [errno.ENOENT]
+    if not nodes or (groups and not any(answers)):
+        return None
+    found = holders(Scan(nodes, root or "/").run(), sysfs)
+    return str(found[0]) if found else "a process that no descriptor shows" if errno.EBUSY in answers else None
+
+
+def _errno(path: str) -> int:
+    """Why a node does not open; 0 where it does."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
+
+
+def _vfio_nodes(sysfs: Sysfs, own: tuple[Address, ...]) -> tuple[Node, ...]:
+    """The nodes by which a machine has the card: the groups', and with iommufd each function's own.
+
+    Source: Documentation/driver-api/vfio.rst.
+    """
     found = []
-    for device in own:
-        folder = f"/sys/class/vfio/{device.iommu_group}"
-        words = (sysfs.text(f"{folder}/dev") or "").split(":")
-        if len(words) == 2 and all(word.isdecimal() for word in words):
-            number = ("character", int(words[0]), int(words[1]))
-            found.append(Node(number, f"/dev/vfio/{device.iommu_group}", "vfio", device.address))
+    for address in own:
+        group = sysfs.target(f"{DEVICES}/{address}/iommu_group")
+        places = {f"/sys/class/vfio/{group}": f"/dev/vfio/{group}"}
+        by_device = f"{DEVICES}/{address}/vfio-dev"
+        places |= {f"{by_device}/{name}": f"{_BY_DEVICE}{name}" for name in sysfs.names(by_device)}
+        for folder, name in places.items():
+            words = (sysfs.text(f"{folder}/dev") or "").split(":")
+            if len(words) == 2 and all(word.isdecimal() for word in words):
+                found.append(Node(("character", int(words[0]), int(words[1])), name, "vfio", address))
     return tuple(found)
 
 

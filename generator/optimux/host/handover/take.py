@@ -235,7 +235,7 @@ class Taking:
         command = ("systemd-inhibit", "--what=sleep", "--who=Optimux", f"--why={why}", "sleep", "infinity")
         self._record("inhibit", inhibitor=unit)
         try:
-            self._kernel.run("systemd-run", "--collect", "--quiet", f"--unit={unit}", *command)
+            self._kernel.run("systemd-run", "--no-block", "--collect", "--quiet", f"--unit={unit}", *command)
         except Refused:
             self._record("done", inhibitor=None)
 
