@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import lzma
 
-from tests.doctor.hook import HOOK, hook_of
+from tests.doctor.hook import HOOK, OUR_HOOK, hook_of, other_hook
 from tests.doctor.images import archive
 from tests.doctor.machine import GUEST, IMAGE, Members, Node, link
 from tests.stores import CA_2023, PCA_2011, trusting
@@ -155,7 +155,11 @@ BROKEN: dict[str, list[Case]] = {
         ({}, ON_DEMAND, "missing"),
         ({**HOOK, "/etc/optimux/cards.json": None}, ON_DEMAND, "missing"),
     ],
-    "hook.seen": [(hook_of(1360), ON_DEMAND, "libvirtd is 60 s older than the hook")],
+    "hook.seen": [
+        (hook_of(1360), ON_DEMAND, "libvirtd is 60 s older than the hook"),
+        ({**hook_of(1360), **other_hook(0o644, 1200)}, ON_DEMAND, "libvirtd is 60 s older than the hook"),
+        ({**hook_of(1200), OUR_HOOK: Node(b"0", 0o644)}, ON_DEMAND, "not executable"),
+    ],
     "hook.selinux": [
         ({**HOOK, "/sys/fs/selinux/booleans/virt_hooks_unconfined": "0 0"}, ON_DEMAND, "off"),
     ],

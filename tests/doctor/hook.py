@@ -24,3 +24,8 @@ LIBVIRTD: Members = {
 def hook_of(modified: int) -> Members:
     """A hook that came at a time, in seconds since 1970, and a daemon that runs since 1300."""
     return {**HOOK, **LIBVIRTD, OUR_HOOK: Node(tarfile.REGTYPE, 0o755, modified=modified)}
+
+
+def other_hook(mode: int, modified: int) -> Members:
+    """Somebody else's hook beside ours."""
+    return {"/etc/libvirt/hooks/qemu.d/aaa": Node(tarfile.REGTYPE, mode, modified=modified, text="#!/bin/sh\n")}

@@ -19,6 +19,7 @@ from optimux.host.doctor.areas.command_line import misspelt
 from optimux.host.doctor.areas.guest import PROBLEMS
 from optimux.host.doctor.known import known
 from tests.doctor import cases
+from tests.doctor.hook import hook_of, other_hook
 from tests.doctor.machine import GUEST, IMAGE, report, results_of
 from tests.letters import compare, sections
 
@@ -71,6 +72,13 @@ def test_holds(key: str, tmp_path: Path, update_golden: bool) -> None:
     results = results_of(CHECKS[key], tmp_path, changes, edits)
     assert {result.outcome for result in results} == {HOLDS}, results
     compare(RESULTS, f"{key} holds", told(results, tmp_path), update=update_golden)
+
+
+def test_a_hook_beside_an_earlier_one_is_called(tmp_path: Path) -> None:
+    """libvirtd keeps whether there is any."""
+    changes = {**hook_of(1360), **other_hook(0o755, 1200)}
+    (result,) = results_of(CHECKS["hook.seen"], tmp_path, changes, cases.ON_DEMAND)
+    assert (result.outcome, result.seen) == (HOLDS, "libvirtd has looked since, for /etc/libvirt/hooks/qemu.d/aaa")
 
 
 @pytest.mark.parametrize(("key", "case"), TWINS)

@@ -94,11 +94,16 @@ def test_one_that_has_it_by_iommufd_keeps_it(root: Path) -> None:
 def test_a_group_that_opens_is_nobodys(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then no process is looked into; where it is busy and none shows it, somebody has it all the same."""
     asked: list[str] = []
+
+    def opens(path: str) -> int:
+        asked.append(path)
+        return 0
+
     monkeypatch.setattr(picture, "Sysfs", lambda _: Sysfs(str(root)))
     monkeypatch.setattr(picture, "Scan", lambda *_: pytest.fail("looked into every process"))
     assert picture.machine_of(CARD) is None  # no node: vfio-pci has none of it
     put(root, "/sys/class/vfio/10/dev", "511:0")
-    monkeypatch.setattr(picture, "_errno", lambda path: asked.append(path) or 0)
+    monkeypatch.setattr(picture, "_errno", opens)
     assert picture.machine_of(CARD) is None
     assert asked == ["/dev/vfio/10"]
     monkeypatch.setattr(picture, "_errno", lambda _: errno.EBUSY)

@@ -29,7 +29,7 @@ class Status(Record):
     """Whose a file is and who may open it: permission bits, numbers of user and group, and the users of its list.
 
     ``users`` are pairs of a number and permissions (4 read, 2 write), already within the list's mask; ``label`` is
-    SELinux' context; ``modified`` is in seconds since 1970.
+    SELinux' context; ``modified`` and ``changed`` (when it came to its place with its mode) are in seconds since 1970.
     """
 
     mode: int
@@ -39,6 +39,7 @@ class Status(Record):
     users: tuple[tuple[int, int], ...] = ()
     label: str | None = None
     modified: float = 0.0
+    changed: float = 0.0
 
 
 class Store(Protocol):
@@ -122,9 +123,8 @@ class Folder:
         finally:
             os.close(descriptor)
         said = label.rstrip(b"\0").decode("utf-8", "replace") or None
-        return Status(
-            stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_size, users, said, found.st_mtime
-        )
+        times = found.st_mtime, found.st_ctime
+        return Status(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, found.st_size, users, said, *times)
 
     def target(self, path: str) -> str:
         """See ``Store``."""

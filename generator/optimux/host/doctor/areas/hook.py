@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from optimux.host.doctor.check import Result, broken, check, for_root, holds
 
 if TYPE_CHECKING:
+    from optimux.facts.detect.store import Status
     from optimux.host.doctor.look import Look
 
 OURS = "/etc/libvirt/hooks/qemu.d/optimux"
@@ -18,6 +19,7 @@ FOLDERS = ("/etc/libvirt/hooks", "/var/lib/libvirt/hooks")
 CARDS = "/etc/optimux/cards.json"
 BOOLEAN = "/sys/fs/selinux/booleans/virt_hooks_unconfined"
 DAEMONS = ("libvirtd", "virtqemud")
+_EXECUTABLE = 0o111
 USER_HZ = 100  # of /proc on every architecture with VFIO
 # How hooks of guides and of other tools take a card.
 _TAKES = re.compile(
@@ -51,24 +53,47 @@ def there(look: Look) -> Iterator[Result]:
 @check(
     "hook.seen",
     "a libvirtd that has looked for hooks since this one is there",
-    "libvirtd looks for hooks as it starts or is reloaded, and never calls one that came later.",
+    "libvirtd looks whether there are hooks as it starts or is reloaded; where it found none it calls none later.",
 )
 def seen(look: Look) -> Iterator[Result]:
-    """The daemon's start, or its reload where systemd tells, beside the hook's time."""
+    """The daemon's start, or its reload where systemd tells, beside the hooks' times.
+
+    It keeps only whether there was one: where another one was, ours is called whenever it came (src/util/virhook.c).
+    """
     path = next((path for path in PLACES if look.root.exists(path)), None)
     status = look.root.status(path) if path else None
     if not _needed(look) or path is None or status is None:
+        return
+    if not status.mode & _EXECUTABLE:
+        yield broken("not executable, so never called", path, "Let libvirt call it.", f"chmod +x {path}", path)
         return
     daemon = next(((name, since) for name in DAEMONS if (since := _since(look, name)) is not None), None)
     if daemon is None:
         yield holds("no daemon runs: the next one finds it", path)
         return
     name, since = daemon
-    if since >= status.modified or (look.root.live and reloaded(name, status.modified)):
-        yield holds(f"{name} has looked since", path)
+    came, first = min((_came(look, found), hook) for hook, found in _of_vms(look, path))
+    if since >= came or (look.root.live and reloaded(name, came)):
+        yield holds(f"{name} has looked since{'' if first == path else f', for {first}'}", path)
     else:
-        late = f"{name} is {status.modified - since:.0f} s older than the hook"
+        late = f"{name} is {_came(look, status) - since:.0f} s older than the hook"
         yield broken(late, path, "Have it look for hooks; VMs run on.", f"systemctl reload {name}")
+
+
+def _of_vms(look: Look, ours: str) -> Iterator[tuple[str, Status]]:
+    """The hooks that libvirt calls around VMs: the one of all, and those beside ours."""
+    folder = ours.rpartition("/")[0]
+    for path in (folder.removesuffix(".d"), *(f"{folder}/{name}" for name in look.root.names(folder))):
+        status = look.root.status(path) if look.root.kind(path) == "file" else None
+        if status and status.mode & _EXECUTABLE:
+            yield path, status
+
+
+def _came(look: Look, status: Status) -> float:
+    """When a file was there as it is: one that was moved or made executable has its content for longer. A record has
+    only the latter's time.
+    """
+    return max(status.modified, status.changed) if look.root.live else status.modified
 
 
 def _since(look: Look, name: str) -> float | None:
