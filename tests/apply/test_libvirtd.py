@@ -190,7 +190,7 @@ def test_killed_once_libvirt_was_told(kvm: Session, then: str) -> None:
 
 
 def test_a_vm_that_libvirt_refuses(kvm: Session) -> None:
-    """The second one's UUID is another VM's: the first one is taken back too, and what is left to do is said."""
+    """The second one's UUID is another VM's: the first one is taken back too, and the host has not changed."""
     options = _configure(kvm, vms={"win": VM, "zweite": VM})
     second = domain_xml(plan_from(options).domains[1])
     uuid = second[second.index("<uuid>") : second.index("</uuid>") + len("</uuid>")]
@@ -201,9 +201,33 @@ def test_a_vm_that_libvirt_refuses(kvm: Session) -> None:
         done = optimux(kvm, CODE, *APPLY, "tables,domains", check=False)
         assert done.returncode == 1
         assert "vms.zweite: libvirt refuses zweite" in done.stderr
-        assert "`optimux define` does it once that is mended" in done.stderr
+        assert "Nothing was changed" in done.stderr
         assert _domains(kvm) == before
-        optimux(kvm, CODE, "rollback", "--yes")
-        assert _domains(kvm) == before
+        assert kvm.run(["sh", "-c", "ls -d /etc/optimux /var/lib/libvirt/acpi/*"], check=False).stdout == ""
+        assert "nothing to undo" in optimux(kvm, CODE, "rollback", "--yes").stderr
     finally:
         kvm.run(["virsh", "-q", "undefine", "squatter"])
+    # The twin: nothing of its refusal is left in the way.
+    optimux(kvm, CODE, *APPLY, "tables,domains")
+    assert set(_domains(kvm)) - set(before) == {"win", "zweite"}
+    optimux(kvm, CODE, "rollback", "--yes")
+    assert set(_domains(kvm)) == set(before) - {"squatter"}
+
+
+def test_a_vm_on_a_host_that_cannot_be_changed(kvm: Session) -> None:
+    """libvirt was told first: what fails later takes its VMs back too, also the one that was there."""
+    kvm.put("/tmp/mine.xml", USERS.format(name="mine", uuid=""))
+    kvm.run(["virsh", "-q", "define", "/tmp/mine.xml"])
+    before = _domains(kvm)
+    kvm.run(["sh", "-c", "mkdir -p /var/lib/libvirt/acpi && mount -t tmpfs -o ro none /var/lib/libvirt/acpi"])
+    try:
+        _configure(kvm, vms={"win": VM, "mine": {**VM, "autostart": False}})
+        done = optimux(kvm, CODE, *APPLY, "tables,domains", check=False)
+        assert done.returncode == 1
+        assert "Read-only file system" in done.stderr
+        assert "Everything was taken back" in done.stderr
+        assert _domains(kvm) == before
+        assert "nothing to undo" in optimux(kvm, CODE, "rollback", "--yes").stderr
+    finally:
+        kvm.run(["umount", "/var/lib/libvirt/acpi"])
+        kvm.run(["virsh", "-q", "undefine", "mine"])

@@ -30,17 +30,21 @@ class Vms:
         """Whether libvirt has them as the plan wants them, or is not spoken to."""
         return all(step.action == "keep" for step in self.steps)
 
-    def define(self, transaction: Transaction, root: Root) -> tuple[Transaction, bool]:
-        """The transaction with what was done, and whether something failed, which was said."""
+    def define(self, transaction: Transaction, root: Root) -> Transaction:
+        """The transaction with what is done. Raises ``OptimuxError`` where libvirt refuses one; then none is."""
         if self._connection is None or self.is_current:
-            return transaction, bool(self.left)
+            return transaction
         from optimux.host.apply.domains import define
 
+        return define(self.steps, transaction, self._connection, root)
+
+    def define_late(self, transaction: Transaction, root: Root) -> Transaction:
+        """The same for a libvirt that could not be asked before: the host's side stays, and ``left`` is why."""
         try:
-            return define(self.steps, transaction, self._connection, root), False
+            return self.define(transaction, root)
         except OptimuxError as error:
             self.left = str(error)
-            return transaction, True
+            return transaction
 
     def say_left(self) -> None:
         """What the user has to do about VMs that are not defined."""

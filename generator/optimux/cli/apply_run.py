@@ -149,12 +149,17 @@ def _do(request: Request, configuration: Configuration, found: Survey, root: Roo
         _refuse(request, found)
         apply_show.show_what_differs(shown, found.prepared)
     transaction = _new(configuration, root)
-    transaction = carry_out(found.prepared, transaction, root, shell, say)
+    # First: what libvirt refuses it refuses before the host has changed.
     with _vms(request, found) as vms:
-        done, failed = vms.define(transaction, root)
+        transaction = vms.define(transaction, root)
+    transaction = carry_out(found.prepared, transaction, root, shell, say)
+    if vms.left:
+        # What was done may have started libvirt.
+        with _vms(request, found) as vms:
+            transaction = vms.define_late(transaction, root)
     _finish_open(root, past)
-    apply_show.done(request, found, done, vms)
-    return FAILED if failed else DONE
+    apply_show.done(request, found, transaction, vms)
+    return FAILED if vms.left else DONE
 
 
 def _new(configuration: Configuration, root: Root) -> Transaction:

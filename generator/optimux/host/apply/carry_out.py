@@ -1,10 +1,11 @@
-"""Doing it: the journal first, then files, then commands; what fails is taken back."""
+"""Doing it: the journal first, then files, then commands; what fails is taken back, with the VMs defined before."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from optimux.errors import OptimuxError
+from optimux.host.apply.domains import take_back
 from optimux.host.journal import CommandRun, save
 from optimux.host.past import same
 from optimux.host.rollback import roll_back
@@ -80,7 +81,7 @@ def _run_all(transaction: Transaction, root: Root, shell: Shell, say: Say) -> Tr
 def _taken_back(error: OptimuxError, transaction: Transaction, root: Root, shell: Shell, say: Say) -> OptimuxError:
     """What to tell; whatever was done is undone first, as far as that can be."""
     try:
-        failed = roll_back(transaction, root, shell, spare=True, say=say)
+        failed = roll_back(transaction, root, shell, spare=True, domains=take_back, say=say)
     except OptimuxError as second:
         return OptimuxError(
             f"{error}. Taking back what was done failed too: {second}. Run `optimux rollback` once that is mended."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optimux.errors import OptimuxError
 from optimux.host.journal import DomainChange, save
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def define(steps: Sequence[Step], transaction: Transaction, connection: Connection, root: Root) -> Transaction:
-    """Raises ``LibvirtError``; then no VM has changed."""
+    """Raises ``OptimuxError``; then no VM has changed, and the journal says so."""
     from optimux.libvirt.define import carry_out
 
     changes = [
@@ -24,9 +25,13 @@ def define(steps: Sequence[Step], transaction: Transaction, connection: Connecti
         for step in steps
         if step.action != "keep"
     ]
-    transaction = transaction.replace(domains=tuple(changes))
+    before, transaction = transaction, transaction.replace(domains=tuple(changes))
     save(root, transaction)
-    carry_out(steps, (), connection, root)
+    try:
+        carry_out(steps, (), connection, root)
+    except OptimuxError:
+        save(root, before if before.files or before.commands else before.replace(stage="undone"))
+        raise
     held = [(change, connection.find(change.name)) for change in changes]
     transaction = transaction.replace(
         domains=tuple(change.replace(after=found.xml if found else None) for change, found in held)
@@ -39,7 +44,6 @@ def take_back(changes: Sequence[DomainChange], *, force: bool = False) -> list[s
     """What was not taken back, each with the reason. A VM that the user removed stays so, one that was edited too,
     unless told to with ``force``.
     """
-    from optimux.errors import OptimuxError
     from optimux.libvirt.connection import Connection
 
     left = []
