@@ -261,3 +261,10 @@ class TestCompletion:
 
     def test_choices(self) -> None:
         assert self._complete("optimux schema --format ", 3)[:1] == ["json"]
+
+
+def test_an_older_click(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """Debian's: before 8.2 there was no error of its own for a command without arguments."""
+    monkeypatch.delattr(click.exceptions, "NoArgsIsHelpError", raising=False)
+    assert run(["generate", "--nothing-known"]) == 2
+    assert "No such option" in capsys.readouterr().err

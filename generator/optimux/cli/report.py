@@ -33,9 +33,6 @@ def report_error(error: BaseException, *, debug: bool = False) -> int:
     if isinstance(error, OptimuxError):
         say(f"{error}", "error")
         return FAILED
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        error.show()
-        return INVALID
     if isinstance(error, click.ClickException):
         error.show()
         return INVALID
