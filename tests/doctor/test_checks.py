@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from optimux.emit.boot_loader.cmdline import AFTER_IMAGE, LATER
 from optimux.facts.detect.tools import FILES
 from optimux.host.doctor import BROKEN, HOLDS, UNSEEN, checks
 from optimux.host.doctor.areas.command_line import misspelt
@@ -174,7 +175,7 @@ def test_families_that_do_not_reset(card: str, family: str | None, tmp_path: Pat
             "one beside each of 1",
         ),
         (
-            {f"{cases.IMAGES}/{name}.efi": "MZ" for name in ("1-6.9", "1-6.12", "1-6.12-optimux-off")},
+            {f"{cases.IMAGES}/{name}.efi": "MZ" for name in ("1-6.9", "1-6.12+2-1", "1-6.12-optimux-off")},
             cases.BY_IMAGES,
             "1-6.12-optimux-off.efi",
         ),
@@ -183,6 +184,17 @@ def test_families_that_do_not_reset(card: str, family: str | None, tmp_path: Pat
 def test_the_way_back_of_other_loaders(there: Members, edits: cases.Edits, seen: str, tmp_path: Path) -> None:
     (result,) = results_of(CHECKS["bootLoader.fallback"], tmp_path, there, edits)
     assert (result.outcome, result.seen) == (HOLDS, seen)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "command"),
+    [(LATER, "update-initramfs -u -k all"), (AFTER_IMAGE, "update-initramfs -u -k all"), ("", "optimux apply")],
+)
+def test_how_a_later_image_gets_its_way_back(plugin: str, command: str, tmp_path: Path) -> None:
+    there = {f"{cases.IMAGES}/1-6.12+3.efi": "MZ", **({plugin: "#!/bin/sh\n"} if plugin else {})}
+    (result,) = results_of(CHECKS["bootLoader.fallback"], tmp_path, there, cases.BY_IMAGES)
+    assert (result.outcome, result.seen) == (BROKEN, "none beside 1-6.12.efi")
+    assert command in result.command
 
 
 @pytest.mark.parametrize(("end", "outcome"), [("~Module signature appended~\n", HOLDS), ("", BROKEN)])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.consumers import roots
 from optimux.emit.artifact import HostCommand
-from optimux.emit.boot_loader import GRUB_DROP_IN, fallback
+from optimux.emit.boot_loader import CMDLINE, GRUB_DROP_IN, fallback
+from optimux.emit.boot_loader.cmdline import AFTER_IMAGE, LATER
 from optimux.emit.boot_loader.grub import FALLBACK
 from optimux.emit.host import host_entries
 from tests.host.plans import commands, files, plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lab.consumers.roots import Root
     from lab.consumers.session import Session
 
@@ -73,6 +79,107 @@ def test_unified_images_are_kept(trixie: Root) -> None:
         assert _holds(session, command.unless)
         session.run(["sh", "-c", command.undo])
         assert session.run(["ls", "/efi/EFI/Linux"]).stdout.split() == ["arch.efi"]
+
+
+RELEASE, LATER_RELEASE, TOKEN = "6.12+deb13-amd64", "6.13", "1" * 32
+ESP = "/boot/efi"
+
+
+def _images(session: Session) -> list[str]:
+    return [name.removeprefix(f"{TOKEN}-") for name in session.run(["ls", f"{ESP}/EFI/Linux"]).stdout.split()]
+
+
+def _add(session: Session, release: str) -> str:
+    """By kernel-install as a kernel's package calls it; what it says."""
+    (kernel,) = session.run(["sh", "-c", "echo /boot/vmlinuz-*"]).stdout.split()
+    return session.run(["kernel-install", "add", release, kernel, "/initrd"], timeout=120).stderr
+
+
+def _words(session: Session, name: str) -> list[str]:
+    """The command line in an image, as ukify reads it."""
+    image = f"{ESP}/EFI/Linux/{TOKEN}-{name}"
+    shown = session.run(["ukify", "inspect", image, "--json=short"], timeout=120).stdout
+    return str(json.loads(shown)[".cmdline"]["text"]).split()
+
+
+def test_a_later_unified_image_has_a_way_back_too() -> None:
+    """By kernel-install and ukify themselves; the twin has no such file. It goes with its kernel."""
+    planned = plan(host={"distribution": "debian", "bootLoader": "uki", "initramfs": "dracut"})
+    with roots.loaders_root().session() as session:
+        session.put("/etc/machine-id", f"{TOKEN}\n")
+        session.put("/etc/kernel/install.conf", f"layout=uki\nBOOT_ROOT={ESP}\n")
+        session.put("/etc/kernel/uki.conf", "[UKI]\nOSRelease=ID=mine\n")
+        session.put(CMDLINE, "root=UUID=1 ro intel_iommu=on iommu=pt quiet\n")
+        session.put("/initrd", "initramfs\n")
+        session.run(
+            ["sh", "-c", f"mkdir -p {ESP} && mount -t tmpfs -o size=200M esp {ESP} && mkdir -p {ESP}/EFI/Linux"]
+        )
+        _add(session, RELEASE)
+        assert _images(session) == [f"{RELEASE}.efi"]
+        session.put(LATER, files(planned)[LATER], 0o755)
+        # One that is there is from before: it stays.
+        session.put(f"{ESP}/EFI/Linux/{TOKEN}-{RELEASE}-optimux-off.efi", "as it was\n")
+        for release in (RELEASE, LATER_RELEASE):
+            assert "Optimux" not in _add(session, release)
+        assert session.read(f"{ESP}/EFI/Linux/{TOKEN}-{RELEASE}-optimux-off.efi") == b"as it was\n"
+        images = [f"{RELEASE}-optimux-off.efi", f"{RELEASE}.efi"]
+        later = [f"{LATER_RELEASE}-optimux-off.efi", f"{LATER_RELEASE}.efi"]
+        assert _images(session) == [*images, *later]
+        assert _words(session, later[1])[:5] == ["root=UUID=1", "ro", "intel_iommu=on", "iommu=pt", "quiet"]
+        assert _words(session, later[0])[:4] == ["root=UUID=1", "ro", "quiet", "module_blacklist=vfio_pci"]
+        sizes = session.run(["sh", "-c", f"grep -lc ID=mine {ESP}/EFI/Linux/*-{LATER_RELEASE}*.efi | wc -l"]).stdout
+        assert sizes.strip() == "2"
+        session.run(["kernel-install", "remove", LATER_RELEASE], timeout=120)
+        assert _images(session) == images
+        # No room for a second one: the kernel is installed all the same, nothing half-written is left, and it is said.
+        size = session.run(["stat", "-c", "%s", f"{ESP}/EFI/Linux/{TOKEN}-{RELEASE}.efi"]).stdout
+        session.run(["mount", "-o", f"remount,size={int(size) * 5 // 2}", ESP])
+        assert f"no image of {LATER_RELEASE} that boots without it" in _add(session, LATER_RELEASE)
+        assert _images(session) == [*images, later[1]]
+        assert session.run(["sh", "-c", "ls /tmp"]).stdout == ""
+
+
+# As mkinitcpio 41 calls what lies in /etc/initcpio/post, which calls it again here.
+CALLED = """
+mkinitcpio() { printf '%s|' "$@"; echo; cat "$4"; echo "6.13 $KERNELVERSION" >"$6"; }
+export -f mkinitcpio
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "there", "made"),
+    [
+        ("arch-linux", None, True),
+        ("arch-linux", "Linux version 6.12 of before", True),
+        ("arch-linux", "Linux version 6.13-arch1-1", False),
+        ("arch-linux-fallback", None, False),
+        ("arch-linux-optimux-off", None, False),
+    ],
+)
+def test_arch_makes_one_beside_each_new_image(image: str, there: str | None, made: bool, tmp_path: Path) -> None:
+    """For each kernel anew: its modules are all that Arch keeps."""
+    planned = plan(host={"distribution": "arch", "bootLoader": "uki"})
+    script = files(planned)[AFTER_IMAGE].replace("/etc/", f"{tmp_path}/etc/")
+    for path, text in {
+        "kernel/cmdline": "root=UUID=1 iommu=pt\n",
+        "cmdline.d/10.conf": "# x\nintel_iommu=on rw\n",
+    }.items():
+        (tmp_path / "etc" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "etc" / path).write_text(text)
+    off = tmp_path / "arch-linux-optimux-off.efi"
+    if there is not None:
+        off.write_text(there)
+    (tmp_path / "hook").write_text(script)
+    call = f"{CALLED}\nKERNELVERSION=6.13-arch1-1 bash {tmp_path}/hook /kernel /initramfs {tmp_path}/{image}.efi"
+    shown = subprocess.run(["bash", "-c", call], capture_output=True, text=True, check=True).stdout
+    if made:
+        called, words = shown.splitlines()
+        assert called.split("|")[:3] == ["-k", "/kernel", "--cmdline"]
+        assert called.split("|")[4:6] == ["-U", str(off)]
+        assert words == "root=UUID=1 rw module_blacklist=vfio_pci"
+    else:
+        assert shown == ""
+        assert (off.read_text() if off.exists() else None) == there
 
 
 def test_grubs_menu_has_a_submenu_without_ours(trixie: Root) -> None:

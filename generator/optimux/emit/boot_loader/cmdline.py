@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from optimux.plan.model import HostPlan
 
 CMDLINE = "/etc/kernel/cmdline"
-# kernel-install(8) runs it for each kernel, after 90-loaderentry.install and Fedora's 20-grub.install.
+# kernel-install(8) runs it for each kernel, after 60-ukify, 90-uki-copy, 90-loaderentry and Fedora's 20-grub.
 LATER = "/etc/kernel/install.d/95-optimux.install"
+# mkinitcpio(8) runs what lies there with the paths of the kernel, the initramfs and the unified image.
+AFTER_IMAGE = "/etc/initcpio/post/optimux"
 SUSE_DROP_IN = "/etc/kernel/cmdline.d/optimux.conf"
 _PURPOSE = "kernel parameters"
 _HOW = "add the words that are missing to the end of the line that is there; keep every word of its own"
@@ -60,7 +62,9 @@ def unified_image(host: HostPlan) -> list[HostEntry]:
         undo=fallback.remove_images(),
         offline=True,
     )
-    return [*_lines(host, _PURPOSE), kept, _renewed(host)]
+    later = later_images(host)
+    # With a new script every kernel gets its image at once.
+    return [*_lines(host, _PURPOSE), kept, *later, _renewed(host, *(file.path for file in later))]
 
 
 def sdbootutil(host: HostPlan) -> list[HostEntry]:
@@ -116,7 +120,19 @@ def later_entries(host: HostPlan) -> HostFile:
     return HostFile(LATER, text, "keeps such an entry for later kernels", mode=0o755, step="boot-loader")
 
 
-def _renewed(host: HostPlan) -> HostCommand:
+def later_images(host: HostPlan) -> list[HostFile]:
+    """The same for unified images: a copy of a later one would have our words in it."""
+    made = [(LATER, fallback.plugin(host.kernel_params), "makes such an image when kernel-install adds a kernel")]
+    if host.platform.initramfs == "mkinitcpio":
+        made.append((AFTER_IMAGE, fallback.hook(host.kernel_params), "makes such an image when mkinitcpio makes one"))
+    about = "beside a kernel's unified image one that boots without Optimux."
+    return [
+        HostFile(path, commented(about, [script], "#!/bin/sh"), purpose, mode=0o755, step="boot-loader")
+        for path, script, purpose in made
+    ]
+
+
+def _renewed(host: HostPlan, *more: str) -> HostCommand:
     """By the initramfs' own tool where that runs kernel-install.
 
     ``kernel-install add-all`` looks for kernels in /usr/lib/modules alone (systemd 257), where Debian has none: it adds
@@ -125,6 +141,6 @@ def _renewed(host: HostPlan) -> HostCommand:
     from optimux.emit.initramfs import rebuild
 
     if host.platform.initramfs in ("mkinitcpio", "initramfs-tools") or host.platform.distribution == "debian":
-        return rebuild(host, (CMDLINE,))
+        return rebuild(host, (CMDLINE, *more))
     purpose = "writes the boot entries with the new kernel parameters"
-    return HostCommand("kernel-install add-all", purpose, step="boot-loader", after=(CMDLINE,), offline=True)
+    return HostCommand("kernel-install add-all", purpose, step="boot-loader", after=(CMDLINE, *more), offline=True)

@@ -48,6 +48,67 @@ def remove_entries() -> str:
     return "rm -f " + " ".join(f"{folder}/*{SUFFIX}.conf" for folder in FOLDERS)
 
 
+# By systemd's own plugin, which builds a unified image of what lies in one folder, as it is configured in another: so
+# it is signed, and has a splash, like the first. An ESP that is full is no reason to break off a kernel's installation.
+_PLUGIN = r"""
+release=$2
+off=$KERNEL_INSTALL_BOOT_ROOT/EFI/Linux/$KERNEL_INSTALL_ENTRY_TOKEN-$release{suffix}.efi
+[ "$1" != remove ] || exec rm -f "$off"
+# One that is there is from before Optimux.
+[ "$1" = add ] && [ "$KERNEL_INSTALL_LAYOUT" = uki ] && [ ! -e "$off" ] || exit 0
+leave() {{ echo "Optimux: no image of $release that boots without it: $1" >&2; exit 0; }}
+conf=${{KERNEL_INSTALL_CONF_ROOT:-/etc/kernel}}
+[ -s "$conf/cmdline" ] || leave "there is no $conf/cmdline"
+work=$(mktemp -d) || leave "no room for it"
+trap 'rm -rf "$work" "$off.new"' EXIT
+mkdir "$work/kernel" "$work/area"
+[ -n "$KERNEL_INSTALL_CONF_ROOT" ] || ln -s /usr/lib/kernel/*.conf "$work/kernel"
+ln -sf "$conf"/* "$work/kernel"
+ln -s "$KERNEL_INSTALL_STAGING_AREA"/microcode* "$KERNEL_INSTALL_STAGING_AREA"/initrd* "$work/area"
+# What a pattern leaves that matches nothing.
+find "$work" -xtype l -delete
+rm "$work/kernel/cmdline"
+{words} <"$conf/cmdline" >"$work/kernel/cmdline"
+export KERNEL_INSTALL_CONF_ROOT="$work/kernel" KERNEL_INSTALL_STAGING_AREA="$work/area"
+/usr/lib/kernel/install.d/60-ukify.install "$@"
+[ -f "$work/area/uki.efi" ] || leave "ukify made none"
+cp "$work/area/uki.efi" "$off.new" && mv "$off.new" "$off" || leave "it could not be written"
+""".strip()
+# Arch's image keeps its name while its kernel changes; the version stands in the kernel's header as it is.
+_HOOK = r"""
+case $3 in *{suffix}.efi | *-fallback.efi | '') exit 0 ;; esac
+off=${{3%.efi}}{suffix}.efi
+if [ -e "$off" ] && grep -aqF -- "$KERNELVERSION" "$off"; then exit 0; fi
+words=$(mktemp) || exit 0
+trap 'rm -f "$words"' EXIT
+cat /etc/kernel/cmdline /etc/cmdline.d/*.conf 2>/dev/null | {words} >"$words"
+mkinitcpio -k "$1" --cmdline "$words" -U "$off" ||
+    echo "Optimux: no image of $KERNELVERSION that boots without it" >&2
+""".strip()
+_AWK_WORDS = (
+    'BEGIN { count = split(ENVIRON["ours"], list, " "); for (i = 1; i <= count; i++) ours[list[i]] = 1 } '
+    '!/^[ \\t]*#/ { for (i = 1; i <= NF; i++) if (!($i in ours)) line = line $i " " } '
+    f'END {{ print line "{WITHOUT}" }}'
+)
+
+
+def plugin(words: Sequence[str]) -> str:
+    """Of kernel-install: beside a new unified image one without ``words``, which goes with its kernel."""
+    return _PLUGIN.format(suffix=SUFFIX, words=_without(words))
+
+
+def hook(words: Sequence[str]) -> str:
+    """Of mkinitcpio, run after it has made an image: one beside it without ``words``, for each kernel anew."""
+    return _HOOK.format(suffix=SUFFIX, words=_without(words))
+
+
+def _without(words: Sequence[str]) -> str:
+    """A filter of a command line."""
+    from shlex import quote
+
+    return f"ours={quote(' '.join(words))} awk {quote(_AWK_WORDS)}"
+
+
 def copy_images() -> str:
     """A command: beside each unified image a copy of it as it is now."""
     globs = " ".join(f"{folder}/*.efi" for folder in IMAGES)

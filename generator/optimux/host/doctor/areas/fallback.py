@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from optimux.emit.artifact import HostCommand
+from optimux.emit.boot_loader import boot_loader_entries
+from optimux.emit.boot_loader.cmdline import AFTER_IMAGE, LATER
 from optimux.emit.boot_loader.fallback import FOLDERS, IMAGES, SUFFIX
 from optimux.host.doctor.check import Result, broken, check, for_root, holds
 
@@ -16,6 +19,8 @@ MENU = "/boot/grub/grub.cfg"
 _SUBMENU = b"optimux-without"
 _COPIED = ("systemd-boot", "grubby", "sdbootutil")
 _MOST = 8 << 20
+# Of boots that are still to be tried, at the end of an entry's name (systemd.io/AUTOMATIC_BOOT_ASSESSMENT).
+_COUNTER = re.compile(r"\+[0-9]+(?:-[0-9]+)?$")
 _NUMBERS = re.compile("([0-9]+)")
 
 
@@ -70,8 +75,10 @@ def _is_linux(look: Look, folder: str, name: str) -> bool:
 
 
 def _images(look: Look) -> Iterator[Result]:
-    """A later kernel's image has the plan's words in it from the start: no copy of it would be without them."""
-    found = [(folder, name) for folder in IMAGES for name in _names(look, folder, ".efi")]
+    """A later kernel's image has the plan's words in it from the start: what apply left with the tools that make it
+    makes one without them beside it.
+    """
+    found = [(folder, _COUNTER.sub("", name)) for folder in IMAGES for name in _names(look, folder, ".efi")]
     if not found:
         yield from _hidden(look, IMAGES, "no unified image is found")
         return
@@ -81,8 +88,15 @@ def _images(look: Look) -> Iterator[Result]:
         yield holds(f"{newest}{SUFFIX}.efi", folder)
         return
     older = f" Until then keep the kernel of {kept[-1]}{SUFFIX}.efi." if kept else ""
-    remedy = f"Build one beside it without the plan's words, by ukify's --cmdline.{older}"
-    yield broken(f"none beside {newest}.efi", folder, remedy)
+    yield broken(f"none beside {newest}.efi", folder, *_made_beside(look, older))
+
+
+def _made_beside(look: Look, older: str) -> tuple[str, str]:
+    """The remedy, and its command."""
+    if not (look.plan and any(look.root.exists(path) for path in (LATER, AFTER_IMAGE))):
+        return f"Bring the host to the plan: from then on one is made beside each new image.{older}", "optimux apply"
+    command = [e.command for e in boot_loader_entries(look.plan) if isinstance(e, HostCommand) and e.after][-1]
+    return f"Have the image made anew: that makes one beside it, where the ESP has room for it.{older}", command
 
 
 def _names(look: Look, folder: str, ending: str) -> list[str]:
