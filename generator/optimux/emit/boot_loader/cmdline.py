@@ -115,7 +115,11 @@ def copied_entries(host: HostPlan) -> list[HostEntry]:
 
 def later_entries(host: HostPlan) -> HostFile:
     """The same for kernels that are installed later."""
-    lines = ['[ "$1" = add ] || exit 0', fallback.copy_entries(host.kernel_params)]
+    made = fallback.copy_entries(host.kernel_params)
+    lines = [
+        '[ "$1" = add ] || exit 0',
+        f"( {made} ) || echo 'Optimux: no room for an entry that boots without it' >&2",
+    ]
     text = commented("beside a kernel's entry one that boots without Optimux.", lines, "#!/bin/sh")
     return HostFile(LATER, text, "keeps such an entry for later kernels", mode=0o755, step="boot-loader")
 

@@ -26,10 +26,14 @@ _AWK = (
 
 
 def copy_entries(words: Sequence[str]) -> str:
-    """A command: beside each entry one without ``words``. It goes when its kernel is removed."""
+    """A command: beside each entry one without ``words``. It goes when its kernel is removed.
+
+    A copy gets its name when it is complete: one that is there counts as a way back.
+    """
     from shlex import quote
 
-    return _each_entry(f'ours={quote(" ".join(words))} awk {quote(_AWK)} "$e" >"${{e%.conf}}{SUFFIX}.conf"')
+    made = f'ours={quote(" ".join(words))} awk {quote(_AWK)} "$e" >"$n.new" && mv -f "$n.new" "$n.conf"'
+    return _each_entry(f"{{ n=${{e%.conf}}{SUFFIX}; {made} || exit 1; }}")
 
 
 def has_entries() -> str:
@@ -45,7 +49,7 @@ def _each_entry(act: str) -> str:
 
 def remove_entries() -> str:
     """A command: the copies gone."""
-    return "rm -f " + " ".join(f"{folder}/*{SUFFIX}.conf" for folder in FOLDERS)
+    return _removed(FOLDERS, ".conf")
 
 
 # By systemd's own plugin, which builds a unified image of what lies in one folder, as it is configured in another: so
@@ -60,7 +64,8 @@ leave() {{ echo "Optimux: no image of $release that boots without it: $1" >&2; e
 conf=${{KERNEL_INSTALL_CONF_ROOT:-/etc/kernel}}
 [ -s "$conf/cmdline" ] || leave "there is no $conf/cmdline"
 work=$(mktemp -d) || leave "no room for it"
-trap 'rm -rf "$work" "$off.new"' EXIT
+new=${{off%.efi}}.new
+trap 'rm -rf "$work" "$new"' EXIT
 mkdir "$work/kernel" "$work/area"
 [ -n "$KERNEL_INSTALL_CONF_ROOT" ] || ln -s /usr/lib/kernel/*.conf "$work/kernel"
 ln -sf "$conf"/* "$work/kernel"
@@ -72,7 +77,7 @@ rm "$work/kernel/cmdline"
 export KERNEL_INSTALL_CONF_ROOT="$work/kernel" KERNEL_INSTALL_STAGING_AREA="$work/area"
 /usr/lib/kernel/install.d/60-ukify.install "$@"
 [ -f "$work/area/uki.efi" ] || leave "ukify made none"
-cp "$work/area/uki.efi" "$off.new" && mv "$off.new" "$off" || leave "it could not be written"
+{{ cp "$work/area/uki.efi" "$new" && mv -f "$new" "$off"; }} || leave "it could not be written"
 """.strip()
 # Arch's image keeps its name while its kernel changes; the version stands in the kernel's header as it is.
 _HOOK = r"""
@@ -112,8 +117,8 @@ def _without(words: Sequence[str]) -> str:
 def copy_images() -> str:
     """A command: beside each unified image a copy of it as it is now."""
     globs = " ".join(f"{folder}/*.efi" for folder in IMAGES)
-    make = f'cp "$u" "${{u%.efi}}{SUFFIX}.efi"'
-    return f'for u in {globs}; do case $u in *{SUFFIX}.efi) ;; *) [ ! -f "$u" ] || {make} || exit ;; esac; done'
+    make = f'{{ n=${{u%.efi}}{SUFFIX}; cp "$u" "$n.new" && mv -f "$n.new" "$n.efi" || exit 1; }}'
+    return f'for u in {globs}; do case $u in *{SUFFIX}.efi) ;; *) [ ! -f "$u" ] || {make} ;; esac; done'
 
 
 def has_images() -> str:
@@ -124,4 +129,9 @@ def has_images() -> str:
 
 def remove_images() -> str:
     """A command: the copies gone."""
-    return "rm -f " + " ".join(f"{folder}/*{SUFFIX}.efi" for folder in IMAGES)
+    return _removed(IMAGES, ".efi")
+
+
+def _removed(folders: Sequence[str], ending: str) -> str:
+    """Also those that were not finished."""
+    return "rm -f " + " ".join(f"{folder}/*{SUFFIX}{end}" for folder in folders for end in (ending, ".new"))
