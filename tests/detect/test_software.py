@@ -244,3 +244,31 @@ def test_widths_of_the_iommu(tmp_path: Path) -> None:
         "/sys/class/iommu/dmar0/intel-iommu/cap": "1c0000c40660462\n",
     }
     assert facts_of(tmp_path, files).cpu.iommu_bits == 39
+
+
+PRESET = "PRESETS=('default')\ndefault_uki=/efi/EFI/Linux/arch-linux.efi\n"
+
+
+@pytest.mark.parametrize(
+    ("preset", "names", "found"),
+    [
+        (PRESET, (), ()),
+        (PRESET, ("root.conf", "optimux.conf", "notes.txt"), ("/etc/cmdline.d/root.conf",)),
+        (
+            PRESET.replace("_uki", "_efi_image"),
+            ("a.conf", "b.conf"),
+            ("/etc/cmdline.d/a.conf", "/etc/cmdline.d/b.conf"),
+        ),
+        # It makes no unified image, or one with a command line of its own; or somebody else makes it.
+        (PRESET.replace("default_uki", "#default_uki"), ("root.conf",), None),
+        (f"{PRESET}ALL_cmdline=/etc/kernel/cmdline\n", ("root.conf",), None),
+        (None, ("root.conf",), None),
+    ],
+)
+def test_who_reads_the_command_lines_drop_ins(
+    preset: str | None, names: tuple[str, ...], found: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    files: Tree = {f"/etc/cmdline.d/{name}": "quiet\n" for name in names}
+    if preset is not None:
+        files["/etc/mkinitcpio.d/linux.preset"] = preset
+    assert facts_of(tmp_path, files).boot.cmdline_drop_ins == found

@@ -76,6 +76,8 @@ def _copy(file: HostFile) -> str:
 
 
 def _merge(entry: HostLines) -> Iterator[str]:
+    if not any(entry.lines):  # only to be begun, which is a command
+        return
     yield f"{_sentence(entry.purpose)}."
     yield f"In `{entry.path}`, {entry.how}:"
     yield from ("", "```", *entry.lines, "```", "")

@@ -39,6 +39,13 @@ class BootFacts(Declared):
     kernel_param_files: tuple[str, ...] = option(
         "kernelParamFiles", ListOf(TEXT), default=(), doc="Where kernel parameters live, as far as it is there."
     )
+    cmdline_drop_ins: tuple[str, ...] | None = option(
+        "cmdlineDropIns",
+        ListOf(TEXT),
+        default=None,
+        doc="Files in /etc/cmdline.d but for Optimux' own, where mkinitcpio makes unified images and so reads them; "
+        "null: nothing reads them.",
+    )
 
 
 SelinuxMode = Literal["enforcing", "permissive", "disabled"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from optimux.declare.values import DISTRIBUTION
 from optimux.facts import Facts
@@ -43,8 +43,15 @@ BY_SECURITY_MODULE = ("host.securityModule", "facts.securityModule", *BY_DISTRIB
 BY_INITRAMFS = ("host.initramfs", "facts.boot.initramfs", *BY_DISTRIBUTION)
 
 
+# Of a unified image: of /etc/kernel/cmdline; of that and a drop-in of ours; of drop-ins alone.
+CommandLine = Literal["file", "drop-in", "drop-ins"]
+
+
 class Platform(Record):
-    """The resolved identity of a host; ``initramfs`` and ``boot_loader`` are ``None`` on NixOS."""
+    """The resolved identity of a host; ``initramfs`` and ``boot_loader`` are ``None`` on NixOS.
+
+    ``command_line`` is what a unified image's is made of.
+    """
 
     distribution: Distribution
     initramfs: Initramfs | None
@@ -54,6 +61,7 @@ class Platform(Record):
     qemu: Version
     kernel: Version
     security_module: SecurityModule
+    command_line: CommandLine = "file"
 
 
 def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
@@ -77,16 +85,26 @@ def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
         findings.error("host.cpuVendor", found, f'"{facts.cpu.vendor}"', remedy, BY_CPU_VENDOR)
         findings.lose("host.cpuVendor")
     own = families()["distributions"][distribution or "debian"]
+    initramfs = _initramfs(host, facts, own, findings)
     return Platform(
         distribution=distribution or "debian",
-        initramfs=_initramfs(host, facts, own, findings),
+        initramfs=initramfs,
         boot_loader=_boot_loader(host, facts, own),
         cpu_vendor=cpu_vendor or "intel",
         libvirt=host.libvirt_version or facts.libvirt_version or Version.parse(own["libvirt"]),
         qemu=host.qemu_version or facts.qemu_version or Version.parse(own["qemu"]),
         kernel=host.kernel_version or facts.kernel_version or Version.parse(own["kernel"]),
         security_module=host.security_module or facts.security_module or own["securityModule"],
+        command_line=_command_line(facts, initramfs),
     )
+
+
+def _command_line(facts: Facts, initramfs: Initramfs | None) -> CommandLine:
+    """Without /etc/kernel/cmdline a user's drop-ins are the whole line; without either it is the running kernel's."""
+    drop_ins = facts.boot.cmdline_drop_ins
+    if initramfs != "mkinitcpio" or drop_ins is None:
+        return "file"
+    return "drop-ins" if drop_ins and "/etc/kernel/cmdline" not in facts.boot.kernel_param_files else "drop-in"
 
 
 def _initramfs(host: Host, facts: Facts, own: dict[str, Any], findings: Findings) -> Initramfs | None:

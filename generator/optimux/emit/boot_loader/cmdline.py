@@ -16,6 +16,7 @@ CMDLINE = "/etc/kernel/cmdline"
 LATER = "/etc/kernel/install.d/95-optimux.install"
 # mkinitcpio(8) runs what lies there with the paths of the kernel, the initramfs and the unified image.
 AFTER_IMAGE = "/etc/initcpio/post/optimux"
+DROP_IN = "/etc/cmdline.d/optimux.conf"
 SUSE_DROP_IN = "/etc/kernel/cmdline.d/optimux.conf"
 _PURPOSE = "kernel parameters"
 _HOW = "add the words that are missing to the end of the line that is there; keep every word of its own"
@@ -24,6 +25,7 @@ _SEED = (
     f"[ -s {CMDLINE} ] || tr -s '[:space:]' '\\n' </proc/cmdline | grep -v -e '^BOOT_IMAGE=' -e '^initrd=' "
     f"| tr '\\n' ' ' >{CMDLINE}"
 )
+_SEEDED = f"starts {CMDLINE}, where it is missing, with what runs now"
 _KEPT = "keeps an entry beside each that boots without them"
 
 
@@ -64,7 +66,20 @@ def unified_image(host: HostPlan) -> list[HostEntry]:
     )
     later = later_images(host)
     # With a new script every kernel gets its image at once.
-    return [*_lines(host, _PURPOSE), kept, *later, _renewed(host, *(file.path for file in later))]
+    words = _lines(host, _PURPOSE) if host.platform.command_line == "file" else _drop_in(host)
+    return [*words, kept, *later, _renewed(host, DROP_IN, *(file.path for file in later))]
+
+
+def _drop_in(host: HostPlan) -> list[HostEntry]:
+    """mkinitcpio adds it to what the user has. Where that is nothing it takes the running kernel's line, but not beside
+    a drop-in: so that line is written down.
+    """
+    text = commented("kernel parameters.", [" ".join(host.kernel_params)])
+    file = HostFile(DROP_IN, text, _PURPOSE, step="boot-loader")
+    if host.platform.command_line == "drop-ins":
+        return [file]
+    begun = kernel_cmdline(host, _SEEDED).replace(lines=("",))
+    return [HostCommand(_SEED, _SEEDED, first=True, step="boot-loader", by_hand=True), begun, file]
 
 
 def sdbootutil(host: HostPlan) -> list[HostEntry]:
@@ -77,9 +92,8 @@ def sdbootutil(host: HostPlan) -> list[HostEntry]:
 
 
 def _lines(host: HostPlan, purpose: str) -> list[HostEntry]:
-    seed = f"starts {CMDLINE}, where it is missing, with what runs now"
     return [
-        HostCommand(_SEED, seed, first=True, step="boot-loader", by_hand=True),
+        HostCommand(_SEED, _SEEDED, first=True, step="boot-loader", by_hand=True),
         kernel_cmdline(host, purpose),
     ]
 

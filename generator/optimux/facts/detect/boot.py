@@ -5,6 +5,8 @@ The distribution's name says nothing of either. Two that match, or none, leave i
 
 from __future__ import annotations
 
+import re
+
 from optimux.facts.detect.root import Root
 from optimux.facts.detect.system import Packages
 from optimux.facts.software import BootFacts, Seen
@@ -38,12 +40,15 @@ LOADERS = (
     ("refind", ("/boot/refind_linux.conf",)),
     ("grub", ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/etc/default/grub")),
 )
+CMDLINE_D, PRESETS = "/etc/cmdline.d", "/etc/mkinitcpio.d"
+_UNIFIED = re.compile(r"[A-Za-z0-9_]+_(?:uki|efi_image)=")
+_OWN_CMDLINE = re.compile(r"[A-Za-z0-9_]+_cmdline=")
 PARAM_FILES = (
     "/etc/default/grub",
     "/etc/default/grub.d",
     "/etc/kernel/cmdline",
     "/etc/kernel/cmdline.d",
-    "/etc/cmdline.d",
+    CMDLINE_D,
     "/etc/kernelstub/configuration",
     "/etc/default/limine",
     "/etc/limine-entry-tool.d",
@@ -59,7 +64,21 @@ def boot(root: Root, packages: Packages) -> BootFacts:
         initramfs=_initramfs(root, packages),
         loaders=_loaders(root),
         kernel_param_files=tuple(path for path in PARAM_FILES if root.exists(path)),
+        cmdline_drop_ins=_cmdline_drop_ins(root),
     )
+
+
+def _cmdline_drop_ins(root: Root) -> tuple[str, ...] | None:
+    """mkinitcpio joins them to /etc/kernel/cmdline for an image that a preset asks for, and for which it names no
+    command line of its own (mkinitcpio 41: build_uki); kernel-install and ukify know no such folder.
+    """
+    lines = [
+        line for name in root.names(PRESETS) if name.endswith(".preset") for line in root.lines(f"{PRESETS}/{name}")
+    ]
+    if not any(map(_UNIFIED.match, lines)) or any(map(_OWN_CMDLINE.match, lines)):
+        return None
+    names = (name for name in root.names(CMDLINE_D) if name.endswith(".conf") and name != "optimux.conf")
+    return tuple(f"{CMDLINE_D}/{name}" for name in names)
 
 
 def _initramfs(root: Root, packages: Packages) -> tuple[Seen, ...]:

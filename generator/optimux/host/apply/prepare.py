@@ -137,6 +137,9 @@ def _after(entry: HostFile | HostLines, present: State | None, past: Past, begin
     if isinstance(entry, HostFile):
         return State(entry.data, _metadata(entry).replace(attributes=kept))
     base = _base(entry.path, present, past)
+    if base is None and entry.begins:
+        # Begun by us, and not anew: what runs by now may be the entry without our words, or one with others.
+        base = present
     text = base.content.decode("utf-8", "surrogateescape") if base else begins if entry.begins else ""
     content = merged(text, entry).encode("utf-8", "surrogateescape")
     if present and content == present.content:
