@@ -36,6 +36,11 @@ Restart=no
 [Install]
 WantedBy=sysinit.target
 """
+# A start takes a second, and a minute where many compute.
+_PATIENT = """[Manager]
+DefaultTimeoutStartSec=600
+DefaultDeviceTimeoutSec=600
+"""
 
 
 class Boot(Record):
@@ -69,6 +74,7 @@ def build_image(
         # Nothing is due that systemd does after an update of /usr.
         session.run(["sh", "-c", "touch /etc/.updated /var/.updated"])
         session.run(["sh", "-c", f"mkdir -p {CODE} && cp -r /checkout/* {CODE} && python3 -m compileall -q {CODE}"])
+        session.put("/etc/systemd/system.conf.d/patient.conf", _PATIENT)
         session.put("/etc/systemd/system/optimux-agent.service", _AGENT)
         link(session, "/etc/systemd/system/sysinit.target.wants/optimux-agent.service", "../optimux-agent.service")
         session.run(["useradd", "--create-home", USER])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from lab.consumers import roots
 from lab.consumers.applied import ROOT_DEVICE, ROOT_UUID
 from lab.l1.image import BUILD_SECONDS
-from lab.l1.machine import HARDWARE, QUICK, devices
+from lab.l1.machine import HARDWARE, devices, quick
 from lab.l1.qemu import qemu_of
 from optimux.record import Record
 from optimux.vm.qemu.accel import accelerated
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ESP = "/boot/efi"
 WITNESS = "/usr/local/sbin/witness"
 # What every entry of the machine has, with ours or without: the user's own words.
-WORDS = ("console=ttyS0", "panic=-1", f"init={WITNESS}", *QUICK)
+WORDS = ("console=ttyS0", "panic=-1", f"init={WITNESS}", *quick())
 _SECONDS = 300
 _SIZE_GIB = 2
 _MEMORY_MIB = 1024

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.l1.clock import kilohertz
 from lab.l1.qemu import qemu_of
 from optimux.vm.errors import AcceleratorFailed, Crashed, VmError
 from optimux.vm.qemu.accel import accelerated
@@ -33,7 +34,7 @@ _POLL_SECONDS = 1.0
 _MEMORY_MIB = 3072
 _PROCESSORS = 1  # guests of a second one, both emulated, lose timer interrupts and hang
 # Nothing here is attacked or timed: leave out what costs an emulated processor time.
-QUICK = ("mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=reliable", "no_timer_check")
+_QUICK = ("mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=reliable", "no_timer_check")
 # Units without a part in what is tested.
 _MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
@@ -134,8 +135,14 @@ def _booted(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> 
             yield run, ours
 
 
+def quick() -> tuple[str, ...]:
+    """Kernel parameters for an emulated machine on a machine that may be busy."""
+    rate = kilohertz()
+    return (*_QUICK, f"tsc_early_khz={rate}") if rate else _QUICK
+
+
 def _machine(image: Image, channel: int) -> Machine:
-    words = ("root=/dev/vda", "rw", "console=ttyS0", "panic=-1", *QUICK, *image.parameters)
+    words = ("root=/dev/vda", "rw", "console=ttyS0", "panic=-1", *quick(), *image.parameters)
     masks = (f"systemd.mask={unit}" for unit in _MASKED)
     kernel = Kernel(str(image.kernel), str(image.initrd), " ".join((*words, *masks)))
     return Machine(
