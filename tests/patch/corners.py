@@ -234,8 +234,11 @@ CORNERS: dict[str, Corner] = {
             "<interface type='user'><address type='pci' bus='4' slot='0' function='1'/></interface>",
             ("-set", "device.hostdev1.x-vga=off", "-set", "device.hostdev4.x-pci-device-id=7"),
             "<qemu:override><qemu:device alias='hostdev0'><qemu:frontend><qemu:property name='x-pci-sub-vendor-id' "
-            "type='unsigned' value='1'/></qemu:frontend></qemu:device><qemu:device alias='hostdev2'><qemu:frontend>"
-            "<qemu:property name='addr' type='unsigned' value='24'/></qemu:frontend></qemu:device></qemu:override>",
+            "type='unsigned' value='1'/><qemu:property name='x-pci-sub-device-id' type='string' value='2342'/>"
+            "</qemu:frontend></qemu:device><qemu:device alias='hostdev2'><qemu:frontend>"
+            "<qemu:property name='addr' type='unsigned' value='24'/>"
+            "<qemu:property name='bus' type='string' value='pci.4'/>"
+            "</qemu:frontend></qemu:device></qemu:override>",
         ),
         {
             "gpus": {"functions": _CARD, "otherDevices": [_DRIVE], "softdeps": ["nouveau", "nvme"],
@@ -254,6 +257,15 @@ CORNERS: dict[str, Corner] = {
         {"gpus": {"functions": _CARD, "otherDevices": [{**_DRIVE, "guestAddress": "0000:03:00.0"}],
                   "softdeps": ["nouveau", "nvme"]},
          "vms": {"sound": {"address": "0000:00:01.0"}}},
+    ),
+    "held": Corner(
+        domain(
+            port(1, 2, 0, " multifunction='on'") + passed("1 0 0", "1 0 0") + passed("1 0 2", "1 0 2")
+            + passed("7 0 0", "1 0 3") + passed("1 0 1") + "<video><address type='pci' slot='0x03'/></video>",
+            ("-device", "pcie-root-port,id=rp,addr=0x1", "-device", "pci-testdev,bus=rp,addr=0",
+             "-device", "pcie-root-port,id=empty,addr=0x1e"),
+        ),
+        {"gpus": {"functions": _CARD}, "vms": {"video": {"model": "vga", "address": "0000:00:01.0"}}},
     ),
     "places": Corner(
         domain(

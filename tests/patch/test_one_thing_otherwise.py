@@ -48,6 +48,7 @@ def _changes(element: Element) -> Iterator[tuple[str, Callable[[Element], None]]
     if element.tag == _ARGUMENT:
         if not str(element.get("value")).startswith("-"):
             yield f"without {element.get('value')}", _drop_option
+            yield f"{element.get('value')} twice", _double_option
         return
     yield f"without {name}", _drop
     if parent is not None and parent.tag == "devices":
@@ -66,6 +67,13 @@ def _otherwise(value: str) -> str | None:
     if value.startswith("0x"):
         return f"{int(value, 16) + 1:#x}"
     return _TURNED.get(value)
+
+
+def _double_option(value: Element) -> None:
+    option = value.getprevious()
+    assert option is not None
+    value.addnext(deepcopy(value))
+    value.addnext(deepcopy(option))
 
 
 def _without(key: str, element: Element) -> None:
