@@ -69,9 +69,23 @@ OBJECTS = [
         External(NamePath("\\AAAA.BBBB.CCCC"), 1),
     ),
 ]
+# No compiler takes these alone, but their source begins where they stand.
+PARTS = [
+    ("Return (Package (0x01)\n{\n    0x00\n})", "a4 12 03 01 00", Return(Package((Integer(0),)))),
+    (
+        "Name (PK, Package (0x01)\n{\n    Package (0x01)\n    {\n        0x00\n    }\n})",
+        "08 50 4b 5f 5f 12 06 01 12 03 01 00",
+        Name("PK", Package((Package((Integer(0),)),))),
+    ),
+    (
+        "Method (M, 0, NotSerialized)\n{\n    Return (Package (0x01)\n    {\n        0x00\n    })\n}",
+        "14 0b 4d 5f 5f 5f 00 a4 12 03 01 00",
+        Method("M", 0, (Return(Package((Integer(0),))),)),
+    ),
+]
 
 
-@pytest.mark.parametrize(("source", "expected", "term"), VALUES + OBJECTS)
+@pytest.mark.parametrize(("source", "expected", "term"), VALUES + OBJECTS + PARTS)
 def test_term_has_its_source_and_its_bytes(source: str, expected: str, term: Term) -> None:
     assert term.asl() == source
     assert term.encode() == bytes.fromhex(expected)
