@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from optimux.facts.detect import drm, pci
 from optimux.facts.detect.pci import DEVICES
 from optimux.facts.detect.root import Root
+from optimux.host.handover.console import console
 from optimux.host.handover.describe import holders
 from optimux.host.handover.modules import Module, module_of
 from optimux.host.handover.nodes import Link, Node, Sysfs
@@ -100,7 +101,7 @@ def look(card: Card, root: str | None = None) -> Picture:
         other_keyboards=_other_keyboards(sysfs, own),
         firmware_framebuffer=next((f.firmware_framebuffer for f in below if f.firmware_framebuffer), None)
         or _in_iomem(sysfs, own),
-        console=_console(sysfs, nodes),
+        console=console(sysfs, nodes),
         holders=holders((use for use in uses if use.node in wanted and use.node not in by_machine), sysfs),
         mounts=mounted(sysfs, (*nodes, *stacked), scan.mounts.values()),
         stacked=stacked,
@@ -190,20 +191,6 @@ def _other_keyboards(sysfs: Sysfs, own: tuple[PciDevice, ...]) -> bool:
         if not mine & set(real.split("/")) and sysfs.is_keyboard(f"/sys/class/input/{name}"):
             return True
     return False
-
-
-def _console(sysfs: Sysfs, nodes: tuple[Node, ...]) -> str | None:
-    """The card's framebuffer, where the text console is on it: fbcon takes the first one there is."""
-    mine = {node.name.rpartition("/")[2] for node in nodes if node.subsystem == "graphics"}
-    shown = [
-        name
-        for name in sysfs.names("/sys/class/vtconsole")
-        if "frame buffer" in (sysfs.text(f"/sys/class/vtconsole/{name}/name") or "")
-        and sysfs.text(f"/sys/class/vtconsole/{name}/bind") == "1"
-    ]
-    numbers = [line.split(" ")[0] for line in (sysfs.text("/proc/fb") or "").splitlines()]
-    first = f"fb{min(map(int, numbers))}" if numbers and all(n.isdecimal() for n in numbers) else None
-    return first if shown and first in mine else None
 
 
 def _in_iomem(sysfs: Sysfs, own: tuple[PciDevice, ...]) -> str | None:
