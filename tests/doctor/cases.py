@@ -11,6 +11,7 @@ import lzma
 from tests.doctor.hook import HOOK, OUR_HOOK, hook_of, other_hook
 from tests.doctor.images import archive
 from tests.doctor.machine import GUEST, IMAGE, Members, Node, link
+from tests.doctor.seat import KEPT_FREE, NO_SEAT, OWN_SEAT, WITH_MASTER
 from tests.stores import CA_2023, PCA_2011, trusting
 
 Edits = tuple[tuple[str, str], ...]
@@ -119,12 +120,10 @@ HOLDS: dict[str, tuple[Members, Edits]] = {
     "selinux.label": (SELINUX, ()),
     "modules.signed": ({**SIGNING, KVMFR: lzma.compress(b"ELF~Module signature appended~\n")}, ()),
     "memory.locked": ({**RUNS, "/proc/77/limits": "Max locked memory   unlimited   unlimited  bytes\n"}, ()),
-    "libvirt.daemon": (
-        {"/proc/net/unix": SOCKETS.format("00010000", "/var/run/libvirt/libvirt-sock")},
-        (),
-    ),
+    "libvirt.daemon": ({"/proc/net/unix": SOCKETS.format("00010000", "/var/run/libvirt/libvirt-sock")}, ()),
     "guest.report": ({**RUNS, GUEST: "gpuDriver holds 610.47\ndevice 0 NVIDIA"}, ()),
     "driver.override": ({f"{CARD}/driver_override": "vfio-pci\n"}, ()),
+    "card.seat": ({**NATIVE, **OWN_SEAT}, KEPT_FREE),
     "hook.there": (HOOK, ON_DEMAND),
     "hook.seen": (hook_of(1300), ON_DEMAND),
     "hook.selinux": (HOOK, ON_DEMAND),
@@ -239,6 +238,7 @@ BROKEN: dict[str, list[Case]] = {
         ({"/etc/udev/rules.d/50-remove-nvidia.rules": 'ATTR{remove}="1"\n'}, (), "a udev rule that removes the card"),
     ],
     "card.holders": [(HELD, ON_DEMAND, "Xwayland (77)")],
+    "card.seat": [({**NATIVE, **seen}, KEPT_FREE, "card0 is on the seat of the d") for seen in (NO_SEAT, WITH_MASTER)],
     "reset.method": [
         ({f"{CARD}/reset_method": "\n"}, (), "none"),
         (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from optimux.host.handover.cards import Card
 
 SEAT = "seat-optimux"
+DATABASE = "/run/udev/data"
 
 
 class Kept(Record):
@@ -31,9 +32,18 @@ def kept(card: Card, root: str = "/") -> Kept:
     for function in card.functions:
         for node in sysfs.below(function.address).nodes:
             if node.subsystem == "drm" and node.name.startswith("/dev/dri/card"):
-                said = (sysfs.text(f"/run/udev/data/c{node.number[1]}:{node.number[2]}") or "").splitlines()
-                return Kept(card.name, node.name, f"E:ID_SEAT={SEAT}" in said and "Q:master-of-seat" not in said)
+                said = sysfs.text(f"{DATABASE}/c{node.number[1]}:{node.number[2]}")
+                return Kept(card.name, node.name, on_own_seat(said))
     return Kept(card.name, None, False)
+
+
+def on_own_seat(said: str | None) -> bool:
+    """Whether udev's words on a card put it on the seat, and do not make it that seat's master.
+
+    With a master logind calls the seat graphical, and a greeter is started there.
+    """
+    lines = (said or "").splitlines()
+    return f"E:ID_SEAT={SEAT}" in lines and "Q:master-of-seat" not in lines
 
 
 def desktops() -> Mapping[str, str]:
