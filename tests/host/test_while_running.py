@@ -15,13 +15,15 @@ from tests.host.plans import plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A manager that keeps each unit's value, and the file that it leaves.
+# A manager that keeps each unit's value and its file; the control group gets no empty one, as by systemd.
 _SYSTEMCTL = """#!/bin/sh
 mkdir -p {folder}/units
 case "$*" in
   "show --value --property=AllowedCPUs -- "*) touch "{folder}/units/$5" && cat "{folder}/units/$5" ;;
   "set-property --runtime -- "*" AllowedCPUs="*)
     echo "${{5#*=}}" >"{folder}/units/$4"
+    mkdir -p "{folder}/groups"
+    [ -z "${{5#*=}}" ] || echo "${{5#*=}}" >"{folder}/groups/$4"
     mkdir -p "{folder}/systemd/system.control/$4.d"
     echo "$5" >"{folder}/systemd/system.control/$4.d/50-AllowedCPUs.conf"
     ;;
@@ -56,9 +58,9 @@ class Host:
         """The file that set-property leaves."""
         return self.folder / f"systemd/system.control/{unit}.d/50-AllowedCPUs.conf"
 
-    def cpus(self) -> dict[str, str]:
-        """What each unit has."""
-        return {path.name: path.read_text().strip() for path in (self.folder / "units").glob("*.s*")}
+    def cpus(self, folder: str = "units") -> dict[str, str]:
+        """What each unit has, by the manager or (``groups``) by the kernel."""
+        return {path.name: path.read_text().strip() for path in (self.folder / folder).glob("*.s*")}
 
     def governor(self, number: int) -> Path:
         """A policy's file."""
@@ -92,6 +94,7 @@ def test_cpus_are_the_vms_alone(tmp_path: Path) -> None:
     for _ in range(2):
         host.hook("release", "end")
         assert host.cpus() == all_of("")
+        assert host.cpus("groups") == all_of("0-11")
         assert not any(host.own(unit).exists() for unit in UNITS)
     assert host.governors() == ["powersave", "schedutil"]
 

@@ -98,7 +98,10 @@ isolate() {
         echo "$unit stays on the VMs' CPUs: it has no others" >&2
       fi
     elif [ -e "$old" ]; then
-      $set_to "AllowedCPUs=$(cat "$old")" || continue
+      had=$(cat "$old")
+      # An empty list is not written to the control group, which keeps what it had.
+      [ -n "$had" ] || $set_to "AllowedCPUs=$(cat /sys/devices/system/cpu/present)" || continue
+      $set_to "AllowedCPUs=$had" || continue
       [ -e "$old.own" ] || rm -f "$own"
       rm -f "$old" "$old.own"
     fi
