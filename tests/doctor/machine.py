@@ -5,8 +5,10 @@ A tar, because it can have character devices, owners and access control lists wi
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import os
 import tarfile
 from functools import cache
 from pathlib import Path
@@ -26,11 +28,44 @@ from tests.doctor.images import archive
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from optimux.facts.detect.store import Status, Store
     from optimux.host.doctor import Check, Result
 
 GUEST = "the guest's agent"  # not a file: what it says
 HERE = Path(__file__).parent
 CONFIG = HERE / "optimux.toml"
+
+
+class Guarded:
+    """A store of which some paths are root's alone."""
+
+    def __init__(self, store: Store, hidden: Iterable[str]) -> None:
+        self._store, self._hidden = store, tuple(hidden)
+
+    def kind(self, path: str) -> str:
+        return self._seen(path).kind(path)
+
+    def status(self, path: str) -> Status:
+        return self._seen(path).status(path)
+
+    def target(self, path: str) -> str:
+        return self._seen(path).target(path)
+
+    def entries(self, path: str) -> list[str]:
+        return self._opened(path).entries(path)
+
+    def read(self, path: str, limit: int) -> bytes:
+        return self._opened(path).read(path, limit)
+
+    def _seen(self, path: str) -> Store:
+        if any(path.startswith(f"{hidden}/") for hidden in self._hidden):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return self._store
+
+    def _opened(self, path: str) -> Store:
+        if path in self._hidden:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return self._seen(path)
 
 
 class Node:
@@ -52,6 +87,7 @@ class Node:
         self.headers = {"SCHILY.acl.access": acl, "RHT.security.selinux": label}
 
 
+HIDDEN = Node(tarfile.REGTYPE, 0)  # what is there and only root may look at; a folder where something lies beneath
 Change = str | bytes | Node | None
 Members = dict[str, Change]
 
@@ -110,7 +146,14 @@ def of_the_plan() -> Members:
 
 def tree(place: Path, changes: Mapping[str, Change] | None = None) -> str:
     """Write the tar with the changes: new content, a node, or ``None`` for what is missing with all beneath it."""
-    return _write(place, {**NODES, **of_the_plan(), **(changes or {})})
+    changed = {**NODES, **of_the_plan(), **(changes or {})}
+    there = {*(name for name, _, _ in planted()), *changed}
+    folders = {name for name, content in changed.items() if content is HIDDEN and _is_folder(name, there)}
+    return _write(place, {name: content for name, content in changed.items() if name not in folders})
+
+
+def _is_folder(path: str, there: Iterable[str]) -> bool:
+    return any(name.startswith(f"{path}/") for name in there)
 
 
 def _write(place: Path, changed: Mapping[str, Change]) -> str:
@@ -170,16 +213,17 @@ def report(
 
 
 def results_of(
-    check: Check, place: Path, changes: Mapping[str, Change] | None = None, edits: Iterable[tuple[str, str]] = ()
+    check: Check, place: Path, changes: Mapping[str, Change] | None = None, edits: Iterable[tuple[str, str]] | None = ()
 ) -> tuple[Result, ...]:
-    """What one check finds on the changed machine, by a plan that fits it."""
+    """What one check finds on the changed machine, by a plan that fits it; without one where ``edits`` is ``None``."""
     from optimux.host.doctor.findings import plan_on
 
     changes = dict(changes or {})
     said = changes.pop(GUEST, None)
     root = Root.at(tree(place, changes))
+    root.store = Guarded(root.store, (path for path, content in changes.items() if content is HIDDEN))
     facts = detect(root)
-    plan, _ = plan_on(read_config(config(place, *edits)), facts)
+    plan = None if edits is None else plan_on(read_config(config(place, *edits)), facts)[0]
     return examine(Look(root, facts, plan, ask=(lambda name: guest(said)) if isinstance(said, str) else None), [check])
 
 

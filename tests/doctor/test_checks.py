@@ -20,6 +20,7 @@ from optimux.host.doctor.areas.command_line import misspelt
 from optimux.host.doctor.areas.guest import PROBLEMS
 from optimux.host.doctor.known import known
 from tests.doctor import cases
+from tests.doctor.further import confined, guest, host, placed
 from tests.doctor.hook import hook_of, other_hook
 from tests.doctor.machine import GUEST, IMAGE, report, results_of
 from tests.letters import compare, sections
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from optimux.host.doctor.check import Result
+    from tests.doctor.further import Further
     from tests.doctor.machine import Members
 
 RESULTS = Path(__file__).parent / "results.txt"
@@ -105,9 +107,44 @@ def test_unseen(key: str, tmp_path: Path, update_golden: bool) -> None:
     assert said in results[0].seen
 
 
+def _further() -> dict[str, Further]:
+    """Every further case, by its check and its own name."""
+    named = {**vars(host), **vars(confined), **vars(guest), **vars(placed)}
+    tables = [value for name, value in named.items() if name.isupper() and _is_table(value)]
+    return {f"{case[0]}: {name}": case for table in tables for name, case in table.items()}
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(case, tuple) and len(case) == 4 for case in value.values())
+
+
+@pytest.mark.parametrize(("key", "changes", "edits", "said"), _further().values(), ids=_further())
+def test_further(
+    key: str,
+    changes: Members,
+    edits: cases.Edits | None,
+    said: str,
+    tmp_path: Path,
+    update_golden: bool,
+    request: pytest.FixtureRequest,
+) -> None:
+    found = told(results_of(CHECKS[key], tmp_path, changes, edits), tmp_path)
+    assert found.startswith(said)
+    if said:
+        compare(RESULTS, request.node.callspec.id, found, update=update_golden)
+    else:
+        assert found == ""
+
+
+def test_what_each_check_is_for(update_golden: bool) -> None:
+    words = [f"{c.key}{' (of the log)' if c.of_log else ''}: {c.wanted}\n  {c.why}" for c in checks()]
+    compare(RESULTS, "checks", "\n".join(words), update=update_golden)
+
+
 def test_nothing_is_kept_of_no_case() -> None:
-    headings = {f"{key} holds" for key in CHECKS} | {f"{key} unseen" for key in cases.UNSEEN}
-    assert set(sections(RESULTS)) == headings | {str(twin.id) for twin in TWINS}
+    headings = {f"{key} holds" for key in CHECKS} | {f"{key} unseen" for key in cases.UNSEEN} | {"checks"}
+    further = {name for name, (*_, said) in _further().items() if said}
+    assert set(sections(RESULTS)) == headings | {str(twin.id) for twin in TWINS} | further
 
 
 WORDS = """intel_iommu amd_iommu amd_iommu_intr amd_iommu_dump iommu iommu.passthrough iommu.strict iommu.forcedac

@@ -54,8 +54,8 @@ def content(look: Look) -> Iterator[Result]:
     path = image_of(look)
     if path is None:
         seen = "no image is found for the kernel that runs"
-        hidden = "; /boot cannot be read" if "/boot" in look.root.unseen else ""
-        yield for_root(f"{seen}{hidden}", "/boot")
+        hidden = any(f"{missed}/".startswith("/boot/") for missed in look.root.unseen)
+        yield for_root(f"{seen}{'; /boot cannot be read' if hidden else ''}", "/boot")
         return
     data = look.root.data(path, MOST)
     if data is None:

@@ -46,8 +46,8 @@ def daemon(look: Look) -> Iterator[Result]:
 
 def listening(lines: list[str]) -> set[str] | None:
     """The paths of sockets that take connections, of /proc/net/unix (proc(5)); ``None`` where it is not shown."""
-    fields = [line.split(None, 7) for line in lines[1:]]
-    found = {field[7] for field in fields if len(field) == 8 and (number(field[3], 16) or 0) & ACCEPTS}
+    fields = [line.split() for line in lines[1:]]
+    found = {field[7] for field in fields if len(field) > 7 and (number(field[3], 16) or 0) & ACCEPTS}
     return {path.replace("/var/run/", "/run/", 1) for path in found} if lines else None
 
 
@@ -65,11 +65,12 @@ def networks(look: Look) -> Iterator[Result]:
     folder = f"{home(look)}/networks"
     for name in sorted(names):
         called = shlex.quote(name)
-        if not look.root.exists(folder):
-            hidden = any(path.startswith(home(look)) for path in look.root.unseen)
+        there = look.root.exists(f"{folder}/{name}.xml")
+        hidden = any(path in look.root.unseen for path in (home(look), folder, f"{folder}/{name}.xml"))
+        if hidden or not look.root.exists(folder):
             reason = "only root may look there" if hidden else "libvirt keeps nothing there"
             yield for_root(reason, folder, name)
-        elif not look.root.exists(f"{folder}/{name}.xml"):
+        elif not there:
             remedy = "Define it; the plan's own networks are in the bundle."
             command = f"virsh net-define {called}.xml && virsh net-start {called}"
             yield broken("not defined", f"{folder}/{name}.xml", remedy, command, name)
