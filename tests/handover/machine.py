@@ -23,12 +23,12 @@ CARD = Card("card", tuple(CardFunction(Address.parse(a), Id.parse(i)) for a, i i
 
 def plant(root: Path) -> Path:
     """The machine at rest: everything bound to the host's drivers, and nobody at the card."""
-    _function(root, f"/sys/devices/pci0000:00/{PRIMARY}", "1af4:1050", "0x030000", "virtio-pci", "virtio_pci", 1)
+    function(root, f"/sys/devices/pci0000:00/{PRIMARY}", "1af4:1050", "0x030000", "virtio-pci", "virtio_pci", 1)
     put(root, f"/sys/devices/pci0000:00/{PRIMARY}/boot_vga", "1")
-    _function(root, BELOW_PORT, "1b36:000c", "0x060400", "pcieport", "", 2)
+    function(root, BELOW_PORT, "1b36:000c", "0x060400", "pcieport", "", 2)
     for group, address in enumerate((GPU, SOUND, USB), 10):
         place = f"{BELOW_PORT}/{address}"
-        _function(root, place, IDS[address], CLASSES[address], DRIVERS[address], MODULES[address], group)
+        function(root, place, IDS[address], CLASSES[address], DRIVERS[address], MODULES[address], group)
     put(root, f"{BELOW_PORT}/{GPU}/boot_vga", "0")
     node(root, f"{BELOW_PORT}/{GPU}/drm/card1", "drm", "dri/card1", "226:1")
     node(root, f"{BELOW_PORT}/{GPU}/drm/renderD129", "drm", "dri/renderD129", "226:129")
@@ -56,7 +56,8 @@ def plant(root: Path) -> Path:
     return root
 
 
-def _function(root: Path, place: str, id_: str, class_: str, driver: str, module: str, group: int) -> None:
+def function(root: Path, place: str, id_: str, class_: str, driver: str, module: str, group: int) -> None:
+    """One PCI function with its driver, module and group."""
     vendor, _, device = id_.partition(":")
     address = place.rpartition("/")[2]
     files = {
