@@ -198,6 +198,19 @@ def test_what_libvirt_adds_where_none_is_named_wants_a_port() -> None:
         assert found.document.count(b"model='pcie-root-port'") == _ports("") + 1
 
 
+def test_slots_that_are_q35s_own_are_no_room_for_libvirt() -> None:
+    """Everything below the card's port is taken but for those: no port comes in front of it. With one free, some do."""
+    for free, are_added in ((0, False), (5, True), (0x1C, True)):
+        taken = "".join(
+            f"<rng model='virtio'><address type='pci' slot='{slot:#x}'/></rng>"
+            for slot in range(1, 0x1E)
+            if slot not in (free, 0x1A, 0x1B, 0x1D)
+        )
+        text = domain(port(1, 0x1E) + GPU.replace("</source>", "</source><address type='pci' bus='1'/>") + taken)
+        found = patch_domain(text.encode(), plan(), only=("pci",))
+        assert bool(found.changes) == are_added, (free, [str(change) for change in found.changes])
+
+
 BRIDGES = (
     "pcie-root-port pcie-switch-upstream-port pcie-switch-downstream-port pcie-to-pci-bridge dmi-to-pci-bridge "
     "pci-bridge"

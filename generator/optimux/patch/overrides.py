@@ -26,10 +26,8 @@ def follow_aliases(draft: Draft) -> None:
     old = {alias: node for node, alias in draft.aliases_before.items()}
     new = aliases(draft.root)
     for entry in list(block.all("device", QEMU)):
-        if not entry.was_attributes:
-            continue
         node = old.get(entry.was_attributes.get("alias", ""))
-        if node is None:
+        if node is None:  # of no device, or made by the patch
             continue
         if node not in new:
             draft.remove(entry, "its device is gone")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optimux.emit.domain_xml.controllers import root_port
 from optimux.patch.draft import Draft
-from optimux.patch.machine.device import Device, Slot
+from optimux.patch.machine.device import Device, Slot, index_of
 from optimux.patch.node import Node, new_node
 from optimux.patch.order import place
 from optimux.patch.source import refused
@@ -160,18 +160,13 @@ def _place_controller(draft: Draft, node: Node, index: int) -> None:
     """Behind the PCI controller with the next lower index, so that they read in order."""
     before, best = None, -1
     for number, child in enumerate(draft.devices.children):
-        if child.local == "controller" and child.get("type") == "pci" and best <= (own := _index(child)) < index:
+        own = index_of(child) if child.local == "controller" and child.get("type") == "pci" else None
+        if own is not None and best < own < index:
             before, best = number, own
     if before is None:
         place(draft.devices, node)
     else:
         draft.devices.add(node, before + 1)
-
-
-def _index(controller: Node) -> int:
-    """A controller's number; one that says none comes after all."""
-    text = controller.get("index")
-    return int(text) if text.isdecimal() and len(text) < 10 else 1 << 30
 
 
 def drop_empty_bridges(draft: Draft, were_used: set[int]) -> None:
