@@ -234,6 +234,31 @@ def test_each_bridge_of_an_argument_opens_one(driver: str) -> None:
     assert Machine(_line("-device", "pci-testdev,id=b,addr=9")).guest_buses == {0: 0}
 
 
+def test_what_is_named_anew_has_the_first_name_that_is_free() -> None:
+    """QEMU's prefix, the memory and its device, and the alias of each function."""
+    qemu = "http://libvirt.org/schemas/domain/qemu/1.0"
+    for declared, prefix in (("xmlns:qemu='urn:x'", "qemu1"), ("xmlns:qemu='urn:x' xmlns:qemu1='urn:y'", "qemu2"),
+                             (f"xmlns:q='{qemu}'", "q"), ("", "qemu")):  # fmt: skip
+        text = domain().replace(f"xmlns:qemu='{qemu}'", declared)
+        assert f"<{prefix}:commandline>" in patch_domain(text.encode(), plan()).document.decode()
+    taken: tuple[str, ...] = ()
+    for name in ("looking-glass", "looking-glass-2", "looking-glass-3"):
+        text = domain(GPU, taken)
+        assert f'"id":"{name}"' in patch_domain(text.encode(), plan(), only=["memory"]).document.decode()
+        taken += ("-object", f"memory-backend-ram,id={name},size=1M")
+    taken = ()
+    for name in ("shmem0", "looking-glass-device", "looking-glass-device-2", "looking-glass-device-3"):
+        text = domain(GPU, taken)
+        assert f'"id":"{name}"' in patch_domain(text.encode(), plan(), only=["memory"]).document.decode()
+        taken += ("-device", f"usb-kbd,id={name}")
+    both = [{"address": f"0000:01:00.{number}", "id": "10de:1c8d"} for number in range(3)]
+    text = domain("", tuple(word for number in range(3) for word in (
+        "-device", f"vfio-pci,host=01:00.{number},id=g{number},x-vga=on",
+        "-set", f"device.g{number}.x-pci-device-id=7")))  # fmt: skip
+    found = patch_domain(text.encode(), plan(gpus={"functions": both}), only=["gpu"]).document.decode()
+    assert [f"<alias name='ua-gpu{more}'/>" in found for more in ("", "-1", "-2", "-3")] == [True, True, True, False]
+
+
 @pytest.mark.parametrize("driver", ["vfio-pci", "vfio-pci-nohotplug", "vfio-ap"])
 def test_which_arguments_pass_a_function(driver: str) -> None:
     found = Machine(_line("-device", f"{driver},host=01:00.0")).hosts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from itertools import chain, count
 
 from optimux.emit.xml import Element
 from optimux.notation.libvirt import QEMU
@@ -142,7 +143,7 @@ class Draft:
         for key, value in self.root.attributes.items():
             if key.startswith("xmlns:") and value == QEMU:
                 return key.removeprefix("xmlns:")
-        names = ("qemu", *(f"qemu{number}" for number in range(1, 99)))
+        names = chain(["qemu"], (f"qemu{number}" for number in count(1)))
         prefix = next(name for name in names if f"xmlns:{name}" not in self.root.attributes)
         self.root.set(f"xmlns:{prefix}", QEMU)
         return prefix

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
+
 from optimux.emit.domain_xml.devices import hostdev
 from optimux.emit.xml import element
 from optimux.notation.libvirt import QEMU
@@ -71,7 +73,7 @@ def _take_over(draft: Draft, device: HostDevice, arguments: list[Argument]) -> N
         more = [key for key in argument.values.values if key not in _SAID]
         sets = sets_of(draft, argument.get("id")) if argument.get("id") else []
         if more or sets:
-            alias = name_device(draft, node, device.alias or _ALIAS)
+            alias = _name(draft, device, node)
             settings = [Setting(key, argument.get(key), f"{argument} says so") for key in more]
             set_properties(draft, alias, settings + [setting_of(said, f"{said} says so") for said in sets])
         gone += sets
@@ -118,15 +120,18 @@ def _properties(draft: Draft) -> None:
         sets = any(sets_of(draft, name) for name in _names(draft, node))
         if not device.alias and not sets:
             continue
-        others = {user_alias(other) for other in nodes.values() if other is not node}
-        free = (
-            name for name in (device.alias or _ALIAS, *(f"{_ALIAS}-{n}" for n in range(1, 9))) if name not in others
-        )
-        alias = name_device(draft, node, next(free))
+        alias = _name(draft, device, node)
         take_over_sets(draft, node, alias)
         ids = draft.plan.subsystem if device.alias else ()
         why = "the card reports no subsystem ids"
         set_properties(draft, alias, [Setting(name, str(value), why) for name, value in ids])
+
+
+def _name(draft: Draft, device: HostDevice, node: Node) -> str:
+    """An alias of the function's own: libvirt takes none twice."""
+    others = {user_alias(other) for other in draft.all_devices() if other is not node}
+    names = chain([device.alias or _ALIAS], (f"{_ALIAS}-{number}" for number in count(1)))
+    return name_device(draft, node, next(name for name in names if name not in others))
 
 
 def _names(draft: Draft, node: Node) -> list[str]:

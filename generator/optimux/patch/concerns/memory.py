@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
+
 from optimux.emit.domain_xml.commandline import ID, kvmfr_arguments
 from optimux.emit.domain_xml.devices import shmem
 from optimux.emit.xml import element
@@ -191,7 +193,7 @@ def _add_pair(draft: Draft, planned: SharedMemory) -> None:
 
 
 def _free_name(name: str, used: set[str]) -> str:
-    return next(free for free in (name, *(f"{name}-{n}" for n in range(2, len(used) + 3))) if free not in used)
+    return next(free for free in chain([name], (f"{name}-{n}" for n in count(2))) if free not in used)
 
 
 def _planned_words(draft: Draft, backend: str) -> list[str]:
@@ -208,7 +210,7 @@ def _planned_words(draft: Draft, backend: str) -> list[str]:
 def _free_id(draft: Draft, wanted: str = ID) -> str:
     """libvirt's own ids are as good as taken: its <shmem> is shmem0 too."""
     used = {argument.get("id") for argument in draft.machine.of_option("device")} | set(aliases(draft.root).values())
-    return next(name for name in (wanted, ID, *(f"{ID}-{n}" for n in range(2, len(used) + 3))) if name not in used)
+    return next(name for name in chain([wanted, ID], (f"{ID}-{n}" for n in count(2))) if name not in used)
 
 
 def _bus_and_place(place: Address) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 
 from optimux.notation.libvirt import bus_index, guest_address, pci_address
 from optimux.notation.qemu.numbers import read_host, read_place
@@ -66,7 +67,7 @@ def implied_indices(controllers: list[Node]) -> dict[Node, int]:
     """Those of PCI controllers that say none: libvirt gives each the lowest that is free, in their order."""
     silent = [node for node in controllers if not node.get("index")]
     used = {index_of(node) for node in controllers} if silent else set()
-    free = (number for number in range(1 << 16) if number not in used)
+    free = (number for number in count() if number not in used)
     return dict(zip(silent, free, strict=False))
 
 
