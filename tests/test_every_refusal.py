@@ -1,19 +1,16 @@
 """Every place that refuses has a case: found by looking at the syntax tree, known to be reached by what ran.
 
 A place is a ``raise``, or a ``Problem`` that is made. ``bad_input/test_every_place.py`` asks the same of what judges
-options, by the calls; here the room's own tests are run once more, and what they ran is read from coverage.
+options, by the calls; here the rooms' own tests are run once more, and each place that they come to writes itself down.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.mutation.trial import PACKAGE, Trials
-from optimux.record import Record
+from lab.refusals import marked, of_room, places, reached
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,48 +67,67 @@ CASES: dict[str, tuple[str, ...]] = {
 }
 # What no test can reach, by file and the statement's first line as it is written, each with the reason.
 BEYOND: dict[tuple[str, str], str] = {}
+# What takes long of these, and comes to no place that others do not.
+_HOSTS = "tests/apply/test_bad_hosts.py"
+_TAKE = "tests/handover/test_take.py"
+DEAR = (
+    *(f"{_HOSTS}::test_{name}" for name in ("a_link_that_was_planted", "two_at_once", "two_tools_for_the_initramfs")),
+    *(f"{_HOSTS}::test_{name}" for name in ("links_of_another_root_stay_in_it", "grub_is_named_in_the_list")),
+    *(f"{_HOSTS}::test_{name}" for name in ("a_generated_folder_is_not_trusted", "a_loader_that_nobody_knows")),
+    *(f"{_HOSTS}::test_{name}" for name in ("a_refusal_as_json", "an_immutable_file")),
+    *(f"{_TAKE}::test_{name}" for name in ("killed_at_each_step", "giving_that_is_killed_is_given_again")),
+    *(f"{_TAKE}::test_{name}" for name in ("there_and_back", "the_order_of_what_is_done")),
+    *(f"{_TAKE}::test_{name}" for name in ("a_kill_is_undone_by_the_next_take", "taking_twice_is_once")),
+    *(f"tests/handover/test_start.py::test_{name}" for name in ("with_libvirts_own_binding",)),
+    *(f"tests/handover/test_start.py::test_{name}" for name in ("a_start_with_everything_there",)),
+    "tests/guest/test_media_check.py::test_an_image_is_made",
+    "tests/guest/test_setup.py::test_through_qemus_own_agent",
+    *("tests/detect/test_root.py::test_a_tar_says_what_its_tree_says", "tests/detect/test_root.py::test_nothing_wakes"),
+    "tests/detect/test_root.py::test_descriptors_are_given_back",
+    f"{_FOLDERS}_users.py::TestTheIndex::test_leads_outside[",
+    *(f"tests/trust/test_single_file.py::test_{name}" for name in ("killed_at_every_call", "many_writers")),
+    "tests/apply/test_rollback_commands.py::test_what_was_not_run_is_named",
+)
 
 
-class Place(Record):
-    """One place that refuses: its file below the package, its lines, and the first of them as it is written."""
-
-    file: str
-    first: int
-    last: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.first}: {self.text}"
+@pytest.fixture(scope="module")
+def come() -> set[tuple[str, int]]:
+    """The places that these tests come to: one run for all rooms."""
+    tests = dict.fromkeys(test for tests in CASES.values() for test in tests)
+    return reached([*tests, *(f"--deselect={test}" for test in DEAR)])
 
 
-def places(file: Path, name: str) -> Iterator[Place]:
-    """Every place of one module, in no order."""
-    source = file.read_text(encoding="utf-8")
-    lines = source.splitlines()
-    within: set[ast.AST] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Raise):
-            within |= set(ast.walk(node))
-            yield Place(name, node.lineno, node.end_lineno or node.lineno, lines[node.lineno - 1].strip())
-        elif isinstance(node, ast.Call) and node not in within and ast.unparse(node.func) == "Problem":
-            yield Place(name, node.lineno, node.end_lineno or node.lineno, lines[node.lineno - 1].strip())
-
-
-def _of_room(room: str) -> list[Place]:
-    files = sorted((PACKAGE / "optimux" / room).rglob("*.py"))
-    return [place for file in files for place in places(file, file.relative_to(PACKAGE).as_posix())]
-
-
+@pytest.mark.xdist_group("refusals")
 @pytest.mark.parametrize("room", CASES)
-def test_every_place_has_a_case(room: str) -> None:
-    with Trials(CASES[room]) as trials:
-        ran = trials.reach().tests
-    found = _of_room(room)
-    missing = [
-        place for place in found
-        if not any((f"generator/{place.file}", line) in ran for line in range(place.first, place.last + 1))
-    ]  # fmt: skip
+def test_every_place_has_a_case(room: str, come: set[tuple[str, int]]) -> None:
+    found = of_room(room)
+    missing = [place for place in found if (place.file, place.line) not in come]
     beyond = {key for key in BEYOND if key[0].startswith(f"optimux/{room}/")}
     assert [str(place) for place in missing if (place.file, place.text) not in beyond] == []
     assert beyond - {(place.file, place.text) for place in missing} == set(), "these have a case, or are gone"
     assert len(found) > 5
+
+
+def test_only_what_is_run_writes_itself_down(tmp_path: Path) -> None:
+    """A place in the branch that is not taken stays out, as do the lines around one; the lines keep their numbers."""
+    source = '''"""Words."""
+def f(wrong: bool, problems: list[object]) -> None:
+    if wrong:
+        raise ValueError("é")
+    for text in "é", "b": problems.append(Problem("é", text))
+    if text == "c": raise ValueError(Problem("c",
+        "c"))
+'''
+    (tmp_path / "a.py").write_text(source, encoding="utf-8")
+    assert {place.line for place in places(tmp_path / "a.py", "a.py")} == {4, 5, 6}
+    text = marked(source, "a.py").replace('__import__("optimux._come")._come.come', "come")
+    assert text.count("\n") == source.count("\n")
+    seen: list[str] = []
+    world: dict[str, Any] = {"come": seen.append, "Problem": lambda *words: words}
+    exec(text, world)
+    problems: list[object] = []
+    world["f"](False, problems)
+    assert (seen, problems) == (["a.py:5", "a.py:5"], [("é", "é"), ("é", "b")])
+    with pytest.raises(ValueError, match="é"):
+        world["f"](True, problems)
+    assert seen[2:] == ["a.py:4"]
