@@ -90,7 +90,7 @@ def _patterns(schema: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(("path", "declared"), EVERY, ids=[path for path, _ in EVERY])
-@settings(max_examples=8, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_strategies_give_values_of_their_kind(data: st.DataObject, path: str, declared: Any) -> None:
     value = data.draw(values_of(declared.kind))
@@ -104,7 +104,7 @@ def test_the_strategies_give_values_of_their_kind(data: st.DataObject, path: str
 ODDITIES: tuple[Any, ...] = (None, True, -1, 0, 10**9, 1.5, "", "x", "0000:01:00.0", [], ["x"], [{}], {}, {"x": 1})
 
 
-@settings(max_examples=150, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=option_sets(repaired=False), pick=st.randoms(use_true_random=True))
 def test_schema_and_loader_agree(data: Any, pick: Any) -> None:
     """Over whole configurations, and over each with one value replaced, one key renamed, one key dropped."""
