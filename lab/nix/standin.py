@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +37,7 @@ substituters =
 sandbox = false
 flake-registry =
 warn-dirty = false
-cores = 2
+cores = 1
 """
 
 
@@ -101,13 +103,18 @@ def write_standin(folder: Path, schemas: Path | None, versions: Versions = NIXPK
     shutil.copytree(HERE / "standin", folder)
     shutil.copytree(lib, folder / "lib", symlinks=True)
     shutil.copy(HERE / "upstream.nix", folder)
-    (folder / "host.nix").write_text(_host(folder.with_name("programs"), schemas, versions), encoding="utf-8")
+    beside = folder.with_name("programs"), folder.with_name("mypy")
+    (folder / "host.nix").write_text(_host(*beside, schemas, versions), encoding="utf-8")
     return folder
 
 
-def _host(programs: Path, schemas: Path | None, versions: Versions) -> str:
-    """host.nix: where this machine's programs are, and which versions the packages claim to have."""
+def _host(programs: Path, known: Path, schemas: Path | None, versions: Versions) -> str:
+    """host.nix: where this machine's programs are, and which versions the packages claim to have.
+
+    ``known`` is what mypy keeps of one build for the next, to begin with what it knows of the checkout.
+    """
     programs.mkdir()
+    _copy_known(CHECKOUT / ".mypy_cache", known)
     for name in PROGRAMS:
         found = shutil.which(name)
         if found:
@@ -117,6 +124,8 @@ def _host(programs: Path, schemas: Path | None, versions: Versions) -> str:
         "bash": shutil.which("bash") or "/bin/sh",
         "programs": str(programs),
         "python": sys.executable,
+        "env": shutil.which("env"),
+        "known": str(known),
         "ruff": str(scripts / "ruff"),
         "shellcheck": shutil.which("shellcheck") or "true",
         "schemas": None if schemas is None else str(schemas),
@@ -125,6 +134,16 @@ def _host(programs: Path, schemas: Path | None, versions: Versions) -> str:
     }
     lines = (f"  {key} = {'null' if value is None else string(value)};\n" for key, value in values.items())
     return "{\n" + "".join(lines) + "}\n"
+
+
+def _copy_known(source: Path, target: Path) -> None:
+    """What mypy knows, which another mypy may be writing: each database as it is between two of its changes."""
+    target.mkdir()
+    for file in source.rglob("*.db"):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(file)) as read, closing(sqlite3.connect(copy)) as written:
+            read.backup(written)
 
 
 def write_checkout(folder: Path) -> Path:

@@ -87,7 +87,7 @@ pkgs.runCommand "vm-test-${config.name}"
     cp ${./driver.pyi} driver.pyi
     { echo "from driver import *  # noqa: F403"; echo; cat "$machinesPath"; echo; cat "$scriptPath"; } > script.py
     ${lib.optionalString (!config.skipTypeCheck) ''
-      mypy --no-implicit-optional --cache-dir=none --no-color-output script.py
+      mypy --no-implicit-optional --cache-dir=${host.known}/driver --no-color-output script.py
     ''}
     ${lib.optionalString (!config.skipLint) ''
       ruff check --no-cache --isolated --select F --ignore F403,F405 script.py
