@@ -179,6 +179,7 @@ def test_an_edit_of_a_vm_builds_no_rule_anew(tmp_path: Path) -> None:
     assert other["native"]["hostOptions"] != results[0]["native"]["hostOptions"], "the twin: what rules do read"
 
 
+@pytest.mark.xdist_group("nix")  # whose worker has generated them
 def test_every_option_is_changed_at_least_once() -> None:
     changed = {
         place.path for data in (*golden(), *generated()) for place in places(Options, data) if not place.is_default
@@ -194,6 +195,7 @@ def test_every_option_is_changed_at_least_once() -> None:
     assert {path for path, _ in every_option(Options)} - read_only - changed == set()
 
 
+@pytest.mark.xdist_group("nix")  # whose worker has generated them
 def test_there_are_enough_of_them() -> None:
     assert len(generated()) >= 200
     assert len({json.dumps(data, sort_keys=True) for data in generated()}) >= 200
