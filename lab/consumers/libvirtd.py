@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import shlex
 import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import lab
 from lab.errors import Refused
 
 if TYPE_CHECKING:
@@ -20,21 +23,28 @@ if TYPE_CHECKING:
     from lab.consumers.session import Session
 
 _READY_SECONDS = 120
+_PROBED = "var/cache/libvirt/qemu/capabilities"
 _KVM = re.compile(r"(<domain\b[^>]*\btype=['\"])kvm\b")
+# What the commands after one that was refused say.
+_NOT_THERE = re.compile(r"^error: failed to get domain .*\n?", re.MULTILINE)
 _QEMU = re.compile(r"(<domain\b[^>]*\btype=['\"])qemu\b")
 
 
 class Libvirtd:
     """The system libvirtd of a session, with QEMU's capabilities probed.
 
-    Entering it takes 1 to 4 seconds and raises ``Refused`` with the daemon's log where it stops, for instance
-    over its configuration.
+    The first start over a root probes QEMU, which takes four times as long as the rest: what libvirtd keeps of that is
+    kept for the next ones, as on a machine that starts it once more. libvirtd itself probes again where it no longer
+    holds. Entering raises ``Refused`` with the daemon's log where it stops, for instance over its configuration.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def __enter__(self) -> Self:
+        probed = self._probed()
+        if probed.exists():
+            self._session.run(["tar", "-xC", "/"], input=probed.read_bytes())
         self._log = tempfile.TemporaryFile()
         self._daemons = [self._session.start([daemon], self._log) for daemon in ("virtlogd", "libvirtd")]
         try:
@@ -42,7 +52,23 @@ class Libvirtd:
         except BaseException:
             self._stop()
             raise
+        if not probed.exists():
+            self._keep(probed)
         return self
+
+    def _probed(self) -> Path:
+        """Where it is kept: apart for each kernel, and for a session without KVM."""
+        with_kvm = self._session.run(["test", "-e", "/dev/kvm"], check=False).returncode == 0
+        name = f"{self._session.root.name}-{os.uname().release}{'-kvm' if with_kvm else ''}.tar"
+        return lab.cache() / "probed" / name
+
+    def _keep(self, probed: Path) -> None:
+        """For the next ones, complete or not at all."""
+        probed.parent.mkdir(parents=True, exist_ok=True)
+        content = self._session.run_bytes(["tar", "-cC", "/", _PROBED]).stdout
+        with tempfile.NamedTemporaryFile(dir=probed.parent, delete=False) as file:
+            file.write(content)
+        Path(file.name).replace(probed)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -62,10 +88,9 @@ class Libvirtd:
             daemon.wait(timeout=30)
         self._log.close()
 
-    def _virsh(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self._session.run(
-            ["virsh", "-q", "-c", "qemu:///system", *arguments], timeout=_READY_SECONDS, check=check
-        )
+    def _virsh(self, *arguments: str, check: bool = True, input: str = "") -> subprocess.CompletedProcess[str]:
+        command = ["virsh", "-q", "-c", "qemu:///system", *arguments]
+        return self._session.run(command, timeout=_READY_SECONDS, check=check, input=input)
 
     def log(self) -> str:
         """What the daemons wrote so far."""
@@ -97,16 +122,18 @@ class Libvirtd:
         self._virsh("undefine", "--nvram", name)
 
     def kept(self, xml: str, name: str) -> str:
-        """Define, dump and undefine: what libvirt kept of ``xml``, whose domain is called ``name``.
+        """Define, dump and undefine, in one virsh: what libvirt kept of ``xml``, whose domain is called ``name``.
 
         Where this machine has no KVM, the type that ``define`` changed is put back.
         """
-        self.define(xml)
-        try:
-            kept = self.dumpxml(name)
-            return kept if self.has_kvm or not _KVM.search(xml) else _QEMU.sub(r"\1kvm", kept, count=1)
-        finally:
-            self.undefine(name)
+        ours = xml if self.has_kvm else _KVM.sub(r"\1qemu", xml, count=1)
+        called = shlex.quote(name)
+        words = f"define /proc/self/fd/0; dumpxml --inactive {called}; undefine --nvram {called}"
+        done = self._virsh(words, check=False, input=ours)
+        if done.returncode:
+            raise Refused(_NOT_THERE.sub("", done.stderr).strip())
+        kept = done.stdout.strip() + "\n"
+        return kept if self.has_kvm or not _KVM.search(xml) else _QEMU.sub(r"\1kvm", kept, count=1)
 
     def domxml_to_native(self, name: str) -> list[str]:
         """The QEMU command line of a defined domain, environment first.

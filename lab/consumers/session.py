@@ -41,7 +41,7 @@ class Session:
         ``binds`` maps paths of this machine to paths inside, read-only.
         """
         self._pairs = [str(item) for pair in (binds or {}).items() for item in pair]
-        self._root, self._work = root, work
+        self.root, self._work = root, work
 
     def __enter__(self) -> Self:
         user = ["--map-root-user", "--map-auto"] if os.geteuid() else []
@@ -49,7 +49,7 @@ class Session:
         # A file, not a pipe: nobody reads the words of a session that came up.
         with tempfile.TemporaryFile() as words:
             self._init = subprocess.Popen(
-                [*command, "sh", str(_SCRIPT), str(self._root), str(self._work), *self._pairs],
+                [*command, "sh", str(_SCRIPT), str(self.root), str(self._work), *self._pairs],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,
@@ -59,7 +59,7 @@ class Session:
             if not answer.strip().isdigit():
                 self.close()
                 words.seek(0)
-                raise OSError(f"no session over {self._root}: {words.read().decode(errors='replace')}")
+                raise OSError(f"no session over {self.root}: {words.read().decode(errors='replace')}")
         self._pid = int(answer)
         return self
 
