@@ -39,6 +39,7 @@ CASES: dict[str, tuple[str, ...]] = {
         *(f"tests/handover/test_{name}.py" for name in ("kernel", "take", "refused_steps", "start", "hook")),
         *("tests/apply/test_refuse.py", "tests/apply/test_rollback_commands.py", "tests/apply/test_rights.py"),
         "tests/apply/test_bad_hosts.py",
+        "tests/apply/test_domains.py",
         *(
             f"tests/doctor/test_command.py::test_{name}"
             for name in (*("a_kept_configuration_that_is_wrong", "exit_code", "without_a_configuration"),)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from optimux.host.apply.domains import take_back
-from optimux.host.journal import DomainChange
+from optimux.errors import OptimuxError
+from optimux.files.root import Root
+from optimux.host.apply.domains import define, take_back
+from optimux.host.journal import DomainChange, Transaction, transactions
 from optimux.libvirt import binding
+from optimux.libvirt.connection import Connection
+from optimux.libvirt.define import Step
 from tests.define.made_up import NO_DOMAIN, LibvirtsOwn, made_up, raising
 
 Known = dict[str, str]
@@ -93,3 +98,22 @@ def test_without_a_libvirt_each_is_named(libvirt: Callable[[Known], None], monke
     monkeypatch.setattr(binding, "import_module", lambda name: library)
     left = take_back([DomainChange(name, None, NEW) for name in "ab"])
     assert [line.partition(". ")[0] for line in left] == [f"the VM {name}: Failed to connect socket" for name in "ba"]
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_what_libvirt_refuses_is_undone_in_the_journal(
+    refused: bool, libvirt: Callable[[Known], None], tmp_path: Path
+) -> None:
+    known: Known = {}
+    libvirt(known)
+    step = Step("a", "a", None, f"<domain name='a' {'refused' if refused else 'new'}/>", False, None)
+    began = Transaction(1, "2026-01-01T00:00:00Z", "1", "0")
+    with Root(tmp_path) as root, Connection("qemu:///system") as connection:
+        if refused:
+            with pytest.raises(OptimuxError, match="unsupported configuration"):
+                define([step], began, connection, root)
+        else:
+            define([step], began, connection, root)
+        (journal,) = transactions(root)
+    wanted = ("undone", False, False) if refused else ("begun", True, True)
+    assert (journal.stage, bool(journal.domains), bool(known)) == wanted
