@@ -15,6 +15,9 @@ _SECONDS = 180
 @pytest.fixture
 def kvm(by_id: L1) -> L1:
     if not by_id.call("l2.has_kvm", _SECONDS):
+        looked = "grep -ow -m1 -e svm -e vmx /proc/cpuinfo"
+        _, found, _ = by_id.call("agent.shell", _SECONDS, command=looked, seconds=60)
+        assert not found, f"L1's processor has {found.strip()}, but it has no KVM"
         pytest.skip("L1 has no /dev/kvm: its processor emulates no virtualisation")
     return by_id
 

@@ -9,7 +9,7 @@ from lab.consumers import roots
 from lab.consumers.applied import CONFIG, FACTS, STEPS, optimux, prepare
 from lab.l1.configs import USER, by_id_config
 from lab.l1.debian import INITRAMFS_TOOLS
-from lab.l1.image import BUILD_SECONDS, RIVALS, put_all, release_of
+from lab.l1.image import BUILD_SECONDS, RIVALS, light_modules, put_all, release_of
 from lab.l1.loaders import ESP, WORDS, captured, install_grub
 from optimux.record import Record
 
@@ -44,6 +44,7 @@ def grub(folder: Path) -> Round:
     modules = roots.loaders_root().path / "usr/lib/grub/x86_64-efi"
     binds = {CHECKOUT / "generator": _CODE, modules: "/usr/lib/grub/x86_64-efi"}
     with roots.trixie_root().session(binds) as session:
+        light_modules(session)
         put_all(session, INITRAMFS_TOOLS)
         prepare(session, by_id_config("shm"), USER, WORDS)
         install_grub(session)
@@ -56,6 +57,7 @@ def grub(folder: Path) -> Round:
 def systemd_boot(folder: Path) -> tuple[Round, Started]:
     """dracut, with entries of systemd-boot there and back, then with a unified image as apply leaves it."""
     with roots.loaders_root().session({CHECKOUT / "generator": _CODE}) as session:
+        light_modules(session)
         session.put("/etc/dracut.conf.d/zz-small.conf", _DRACUT)
         session.put("/etc/machine-id", f"{_MACHINE}\n")
         session.put("/etc/kernel/cmdline", f"root=/dev/vda ro {' '.join(WORDS)}\n")

@@ -41,6 +41,27 @@ _PATIENT = """[Manager]
 DefaultTimeoutStartSec=600
 DefaultDeviceTimeoutSec=600
 """
+# The kernel's modules that a machine here may have a use for, as paths below its folder.
+_MODULES = (
+    r"arch/x86/(crypto|kvm|platform)|block|crypto|lib|mm|virt|net/(802|bridge|core|ipv4|ipv6|llc|netfilter)",
+    r"drivers/(acpi|ata/(lib)?ahci|ata/libata|block|cdrom|char|firmware|gpu/drm/([^/]*\.ko|display|tiny|ttm))",
+    r"drivers/(hid/(usb)?hid[^/]*\.ko|i2c|input|iommu|leds|md/dm-|mfd/lpc_ich|mtd|pci|power|pps|ptp|thermal)",
+    r"drivers/(net/(ethernet/intel/e1000e|tun|tap|mac|virtio|net_failover)|scsi/(scsi|sd_|sg)[^/]*\.ko)",
+    r"drivers/(usb/(common|core|host|storage)|vfio|vhost|video|virt)|sound/(core|hda|pci/hda|soundcore)",
+    r"fs/(autofs|binfmt|configfs|efivarfs|ext4|fat|fuse|jbd2|mbcache|nls|overlayfs)",
+)
+# Keeps those of a pattern and what they depend on. There is a Python in every root, and no xz in some.
+_LIGHT = """import lzma, pathlib, re, sys
+folder, wanted = pathlib.Path(sys.argv[1]), re.compile("kernel/(" + sys.argv[2] + ")")
+needs = dict(line.split(":") for line in (folder / "modules.dep").read_text().splitlines())
+kept = {path for module, others in needs.items() if wanted.match(module) for path in (module, *others.split())}
+for path in needs:
+    file = folder / path
+    if path in kept and file.suffix == ".xz":
+        file.with_suffix("").write_bytes(lzma.decompress(file.read_bytes()))
+    if path not in kept or file.suffix == ".xz":
+        file.unlink()
+"""
 
 
 class Boot(Record):
@@ -75,6 +96,7 @@ def build_image(
         session.run(["sh", "-c", "touch /etc/.updated /var/.updated"])
         session.run(["sh", "-c", f"mkdir -p {CODE} && cp -r /checkout/* {CODE} && python3 -m compileall -q {CODE}"])
         session.put("/etc/systemd/system.conf.d/patient.conf", _PATIENT)
+        light_modules(session)
         session.put("/etc/systemd/system/optimux-agent.service", _AGENT)
         link(session, "/etc/systemd/system/sysinit.target.wants/optimux-agent.service", "../optimux-agent.service")
         session.run(["useradd", "--create-home", USER])
@@ -90,6 +112,13 @@ def put_all(session: Session, files: Mapping[str, str | bytes]) -> None:
         session.put(path, content, 0o755 if content[:2] in ("#!", b"#!") else 0o644)
     if any(path.startswith("/lib/modules/") for path in files):
         session.run(["depmod", release_of(session)])
+
+
+def light_modules(session: Session) -> None:
+    """Without those that nothing here needs, and the others unpacked: an emulated machine takes seconds for that."""
+    release = release_of(session)
+    session.run(["python3", "-c", _LIGHT, f"/lib/modules/{release}", "|".join(_MODULES)], timeout=BUILD_SECONDS)
+    session.run(["depmod", release])
 
 
 def release_of(session: Session) -> str:

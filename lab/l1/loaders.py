@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from lab.consumers import roots
 from lab.consumers.applied import ROOT_DEVICE, ROOT_UUID
 from lab.l1.image import BUILD_SECONDS
-from lab.l1.machine import HARDWARE, devices, quick
+from lab.l1.machine import HARDWARE, devices, light, quick
 from lab.l1.qemu import qemu_of
 from optimux.record import Record
 from optimux.vm.qemu.accel import accelerated
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lab.consumers.session import Session
+    from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.run import Run
 
 ESP = "/boot/efi"
@@ -147,7 +148,11 @@ def _started(started: Started, folder: Path) -> Iterator[Run]:
         arguments=(*devices(), *_disks(started)),
     )
     with ExitStack() as stack:
-        yield accelerated(qemu, lambda which: stack.enter_context(start(machine, which, qemu, folder / which.name)))
+
+        def begin(which: Accelerator) -> Run:
+            return stack.enter_context(start(machine, light(which), qemu, folder / which.name))
+
+        yield accelerated(qemu, begin)
 
 
 def boot(started: Started, folder: Path, addresses: Iterable[str]) -> Seen:
