@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # Tests that share a machine run in one worker, so that it is booted once.
 _MACHINES = ("by_id", "by_address", "on_demand", "without_files")
 OPTIONS = f"{GIVEN}/options.json"
+_BARE = "/usr/local/sbin/bare"
 
 
 def group_by_machine(items: Iterable[pytest.Item]) -> None:
@@ -80,6 +82,16 @@ def booted(
     """A machine with ``entries`` installed. Raises ``Unavailable`` where no root can be had."""
     folder, root = factory.mktemp("l1"), _root()
     with l1_of(root, debian_image(root, folder, entries, files), folder) as l1:
+        yield l1
+
+
+@contextmanager
+def booted_bare(factory: pytest.TempPathFactory, entries: Iterable[HostEntry]) -> Iterator[L1]:
+    """The same up to the drivers of its devices: kernel, initramfs and udev, but no daemon."""
+    folder, root = factory.mktemp("l1"), _root()
+    init = Path(__file__).with_name("bare.sh").read_text(encoding="utf-8").replace("@code@", CODE)
+    image = debian_image(root, folder, entries, {_BARE: init})
+    with l1_of(root, image.replace(parameters=(*image.parameters, f"init={_BARE}")), folder) as l1:
         yield l1
 
 
@@ -142,7 +154,7 @@ def _run(by_id: L1, name: str) -> Seen:
 @pytest.fixture(scope="session")
 def by_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine whose card is bound by its address."""
-    with booted(tmp_path_factory, host_entries(plan_from(by_address_config()))) as l1:
+    with booted_bare(tmp_path_factory, host_entries(plan_from(by_address_config()))) as l1:
         yield l1
 
 
@@ -187,5 +199,5 @@ def on_demand(tmp_path_factory: pytest.TempPathFactory, waiting: Module) -> Iter
 @pytest.fixture(scope="session")
 def without_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine that has nothing of ours."""
-    with booted(tmp_path_factory, ()) as l1:
+    with booted_bare(tmp_path_factory, ()) as l1:
         yield l1
