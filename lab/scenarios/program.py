@@ -1,0 +1,82 @@
+"""The ``optimux`` program as a child of this process, with its modules imported: on an emulated machine starting Python
+and importing take longer than all that hand-over does.
+"""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from functools import cache
+from importlib import import_module
+from typing import IO
+
+
+def called(*arguments: str, seconds: float) -> tuple[int, str, str, float]:
+    """The exit status of ``optimux ARGUMENTS``, its output, its errors, and how long it took.
+
+    Raises ``TimeoutExpired`` after ``seconds``.
+    """
+    _imported()
+    start = time.monotonic()
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        child = os.fork()
+        if child == 0:
+            _be_the_program(arguments, output, errors)
+        status = _ended(child, seconds, ["optimux", *arguments])
+        took = time.monotonic() - start
+        said = [os.pread(file.fileno(), 1 << 20, 0).decode(errors="replace") for file in (output, errors)]
+    return status, said[0], said[1], took
+
+
+@cache
+def _imported() -> None:
+    """What ``optimux gpu`` uses; its verbs import nearly all of it only when they run."""
+    import optimux.host.handover as room
+
+    for module in pkgutil.iter_modules(room.__path__):
+        import_module(f"{room.__name__}.{module.name}")
+
+
+def _be_the_program(arguments: tuple[str, ...], output: IO[bytes], errors: IO[bytes]) -> None:
+    """In the child: never returns."""
+    from optimux.cli import main
+
+    code = 1
+    try:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for number, file in enumerate((nothing, output.fileno(), errors.fileno())):
+            os.dup2(file, number)
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
+        main(list(arguments))
+    except SystemExit as leaving:
+        code = int(leaving.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _ended(child: int, seconds: float, command: list[str]) -> int:
+    """As ``subprocess`` says it: a signal's number is negative."""
+    handle = os.pidfd_open(child)
+    try:
+        late = not select.select([handle], [], [], seconds)[0]
+    finally:
+        os.close(handle)
+    if late:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if late:
+        raise subprocess.TimeoutExpired(command, seconds)
+    return os.waitstatus_to_exitcode(status)
