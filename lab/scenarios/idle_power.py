@@ -27,7 +27,7 @@ _ASLEEP = {"driver": "vfio-pci", "status": "suspended", "control": "auto", "d3co
 
 def proven(options: str, xml: str, deep: str) -> str:
     """On this machine: awake while the VM runs, asleep after it, ``deep`` in D3hot; the power states, in words."""
-    seen = l2.seen(l2.run(options, xml))
+    seen = l2.seen(l2.once(options, xml))
     awake_while_the_vm_runs(seen)
     asleep_after_the_vm(seen, deep)
     return ", ".join(f"{address} {found['power']}" for address, found in seen.values["stopped"].items())

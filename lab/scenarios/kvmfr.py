@@ -29,7 +29,7 @@ _AS_ROOT_IN_DEV = '\nuser = "root"\ngroup = "root"\nnamespaces = []\n'
 def proven(options: str, xml: str) -> str:
     """On this machine: the device is as generated, guest and host see each other's bytes; its size, in words."""
     device_is_as_generated(options)
-    seen = l2.seen(l2.run(options, xml))
+    seen = l2.seen(l2.once(options, xml))
     guest_reads_what_the_host_wrote(seen)
     host_reads_what_the_guest_wrote(seen)
     memory = given(options).memory

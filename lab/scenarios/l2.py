@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
 import time
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("/var/lib/libvirt/images/guest")
 KERNEL, INITRD = FOLDER / "vmlinuz", FOLDER / "initrd"
+_SEEN = Path("/run/optimux-l2")
 LIMIT_SECONDS = 450
 _STEP_SECONDS = 0.5
 _WORDS = 64  # bytes that a page begins with
@@ -70,6 +73,17 @@ def make_guest() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     KERNEL.write_bytes(kernel.image.read_bytes())
     INITRD.write_bytes(initramfs(kernel, find_busybox()).read_bytes())
+
+
+def once(options: str, xml: str) -> dict[str, Any]:
+    """``run``, or what it saw when another scenario had this machine run the same domain: booting it takes longest."""
+    key = hashlib.sha256(Path(options).read_bytes() + Path(xml).read_bytes()).hexdigest()
+    kept = _SEEN / f"{key}.json"
+    if not kept.exists():
+        values = run(options, xml)
+        _SEEN.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(values), encoding="utf-8")
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
 def run(options: str, xml: str) -> dict[str, Any]:
