@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.run import Run
 
-_BOOT_SECONDS = 420  # 30 on an idle machine; ten times that where others compute as well
+_BOOT_SECONDS = 900  # 30 on an idle machine; thirty times that where many others compute
 _POLL_SECONDS = 1.0
 _MEMORY_MIB = 3072
 _PROCESSORS = 1  # guests of a second one, both emulated, lose timer interrupts and hang
