@@ -49,9 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
+def groups_of(item: pytest.Item) -> list[str]:
+    """The groups of xdist that a test is in."""
+    return [name for mark in item.iter_markers("xdist_group") for name in (*mark.args, *mark.kwargs.values())]
+
+
 def _turn(item: pytest.Item) -> int:
-    names = [name for mark in item.iter_markers("xdist_group") for name in (*mark.args, *mark.kwargs.values())]
-    turns = [LONG_GROUPS.index(name) for name in names if name in LONG_GROUPS]
+    turns = [LONG_GROUPS.index(name) for name in groups_of(item) if name in LONG_GROUPS]
     return min(turns, default=len(LONG_GROUPS) + (item.path.parent.name != "vm-tests"))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import CHECKOUT
+from lab.plugin import LONG_GROUPS, groups_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +76,11 @@ def test_the_long_ones_begin_first() -> None:
 
 def test_signals_are_the_tests_own(ran: subprocess.CompletedProcess[str]) -> None:
     assert "test_signals PASSED" in ran.stdout
+
+
+def test_what_begins_first_is_there(request: pytest.FixtureRequest) -> None:
+    """A group that was renamed would begin last, and one worker would do it while the others wait."""
+    options = request.config.option
+    if options.file_or_dir or options.keyword or options.markexpr:
+        pytest.skip("a part of the tests has not all groups")
+    assert set(LONG_GROUPS) <= {name for item in request.session.items for name in groups_of(item)}
