@@ -12,7 +12,7 @@ from optimux.facts import load_facts
 from optimux.facts.detect import Root
 from optimux.facts.model import facts_from
 from optimux.findings import Findings
-from optimux.host.apply.refuse import _cards, _entries, _where
+from optimux.host.apply.refuse import _cards, _command_lines, _entries, _where
 from optimux.host.doctor.findings import _kept
 from optimux.host.shell import Shell
 from optimux.plan.resolve import plan_from
@@ -50,6 +50,29 @@ def test_cards_that_are_not_to_be_had(devices: list[dict[str, Any]] | None, said
     problems = list(_cards(plan_from(edited({})), facts))
     assert [problem.path for problem in problems][: len(said)] == ["gpus.rtx3070" for _ in said]
     assert bool(problems) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("line", "changes", "said"),
+    [
+        ('default_cmdline="/etc/mine"', {}, ['default_cmdline="/etc/mine"']),
+        ("ALL_cmdline=/etc/cmdline.d", {}, ["ALL_cmdline=/etc/cmdline.d"]),
+        ("ALL_cmdline='/etc/kernel/cmdline'", {}, []),
+        ("#ALL_cmdline=/etc/mine", {}, []),
+        ("ALL_cmdline=/etc/mine", {"host.bootLoader": "grub"}, []),
+        ("ALL_cmdline=/etc/mine", {"host.initramfs": "dracut"}, []),
+    ],
+)
+def test_a_preset_with_a_command_line_of_its_own(
+    line: str, changes: dict[str | tuple[str, ...], Any], said: list[str], tmp_path: Path
+) -> None:
+    """What mkinitcpio reads in its place would have our words, and the image would not."""
+    stated: dict[str | tuple[str, ...], Any] = {"host.distribution": "arch", "host.bootLoader": "uki"}
+    plan = plan_from(edited(stated | {"host.initramfs": "mkinitcpio"} | changes))
+    folder = tmp_path / "etc/mkinitcpio.d"
+    folder.mkdir(parents=True)
+    (folder / "linux.preset").write_text(f"default_uki=/efi/EFI/Linux/arch.efi\n{line}\n")
+    assert [problem.found for problem in _command_lines(plan, Root.at(str(tmp_path)))] == said
 
 
 def test_a_boot_loader_without_an_entry(tmp_path: Path) -> None:

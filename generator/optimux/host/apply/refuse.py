@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from optimux.emit.artifact import HostLines
-from optimux.emit.boot_loader import boot_loader_entries
+from optimux.emit.boot_loader import CMDLINE, boot_loader_entries
 from optimux.errors import OptimuxError, Problem
 from optimux.judge.finding import blocking
 from optimux.judge.gpus import verdicts
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _WITHOUT_SPICE = ("rhel", "centos", "almalinux", "rocky", "ol")
 _PRESETS = "/etc/mkinitcpio.d"
+_OWN_WORDS = re.compile(r"[A-Za-z0-9_]+_cmdline=[\"']?([^\"'\s]*)[\"']?")
 _NAMES_ITS_OWN = re.compile(r"[A-Za-z0-9_]+_config=")
 _ONE_TOOL = "one tool that decides who has the card"
 
@@ -45,6 +46,7 @@ def reasons_against(plan: Plan, host: Host, facts: Facts, seen: Root) -> tuple[P
         *_cards(plan, facts),
         *_without_spice(plan, facts),
         *_presets(plan, seen),
+        *_command_lines(plan, seen),
         *_entries(plan, seen),
     )
 
@@ -69,6 +71,22 @@ def _presets(plan: Plan, seen: Root) -> Iterator[Problem]:
             allowed = "no such line, so that /etc/mkinitcpio.conf.d is read"
             remedy = f"Put a # before it: sed -i 's/^[A-Za-z0-9_]*_config=/#&/' {path}"
             yield Problem(path, found[0], allowed, remedy)
+
+
+def _command_lines(plan: Plan, seen: Root) -> Iterator[Problem]:
+    """Of a unified image for which a preset names a file of its own mkinitcpio reads no other."""
+    platform = plan.host.platform
+    if (platform.initramfs, platform.boot_loader) != ("mkinitcpio", "uki") or not plan.host.kernel_params:
+        return
+    for name in seen.names(_PRESETS):
+        path = f"{_PRESETS}/{name}"
+        own = [match for line in seen.lines(path) if (match := _OWN_WORDS.match(line)) and match[1] != CMDLINE]
+        if name.endswith(".preset") and own:
+            remedy = (
+                f"Have its words in {CMDLINE} or a file of /etc/cmdline.d, and put a # before the line: "
+                f"sed -i 's/^[A-Za-z0-9_]*_cmdline=/#&/' {path}"
+            )
+            yield Problem(path, own[0][0], f"no such line, so that {CMDLINE} and /etc/cmdline.d are read", remedy)
 
 
 def _without_spice(plan: Plan, facts: Facts) -> Iterator[Problem]:
