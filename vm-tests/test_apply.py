@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.l1.applied import Round, grub, systemd_boot
+from lab.l1.applied import LATER, Dracut, Round, dracut, grub
 from lab.l1.configs import AUDIO, GPU, by_id_config
 from lab.l1.loaders import WORDS, boot, command_line, next_of_grub, refind
 from optimux.emit.artifact import HostLines
@@ -49,8 +49,8 @@ def by_grub(tmp_path_factory: pytest.TempPathFactory) -> Round:
 
 
 @pytest.fixture(scope="module")
-def by_systemd_boot(tmp_path_factory: pytest.TempPathFactory) -> tuple[Round, Started]:
-    return systemd_boot(tmp_path_factory.mktemp("systemd-boot"))
+def by_dracut(tmp_path_factory: pytest.TempPathFactory) -> Dracut:
+    return dracut(tmp_path_factory.mktemp("dracut"))
 
 
 @pytest.mark.xdist_group("apply_grub")
@@ -61,27 +61,38 @@ def test_grub_and_initramfs_tools(by_grub: Round, tmp_path: Path) -> None:
     is_as_it_was(boot(by_grub.rolled_back, tmp_path / "rolled-back", NATIVE), without=False)
 
 
-@pytest.mark.xdist_group("apply_systemd_boot")
-def test_systemd_boot_and_dracut(by_systemd_boot: tuple[Round, Started], tmp_path: Path) -> None:
-    there_and_back, _ = by_systemd_boot
+@pytest.mark.xdist_group("apply_dracut")
+def test_grub_and_dracut(by_dracut: Dracut, tmp_path: Path) -> None:
+    """The submenu is the one of the test above."""
+    is_bound(boot(by_dracut.grub.applied, tmp_path / "applied", NATIVE))
+    is_as_it_was(boot(by_dracut.grub.rolled_back, tmp_path / "rolled-back", NATIVE), without=False)
+
+
+@pytest.mark.xdist_group("apply_dracut")
+def test_systemd_boot_and_dracut(by_dracut: Dracut, tmp_path: Path) -> None:
+    there_and_back = by_dracut.systemd_boot
     is_bound(boot(there_and_back.applied, tmp_path / "applied", NATIVE))
-    _default(there_and_back.applied)
+    _default(there_and_back.applied, "*-optimux-off*")
     is_as_it_was(boot(there_and_back.applied, tmp_path / "without", NATIVE), without=True)
     is_as_it_was(boot(there_and_back.rolled_back, tmp_path / "rolled-back", NATIVE), without=False)
 
 
-@pytest.mark.xdist_group("apply_systemd_boot")
-def test_a_unified_image(by_systemd_boot: tuple[Round, Started], tmp_path: Path) -> None:
-    """The copy is the image as it was: its command line is without ours because it was made before."""
-    _, unified = by_systemd_boot
-    is_bound(boot(unified, tmp_path / "applied", NATIVE))
-    _default(unified)
-    is_as_it_was(boot(unified, tmp_path / "without", NATIVE), without=False)
+@pytest.mark.xdist_group("apply_dracut")
+def test_a_unified_image(by_dracut: Dracut, tmp_path: Path) -> None:
+    """Of a kernel that came after apply, the newest: its image has our words, the one beside it has not.
+
+    That the copy of the first kernel's image is what booted before is seen by its bytes.
+    """
+    unified = by_dracut.unified
+    is_bound(boot(unified.applied, tmp_path / "applied", NATIVE))
+    _default(unified.applied, f"*{LATER}-optimux-off*")
+    is_as_it_was(boot(unified.applied, tmp_path / "without", NATIVE), without=True)
+    is_as_it_was(boot(unified.rolled_back, tmp_path / "rolled-back", NATIVE), without=False)
 
 
-def _default(started: Started) -> None:
+def _default(started: Started, entry: str) -> None:
     """As a user would choose it in the menu."""
-    (started.esp / "loader/loader.conf").write_text("default *-optimux-off*\n")
+    (started.esp / "loader/loader.conf").write_text(f"default {entry}\n")
 
 
 @pytest.mark.xdist_group("apply_grub")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab import CHECKOUT
 from lab.consumers import roots
@@ -28,6 +28,8 @@ early_microcode="no"
 dracutmodules="base systemd systemd-initrd kernel-modules rootfs-block udev-rules dracut-systemd fs-lib shutdown"
 drivers="virtio_pci virtio_blk ext4 {" ".join(RIVALS)}"
 """
+# A kernel that comes later, newer than Debian's.
+LATER = "6.999-later"
 # The tools look for a FAT partition, and are told where it is.
 _TOLD = {"SYSTEMD_ESP_PATH": ESP}
 
@@ -39,6 +41,14 @@ class Round(Record):
     rolled_back: Started
 
 
+class Dracut(Record):
+    """Machines with dracut, by their loader; ``unified``: by an image of its own, of a kernel that came after apply."""
+
+    grub: Round
+    systemd_boot: Round
+    unified: Round
+
+
 def grub(folder: Path) -> Round:
     """initramfs-tools and GRUB."""
     modules = roots.loaders_root().path / "usr/lib/grub/x86_64-efi"
@@ -48,46 +58,73 @@ def grub(folder: Path) -> Round:
         put_all(session, INITRAMFS_TOOLS)
         prepare(session, by_id_config("shm"), USER, WORDS)
         install_grub(session)
-        _apply(session)
-        applied = captured(session, folder / "applied")
-        _roll_back(session)
-        return Round(applied, captured(session, folder / "rolled-back"))
+        return _there_and_back(session, folder / "round")
 
 
-def systemd_boot(folder: Path) -> tuple[Round, Started]:
-    """dracut, with entries of systemd-boot there and back, then with a unified image as apply leaves it."""
+def dracut(folder: Path) -> Dracut:
+    """Under GRUB there and back, then under entries of systemd-boot, then in a unified image."""
     with roots.loaders_root().session({CHECKOUT / "generator": _CODE}) as session:
         light_modules(session)
         session.put("/etc/dracut.conf.d/zz-small.conf", _DRACUT)
         session.put("/etc/machine-id", f"{_MACHINE}\n")
         session.put("/etc/kernel/cmdline", f"root=/dev/vda ro {' '.join(WORDS)}\n")
         session.run(["sh", "-c", f"mkdir -p {ESP} && mount -t tmpfs esp {ESP}"])
+        prepare(session, _options("grub"), USER, WORDS)
+        install_grub(session)
+        by_grub = _there_and_back(session, folder / "grub")
+        session.run(["sh", "-c", f"rm -rf {ESP}/* /boot/grub"])
         session.run(["bootctl", "install", "--no-variables", "--quiet"], env=_TOLD)
         _first_entry(session, "bls")
-        _configure(session, "systemd-boot")
-        _apply(session)
-        applied = captured(session, folder / "applied")
-        _roll_back(session)
-        there_and_back = Round(applied, captured(session, folder / "rolled-back"))
+        prepare(session, _options("systemd-boot"))
+        by_systemd_boot = _there_and_back(session, folder / "systemd-boot")
         session.run(["sh", "-c", f"rm -rf {ESP}/loader/entries/* {ESP}/{_MACHINE}"])
-        _first_entry(session, "uki")
-        _configure(session, "uki")
-        _apply(session)
-        return there_and_back, captured(session, folder / "unified")
+        return Dracut(by_grub, by_systemd_boot, _unified(session, folder / "unified"))
+
+
+def _unified(session: Session, folder: Path) -> Round:
+    """That kernel is removed again before rollback."""
+    folder.mkdir()
+    _first_entry(session, "uki")
+    image = f"{ESP}/EFI/Linux/{_MACHINE}-{release_of(session)}"
+    before = session.run(["sh", "-c", f"sha256sum <{image}.efi"]).stdout
+    prepare(session, _options("uki"))
+    _apply(session)
+    # The copy is what booted before, byte for byte.
+    assert session.run(["sh", "-c", f"sha256sum <{image}-optimux-off.efi"]).stdout == before
+    _add_kernel(session, LATER)
+    applied = captured(session, folder / "applied")
+    session.run(["kernel-install", "remove", LATER], env=_TOLD)
+    _roll_back(session)
+    images = session.run(["ls", f"{ESP}/EFI/Linux"]).stdout.split()
+    assert images == [f"{_MACHINE}-{release_of(session)}.efi"]
+    return Round(applied, captured(session, folder / "rolled-back"))
+
+
+def _there_and_back(session: Session, folder: Path) -> Round:
+    folder.mkdir()
+    _apply(session)
+    applied = captured(session, folder / "applied")
+    _roll_back(session)
+    return Round(applied, captured(session, folder / "rolled-back"))
 
 
 def _first_entry(session: Session, layout: str) -> None:
     """As installing the kernel has made it."""
     session.put("/etc/kernel/install.conf", f"layout={layout}\nBOOT_ROOT={ESP}\n")
-    release = release_of(session)
-    image, initramfs = f"/boot/vmlinuz-{release}", f"/boot/initrd.img-{release}"
+    _add_kernel(session, release_of(session))
+
+
+def _add_kernel(session: Session, release: str) -> None:
+    """As a kernel's package calls it, whatever release it says to be: the root has one kernel."""
+    own = release_of(session)
+    image, initramfs = f"/boot/vmlinuz-{own}", f"/boot/initrd.img-{own}"
     session.run(["kernel-install", "add", release, image, initramfs], timeout=BUILD_SECONDS, env=_TOLD)
 
 
-def _configure(session: Session, loader: str) -> None:
+def _options(loader: str) -> dict[str, Any]:
     options = by_id_config("shm")
     options["host"] |= {"bootLoader": loader, "initramfs": "dracut"}
-    prepare(session, options, USER if loader == "systemd-boot" else None)
+    return options
 
 
 def _apply(session: Session) -> None:
