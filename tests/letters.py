@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,14 @@ def compare(file: Path, heading: str, found: str, *, update: bool) -> None:
     """Fail where the section says something else, or is missing; ``update`` writes it instead."""
     found = found.strip("\n")
     if update:
-        with file.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
             kept = sections(file) | {heading: found}
             text = "\n".join(f"==== {name}\n{kept[name]}\n" for name in sorted(kept))
             file.write_text(text, encoding="utf-8")
-        file.with_suffix(".lock").unlink(missing_ok=True)
+        finally:
+            os.close(folder)
     known = sections(file)
     assert heading in known, f"nothing is kept of {heading}: --update-golden"
     assert found.splitlines() == known[heading].splitlines()

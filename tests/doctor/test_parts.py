@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from optimux.facts.detect import Root
-from optimux.host.doctor import initramfs_image
+from optimux.host.doctor import definition, initramfs_image
 from optimux.host.doctor import log as logs
 from optimux.host.doctor.areas import guest, hook, libvirt
 from optimux.host.doctor.areas.binding import drivers_of
+from optimux.host.doctor.areas.card import FIRMWARE
 from optimux.host.doctor.areas.command_line import misspelt
 from optimux.host.doctor.initramfs_image import UnreadableError, names_in
 from optimux.host.doctor.log import Asking, Line, Log, parsed
@@ -219,3 +220,11 @@ def test_what_a_program_unpacks(programs: Path) -> None:
     for magic in (b"\x02\x21\x4c\x18", b"\x04\x22\x4d\x18"):
         with pytest.raises(UnreadableError, match="an archive in it is broken"):
             names_in(magic + archive("a"))
+
+
+def test_words_that_are_known() -> None:
+    """Each of them; a list that lost one would call it misspelt, or see no framebuffer."""
+    for value in ("on", "off", "igfx_off", "forcedac", "strict", "sp_off", "sm_on", "sm_off", "tboot_noforce"):
+        assert misspelt(f"intel_iommu={value}") is None
+    assert set(FIRMWARE) == {"BOOTFB", "simpledrm", "simple-framebuffer", "efifb", "vesafb", "vesadrm", "efidrm"}
+    assert definition.SOCKETS == ("/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock")

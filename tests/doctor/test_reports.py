@@ -16,7 +16,7 @@ from optimux.guest.agent import AgentSilent
 from optimux.guest.provisioning import Report as GuestReport
 from optimux.guest.provisioning import Row
 from optimux.host.doctor import AS_ROOT, Check, Look, Result, examine, findings
-from optimux.host.doctor.areas import guest, hook, kvmfr, libvirt
+from optimux.host.doctor.areas import firmware, guest, hook, kvmfr, libvirt
 from optimux.host.doctor.areas.client import read_ini
 from optimux.host.doctor.areas.logs import MOST_HARMLESS, harmless
 from optimux.host.doctor.check import check, unseen
@@ -337,3 +337,19 @@ def test_the_default_of_huge_pages(pages: str, tmp_path: Path) -> None:
     edits = [('hugepages = [{ size = "2MiB", count = 4096 }]\n', "")]
     (result,) = results_of(guest.hugepages, tmp_path, changes, edits)
     assert result.seen == ("0 of 1GiB free, 8 needed" if pages else "4096 of 2MiB free, 4096 needed")
+
+
+def test_an_image_that_is_stated_and_missing(tmp_path: Path) -> None:
+    """On this machine it is missing; a record may be without it."""
+    from optimux.options.load import read_config
+
+    stated = ("cpu.topology", 'firmware = { loader = "/fw/C.fd", nvramTemplate = "/fw/V.fd" }\ncpu.topology')
+    root = Root.at(tree(tmp_path))
+    facts = detect(root)
+    look = Look(root, facts, findings.plan_on(read_config(config(tmp_path, stated)), facts)[0])
+    root.live = True
+    (result,) = examine(look, [firmware.image])
+    assert (result.outcome, result.seen, result.where, result.remedy, result.command, result.subject) == (
+        *("broken", "missing", "/fw/C.fd", "Correct vms.win11.firmware.loader."),
+        *("optimux define CONFIG", "win11"),
+    )

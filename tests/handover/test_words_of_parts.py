@@ -17,6 +17,7 @@ import pytest
 from optimux.errors import OptimuxError
 from optimux.host.handover import hook, kernel, processes, state
 from optimux.host.handover.cards import Card, CardFunction, cards_of
+from optimux.host.handover.give import give
 from optimux.host.handover.keep_free import SEAT, Kept, advice, current_desktop, desktops, kept
 from optimux.host.handover.kernel import Kernel, Refused, Stuck
 from optimux.host.handover.nodes import BLOCK, CHARACTER, Node, Sysfs
@@ -384,3 +385,22 @@ def test_a_heart_beats_again_only_after_a_beat(tmp_path: Path) -> None:
 
 def test_words_that_are_kept() -> None:
     assert (hook.BEFORE, hook.AFTER, GIVEN) == ("prepare/begin", "release/end", "given")
+
+
+def test_whose_end_is_asked_for_before_a_card_is_given(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    class Asked(Kernel):
+        def alive(self, pid: int) -> bool:
+            asked.append(pid)
+            return True
+
+    store = Store(str(tmp_path))
+    store.write(STATE.replace(card="card", stuck=(7, GPU)))
+    with pytest.raises(Refused) as caught:
+        give(CARD, Asked(str(tmp_path)), store, print)
+    assert str(caught.value) == (
+        f"process 7 still waits for the kernel to let {GPU} go. Close what holds it (optimux gpu status); "
+        "the card then comes back by itself."
+    )
+    assert asked == [7]

@@ -139,6 +139,12 @@ GUESTS: dict[str, Further] = {
         (),
         "broken: CMD_INIT: 0x101",
     ),
+    "a long line": (
+        "tpm.state",
+        {"/var/log/swtpm/libvirt/qemu/win11-swtpm.log": f"Xfailed{'x' * 4090}"},
+        (),
+        "broken: failedx",
+    ),
     "a log that is hidden": (
         "tpm.state",
         {"/var/log/swtpm/libvirt/qemu/win11-swtpm.log": HIDDEN},

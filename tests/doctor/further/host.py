@@ -200,6 +200,24 @@ CARDS: dict[str, Further] = {
         (),
         "unseen: no connected screen",
     ),
+    "a screen that is not built in": (
+        "card.panel",
+        {"/sys/class/drm/card1-eDP-1": None, "/sys/class/drm/card1-HDMI-A-1/status": "connected\n"},
+        (),
+        "unseen: no connected screen",
+    ),
+    "a screen at the card that is not built in": (
+        "card.panel",
+        {**NATIVE, "/sys/class/drm/card0-HDMI-A-1/status": "connected\n"},
+        (),
+        "holds: eDP-1 hangs on",
+    ),
+    "a built-in screen that is off": (
+        "card.panel",
+        {**NATIVE, "/sys/class/drm/card0-eDP-1/status": "disconnected\n"},
+        (),
+        "holds: eDP-1 hangs on",
+    ),
     "a desktop without a screen": (
         "card.panel",
         {"/sys/class/drm": None, "/sys/class/dmi/id/chassis_type": "3\n"},

@@ -21,6 +21,12 @@ from tests.doctor.machine import HIDDEN, IMAGE
 
 LOADERS: dict[str, Further] = {
     "a menu for root": ("bootLoader.fallback", {MENU: HIDDEN}, (), "unseen: root's alone"),
+    "what is no entry": (
+        "bootLoader.fallback",
+        {f"{ENTRIES}/entries.srel": "options\n", f"{ENTRIES}/1-6.9.conf": LINUX},
+        BY_ENTRIES,
+        f"broken: none beside {ENTRIES}/1-6.9.conf\n",
+    ),
     "no menu": ("bootLoader.fallback", {MENU: None}, (), ""),
     "no images": ("bootLoader.fallback", {}, BY_IMAGES, "unseen: no unified image is found"),
     "images for root": ("bootLoader.fallback", {IMAGES: HIDDEN}, BY_IMAGES, "unseen: no unified image is found, and"),
@@ -112,6 +118,12 @@ PLACED: dict[str, Further] = {
     "a unified image of another kernel": (
         "initramfs.content",
         {**LATE, IMAGE: None, "/efi/EFI/Linux/0123-6.1.efi": packed("vfio-pci.ko")},
+        (),
+        "unseen: no image is found",
+    ),
+    "no image of its name": (
+        "initramfs.content",
+        {**LATE, IMAGE: None, "/efi/EFI/Linux/6.12.41+deb13-amd64.txt": packed("vfio-pci.ko")},
         (),
         "unseen: no image is found",
     ),

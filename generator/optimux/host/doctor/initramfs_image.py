@@ -174,7 +174,7 @@ class _Bounded:
         """``size`` bytes, fewer at the end. Raises ``UnreadableError``."""
         pieces, self._first = [self._first], b""
         size -= len(pieces[0])
-        while size > 0 and (piece := self._stream.read(size)):
+        while size and (piece := self._stream.read(size)):
             pieces.append(piece)
             size -= len(piece)
             self._left -= len(piece)

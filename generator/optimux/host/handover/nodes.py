@@ -104,7 +104,7 @@ class Sysfs:
             if subsystem == "net":
                 flags = self.text(f"{folder}/flags") or "0"
                 links.append(Link(name, address, bool(int(flags, 16) & 1)))  # IFF_UP of net/if.h
-            elif subsystem == "input" and name.startswith("input") and self.is_keyboard(folder):
+            elif subsystem == "input" and self.is_keyboard(folder):
                 keyboards.append(self.text(f"{folder}/name") or name)
             if node := self._node(folder, subsystem, address):
                 nodes.append(node)

@@ -141,7 +141,7 @@ class Taking:
     def _announce(self, picture: Picture, held: list[Holder]) -> None:
         """A made-up removal: sound servers and KWin let go of the device, and come back at an "add"."""
         nodes = {node.name: node for node in picture.nodes}
-        subsystems = {nodes[name].subsystem for holder in held for name in holder.nodes if name in nodes}
+        subsystems = {nodes[name].subsystem for holder in held for name in holder.nodes}
         paths = []
         for node in picture.nodes:
             folder = _CLASS.get(node.subsystem)

@@ -206,10 +206,9 @@ def _open(look: Look, device: PciDevice) -> tuple[list[str], bool]:
     hidden = False
     for pid in filter(str.isdecimal, look.root.names("/proc")):
         folder = f"/proc/{pid}/fd"
-        before = len(look.root.unseen)
         names = look.root.names(folder)
-        hidden |= folder in look.root.unseen or len(look.root.unseen) > before
         targets = {look.root.target(f"{folder}/{name}") for name in names}
+        hidden |= any(path.startswith(folder) for path in look.root.unseen)
         if targets & nodes or (nvidia and any(t and t.startswith("/dev/nvidia") for t in targets)):
             found.append(f"{look.root.text(f'/proc/{pid}/comm') or '?'} ({pid})")
     return found, hidden
