@@ -10,6 +10,7 @@ from pathlib import Path
 
 import optimux
 from optimux.emit.artifact import Artifact
+from tests.cli import warm
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLE = str(CHECKOUT / "examples" / "omen-17.toml")
@@ -37,8 +38,10 @@ def command(*arguments: str) -> list[str]:
 def optimux_process(
     *arguments: str, cwd: Path | None = None, given: bytes = b"", changes: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run ``optimux``; neither stream is a terminal."""
+    """Run ``optimux``; neither stream is a terminal. Without ``changes`` of the environment the process is warm."""
     env = environment(**(changes or {}))
+    if not changes:
+        return warm.run(arguments, folder=cwd or Path.cwd(), given=given, environment=env)
     return subprocess.run(
         command(*arguments), cwd=cwd, env=env, input=given, capture_output=True, timeout=60, check=False
     )
