@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # capsys and tmp_path are per test, not per example: they are read out, and the folder is written again.
-THOROUGH = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 OTHER = CHECKOUT / "examples" / "omen-17-2023.toml"
 KNOWN = load_facts(str(FACTS))
 

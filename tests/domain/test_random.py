@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from optimux.facts import Facts
 
 SETTINGS = settings(
-    max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -59,12 +59,12 @@ def _without_the_hosts(data: Any) -> Any:
 class TestLibvirtd:
     """The plan knows all that libvirt has against a domain: none is refused, none comes back changed."""
 
-    @settings(SETTINGS, max_examples=30)
+    @settings(SETTINGS, max_examples=20)
     @given(data=option_sets(repaired=False, versions=False))
     def test_trixie_keeps_it(self, data: Any, libvirtd_trixie: Libvirtd) -> None:
         self.keeps(libvirtd_trixie, data, facts_of("trixie"))
 
-    @settings(SETTINGS, max_examples=30)
+    @settings(SETTINGS, max_examples=20)
     @given(data=option_sets(repaired=False, versions=False))
     def test_bookworm_keeps_it(self, data: Any, libvirtd_bookworm: Libvirtd) -> None:
         self.keeps(libvirtd_bookworm, data, facts_of("bookworm"))
@@ -87,7 +87,7 @@ def drawn() -> list[Any]:
     """What the strategy gives."""
     found: list[Any] = []
 
-    @settings(SETTINGS, max_examples=120)
+    @settings(SETTINGS, max_examples=60)
     @given(option_sets())
     def draw(data: Any) -> None:
         found.append(data)

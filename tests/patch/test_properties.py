@@ -28,7 +28,7 @@ from tests.patch.spans import damage, quotes_kept, tokens
 NEWER = ("future-libvirt", "newest-libvirt")
 # A domain shrinks for minutes and is no easier to read after it.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
-MANY = settings(max_examples=60, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=30, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 FEW = settings(max_examples=15, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 
 
