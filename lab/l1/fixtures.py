@@ -158,16 +158,19 @@ def by_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
         yield l1
 
 
-# The host's own display, which has its console; the card's USB controller, and a stick of 16 MiB on it.
+# The host's own display, which has its console; the card's USB controller, and a stick of 16 MiB on it; what plays.
 _MORE = (
     {"driver": "VGA", "id": "primary", "bus": "pcie.0", "addr": "0x2"},
     {"driver": "qemu-xhci", "id": "usb", "bus": "port1", "addr": "0x0.0x2"},
     {"driver": "usb-storage", "bus": "usb.0", "drive": "stick"},
+    {"driver": "hda-output", "bus": "audio.0", "audiodev": "nowhere"},
 )
 _STICK = (
-    *("-drive", "if=none,id=stick,driver=null-co,size=16M,read-zeroes=on"),
+    *("-blockdev", "driver=null-co,node-name=stick,size=16777216,read-zeroes=on", "-audiodev", "none,id=nowhere"),
     *(word for device in _MORE for word in ("-device", json.dumps(device))),
 )
+# A stick is looked into at once; what the card shows may be read while its driver has it.
+_WORDS = ("usb_storage.delay_use=0", "iomem=relaxed")
 # The program as a system has it.
 _COMMAND = f'#!/bin/sh\nPYTHONPATH={CODE}:{CODE}/generator exec python3 -m optimux "$@"\n'
 
@@ -189,9 +192,8 @@ def on_demand(tmp_path_factory: pytest.TempPathFactory, waiting: Module) -> Iter
     files: dict[str, str | bytes] = {OPTIONS: json.dumps(options), "/usr/local/bin/optimux": _COMMAND}
     files |= {domain_file(d.name): subject_of(d).xml for d in planned.domains if d.host_devices}
     folder, root = tmp_path_factory.mktemp("l1"), _root()
-    image = debian_image(root, folder, host_entries(planned), {**_guest(), **waiting.files, **files}).replace(
-        more=_STICK
-    )
+    image = debian_image(root, folder, host_entries(planned), {**_guest(), **waiting.files, **files})
+    image = image.replace(more=_STICK, parameters=(*image.parameters, *_WORDS))
     with l1_of(root, image, folder) as l1:
         yield l1
 

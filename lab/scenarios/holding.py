@@ -15,9 +15,9 @@ import struct
 import sys
 import threading
 
+from lab.scenarios.drawing import CREATE_DUMB, MAP_DUMB
+
 _CLONE_FILES, _CLONE_NEWNS = 0x400, 0x20000  # sched.h
-# drm_mode.h: a buffer of 64 by 64 pixels, and where it is mapped.
-_CREATE_DUMB, _MAP_DUMB = 0xC02064B2, 0xC01064B3
 _KEPT: list[object] = []
 CARD = "/sys/bus/pci/devices/0000:01:00"
 
@@ -55,9 +55,9 @@ def mapped() -> str:
     """A buffer of the display, mapped; the descriptor is closed."""
     path = node(0, "drm/card*", "/dev/dri")
     descriptor = os.open(path, os.O_RDWR)
-    made = fcntl.ioctl(descriptor, _CREATE_DUMB, struct.pack("=IIIIIIQ", 64, 64, 32, 0, 0, 0, 0))
+    made = fcntl.ioctl(descriptor, CREATE_DUMB, struct.pack("=IIIIIIQ", 64, 64, 32, 0, 0, 0, 0))
     handle, _, size = struct.unpack("=16xIIQ", made)
-    placed = fcntl.ioctl(descriptor, _MAP_DUMB, struct.pack("=IIQ", handle, 0, 0))
+    placed = fcntl.ioctl(descriptor, MAP_DUMB, struct.pack("=IIQ", handle, 0, 0))
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, *[ctypes.c_size_t] * 5]
     (offset,) = struct.unpack("=8xQ", placed)
