@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.l1.configs import OTHER_VM, VM
-from lab.l1.fixtures import domain_file
+from lab.l1.fixtures import OPTIONS, domain_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,11 +97,31 @@ def test_rounds_through_libvirt(on_demand: L1, record_property: Callable[[str, o
     record_property("the hook's limit, seconds", seconds["limit"])
 
 
+def test_a_hook_that_came_after_libvirtd_is_called_after_a_reload(on_demand: L1) -> None:
+    """The twin is the time before: libvirt knows of no hook, and doctor says so."""
+    said = on_demand.call("handover_hook.unseen", 4 * _SECONDS, options=OPTIONS, xml=XML)
+    assert "must be manually detached from the host" in said["words"]
+    (late,) = said["late"]
+    assert re.fullmatch("libvirtd is [0-9]+ s older than the hook", late)
+    assert said["reloaded"] == []
+
+
+def test_another_tools_hook_that_refuses(on_demand: L1) -> None:
+    assert "not today" in on_demand.call("handover_hook.beside_another", 2 * _SECONDS, xml=XML)
+
+
 def test_two_vms_at_once(on_demand: L1) -> None:
     """One has the card, the other a reason."""
     words = on_demand.call("handover.two_at_once", 2 * _SECONDS, one=XML, other=OTHER_XML)
     (reason,) = filter(None, words)
     assert "card is with" in reason or "another hand-over is at work" in reason or "a VM has card" in reason
+
+
+def test_twin_taken_for_nobody_it_is_everybodys(on_demand: L1) -> None:
+    """Both are told that they have it, and the end of one takes it from the other."""
+    said = on_demand.call("handover_hook.for_nobody", _SECONDS)
+    assert said["codes"] == [0, 0, 0]
+    assert "vfio-pci" not in said["drivers"].values()
 
 
 def test_a_killed_libvirtd_gives_the_card_back(on_demand: L1) -> None:
@@ -114,6 +135,22 @@ def test_huge_pages_for_one_start(on_demand: L1) -> None:
     assert said["counts"] == [before, before + 32, before]
     assert (said["code"], said["left"]) == (1, before)
     assert "KiB of memory are available" in said["words"]
+
+
+def test_cpus_for_one_start(on_demand: L1) -> None:
+    """This machine has one, and so no others for the host: what systemd was told is what is looked at."""
+    said = on_demand.call("handover_hook.isolated", _SECONDS, name="alone")
+    before, running, after, reloaded = said["seen"]
+    assert {unit: cpus for unit, (cpus, _) in before.items()} == {
+        "system.slice": "",
+        "user.slice": "0",
+        "init.scope": "",
+    }
+    assert {cpus for cpus, _ in running.values()} == {"0"}
+    for seen in (after, reloaded):
+        assert {unit: cpus for unit, (cpus, _) in seen.items()} == {unit: cpus for unit, (cpus, _) in before.items()}
+        assert {kernels for _, kernels in seen.values()} == {"0"}
+    assert said["files"] == []
 
 
 def test_libvirt_refuses_with_the_reason(on_demand: L1) -> None:

@@ -43,11 +43,14 @@ def on_demand_config() -> dict[str, Any]:
     card["functions"].append({"address": USB, "id": "1b36:000d"})
     # What a start takes longest for where it is emulated, and has no part in handing the card over.
     options["vms"][VM]["tpm"] = {"backend": "none"}
-    # A second VM for the same card; VMs without it: whose huge pages are made, or are more than there is memory.
+    # A second VM for the same card; VMs without it: whose huge pages are made, or are more than there is memory; one
+    # with CPUs of its own.
     options["vms"][OTHER_VM] = {key: value for key, value in options["vms"][VM].items() if key != "serials"}
     backed = {"memoryBacking": {"hugepages": True}, "whileRunning": {"hugepages": True}, "networks": []}
     options["vms"]["pages"] = {**backed, "memory": "64MiB"}
     options["vms"]["too-much"] = {**backed, "memory": "64GiB"}
+    alone = {"vcpus": 2, "cpuTune": {"vcpuPin": {"0": "1", "1": "2-3"}}, "whileRunning": {"isolateCpus": True}}
+    options["vms"]["alone"] = {**alone, "networks": [], "memory": "64MiB"}
     return options
 
 
