@@ -259,6 +259,16 @@ def test_what_is_named_anew_has_the_first_name_that_is_free() -> None:
     assert [f"<alias name='ua-gpu{more}'/>" in found for more in ("", "-1", "-2", "-3")] == [True, True, True, False]
 
 
+def test_an_alias_of_libvirts_becomes_ours_and_is_no_second() -> None:
+    """As virsh dumpxml prints the domain of a VM that runs."""
+    ids = {"subsystemIds": {"vendor": 0x1028, "device": 0x0926}}
+    for alias in ("<alias name='hostdev0'/>", "<alias name='ua-mine'/>", ""):
+        text = domain(GPU.replace("</source>", f"</source>{alias}"))
+        after = patch_domain(text.encode(), plan(gpus=ids), only=["gpu"]).document.decode()
+        assert after.count("<alias ") == 1
+        assert f"<alias name='{'ua-mine' if 'mine' in alias else 'ua-gpu'}'/>" in after
+
+
 @pytest.mark.parametrize("driver", ["vfio-pci", "vfio-pci-nohotplug", "vfio-ap"])
 def test_which_arguments_pass_a_function(driver: str) -> None:
     found = Machine(_line("-device", f"{driver},host=01:00.0")).hosts

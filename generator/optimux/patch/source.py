@@ -48,8 +48,6 @@ class Source:
 
     def encode(self, text: bytes) -> bytes:
         """UTF-8 text in the document's own encoding; what it cannot spell becomes a character reference."""
-        if self._encoding == "utf-8":
-            return self._mark + text
         return self._mark + text.decode().encode(self._encoding, "xmlcharrefreplace")
 
 
