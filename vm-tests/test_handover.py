@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab.l1.configs import OTHER_VM, VM
-from lab.l1.fixtures import OPTIONS, domain_file
+from lab.l1.fixtures import CARD_AGAIN, OPTIONS, domain_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +164,37 @@ def test_a_killed_qemu_gives_the_card_back(on_demand: L1) -> None:
     on_demand.call("handover.qemu_killed", 3 * _SECONDS, xml=XML)
 
 
+def test_after_a_power_cut_the_machine_is_as_configured(on_demand: L1) -> None:
+    """A VM had the card."""
+    before = on_demand.call("handover_ends.given", _SECONDS, name=VM)
+    on_demand.reset()
+    assert on_demand.call("handover_ends.as_configured", _SECONDS) == before
+
+
+def test_a_card_that_is_pulled_out_while_a_vm_has_it(on_demand: L1) -> None:
+    """Its end leaves nothing; the next start says what is missing; plugged in again the card is the host's."""
+    on_demand.call("handover_ends.given", _SECONDS, name=VM)
+    on_demand.run.qmp.execute("device_del", id="gpu")
+    said = on_demand.call("handover_ends.pulled", _SECONDS, name=VM)
+    assert "0000:01:00.0 is gone: unplugged while it was given" in said["said"]
+    assert (said["code"], said["left"], said["verdict"]) == (0, [], "cannot")
+    code, words = said["refusal"]
+    assert (code, "nothing at 0000:01:00.0" in words) == (1, True), words
+    for device in CARD_AGAIN:
+        on_demand.run.qmp.execute("device_add", **device)
+    on_demand.call("handover_ends.plugged_in", _SECONDS)
+
+
 def test_twin_managed_by_libvirt_it_hangs(on_demand: L1) -> None:
     """The reason for a hook of our own."""
     assert on_demand.call("handover.twin_managed", _SECONDS, xml=XML)["hung"] is True
+
+
+def test_the_hosts_shutdown_is_not_held_up(on_demand: L1, record_property: Callable[[str, object], None]) -> None:
+    """A VM has the card; the last test of this machine."""
+    begin = time.monotonic()
+    on_demand.call("handover_ends.powered_off", 2 * _SECONDS, repeat=False, xml=XML)
+    while on_demand.run.process.status is None:
+        assert time.monotonic() < begin + 3 * _SECONDS, on_demand.run.console.evidence()
+        time.sleep(1)
+    record_property("start of a VM with the card, and shutdown, seconds", f"{time.monotonic() - begin:.1f}")

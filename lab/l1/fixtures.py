@@ -15,7 +15,7 @@ from lab.l1.configs import VM, by_address_config, by_id_config, domains, on_dema
 from lab.l1.debian import debian_image
 from lab.l1.image import CODE, GIVEN
 from lab.l1.kvmfr import kvmfr_module
-from lab.l1.machine import l1_of
+from lab.l1.machine import HARDWARE, l1_of
 from lab.l1.waits import waiting_module
 from lab.scenarios.given import given
 from lab.scenarios.l2 import INITRD, KERNEL, LIMIT_SECONDS, seen
@@ -164,6 +164,10 @@ _MORE = (
     {"driver": "qemu-xhci", "id": "usb", "bus": "port1", "addr": "0x0.0x2"},
     {"driver": "usb-storage", "bus": "usb.0", "drive": "stick"},
     {"driver": "hda-output", "bus": "audio.0", "audiodev": "nowhere"},
+)
+# The card once more, after it was pulled out: its first function is what the slot waits for.
+CARD_AGAIN = tuple(
+    device for device in (*_MORE[1:], *reversed(HARDWARE["devices"])) if device.get("id") in ("usb", "audio", "gpu")
 )
 _STICK = (
     *("-blockdev", "driver=null-co,node-name=stick,size=16777216,read-zeroes=on", "-audiodev", "none,id=nowhere"),

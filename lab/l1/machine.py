@@ -82,6 +82,18 @@ class L1:
             self._start()
             return self._call(function, timeout, arguments)
 
+    def reset(self) -> None:
+        """As a power cut: the machine begins anew, with what its disk has. Raises ``VmError`` where it does not."""
+        self.run.qmp.execute("set-action", reboot="reset")
+        self.run.qmp.execute("system_reset")
+        end = time.monotonic() + _POLL_SECONDS * 60
+        while not self.run.qmp.saw("RESET"):
+            if time.monotonic() > end:
+                raise self.run.failure(VmError, "no reset came")
+            time.sleep(0.1)
+        self._pending = b""
+        self._call("agent.settle", _BOOT_SECONDS, {})
+
     def _call(self, function: str, timeout: float, arguments: dict[str, Any]) -> Any:
         self._check_alive()
         token = secrets.token_hex(8)
