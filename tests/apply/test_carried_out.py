@@ -78,6 +78,24 @@ def test_what_apply_runs_and_records(tmp_path: Path) -> None:
     assert not (folder / "etc/made").exists()
 
 
+def test_the_journal_knows_each_command_that_has_ended(tmp_path: Path) -> None:
+    """All of them, before each is run: a kill in between leaves nothing unsaid."""
+    folder, seen = host(tmp_path / "host"), list[list[bool]]()
+
+    class Looking(Telling):
+        """Reads the journal as the next run would find it."""
+
+        def run(self, command: str) -> int:
+            with Root(folder) as root:
+                (found,) = transactions(root)
+            assert [run.command for run in found.commands] == ["group", "asked", "image", "install"]
+            seen.append([run.ended for run in found.commands])
+            return super().run(command)
+
+    applied(folder, Looking())
+    assert seen == [[number < done for number in range(4)] for done in range(4)]
+
+
 def test_a_rollback_with_packages_and_what_is_renewed(tmp_path: Path) -> None:
     """Newest first; a file that was there before is taken into use again; one that is gone is not named."""
     folder = host(tmp_path / "host")
