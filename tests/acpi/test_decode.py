@@ -8,7 +8,8 @@ import pytest
 
 from optimux.acpi.aml import Integer, Package, String
 from optimux.acpi.battery import battery_table
-from optimux.acpi.decode import decode
+from optimux.acpi.cursor import Cursor, UndecodableError
+from optimux.acpi.decode import _place, decode
 from optimux.acpi.report import as_data, as_text
 from optimux.acpi.table import Header, build_table
 from optimux.errors import InvalidInput
@@ -202,3 +203,25 @@ def test_names_that_lead_in_a_circle_have_no_value() -> None:
 def test_tables_without_aml_are_refused(signature: str) -> None:
     with pytest.raises(InvalidInput, match=f"signature {signature}.*SSDT"):
         decode(build_table(Header(signature, 1, "T", "T", 1, "T", 1), bytes(40)), "file")
+
+
+@pytest.mark.parametrize("count", [255, 256])
+def test_as_many_elements_as_a_package_may_have(count: int) -> None:
+    """A package of a size that is worked out (§20.2.5.4) may say more than one of a fixed size can."""
+    length = 2 + 3 + count
+    data = bytes((0x13, 1 << 6 | length & 0xF, length >> 4, 0x0B)) + count.to_bytes(2, "little") + bytes(count)
+    if count > 255:
+        with pytest.raises(UndecodableError, match="a package of 256 elements at offset"):
+            Cursor(data, 0, len(data), 64).data_object(0)
+    else:
+        Cursor(data, 0, len(data), 64).data_object(0)
+
+
+@pytest.mark.parametrize("count", [63, 64])
+def test_as_many_names_as_a_path_may_have(count: int) -> None:
+    scope = "\\" + ".".join(["ABCD"] * count)
+    if count > 63:
+        with pytest.raises(UndecodableError, match="a path of more than 64 names at offset"):
+            _place(Cursor(b"ABCD", 0, 4, 64), f"{scope}.ABCD")
+    else:
+        assert _place(Cursor(b"ABCD", 0, 4, 64), scope).count("ABCD") == count + 1

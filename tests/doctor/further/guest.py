@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+
 from tests.doctor.cases import (
     CLIENT,
     DEFINED,
@@ -259,6 +261,12 @@ HOOKS: dict[str, Further] = {
         {**hook_of(1360), "/run/libvirtd.pid": None, "/run/virtqemud.pid": "812\n"},
         ON_DEMAND,
         "broken: virtqemud is 60 s older",
+    ),
+    "one of all, before the daemon": (
+        "hook.seen",
+        {**hook_of(1360), "/etc/libvirt/hooks/qemu": Node(tarfile.REGTYPE, 0o755, modified=1200)},
+        ON_DEMAND,
+        "holds: libvirtd has looked since, for /etc/libvirt/hooks/qemu\n",
     ),
     "no daemon": ("hook.seen", {**hook_of(1360), "/run/libvirtd.pid": None}, ON_DEMAND, "holds: no daemon runs"),
     "no time of its start": ("hook.seen", {**hook_of(1360), "/proc/812/stat": "812 (x) S 1 2"}, ON_DEMAND, "holds: no"),
