@@ -259,6 +259,14 @@ def test_what_is_named_anew_has_the_first_name_that_is_free() -> None:
     assert [f"<alias name='ua-gpu{more}'/>" in found for more in ("", "-1", "-2", "-3")] == [True, True, True, False]
 
 
+def test_a_domain_without_kvm_gets_it_where_the_cpu_needs_it() -> None:
+    for mode, kind in (("host-passthrough", "kvm"), ("host-model", "kvm"), ("maximum", "qemu")):
+        text = domain().replace("type='kvm'", "type='qemu'")
+        found = patch_domain(text.encode(), plan(vms={"cpu": {"mode": mode}}), only=["cpu"])
+        assert found.document.startswith(f"<domain type='{kind}'".encode())
+        assert any(f"{mode} needs KVM" in str(change) for change in found.changes) == (kind == "kvm")
+
+
 def test_an_alias_of_libvirts_becomes_ours_and_is_no_second() -> None:
     """As virsh dumpxml prints the domain of a VM that runs."""
     ids = {"subsystemIds": {"vendor": 0x1028, "device": 0x0926}}
