@@ -169,6 +169,7 @@ DRIVER: dict[str, Further] = {
 }
 
 CARDS: dict[str, Further] = {
+    "a seat of its own, not asked for": ("card.seat", NATIVE, ON_DEMAND, ""),
     "no second, by a switch": (
         "card.second",
         {"/sys/devices/pci0000:00/0000:00:02.0/class": "0x088000\n", MUX: "1\n"},

@@ -39,7 +39,7 @@ def _has(domain: object, card: Card) -> bool:
 def _now(device: PciDevice, card: Card, *, mixed: bool, runs: list[str]) -> Iterator[Result]:
     where, subject = f"{DEVICES}/{device.address}/driver", str(device.address)
     seen = device.driver or "no driver"
-    early = card.bind not in (None, "libvirt", "on-demand")
+    early = card.bind not in (None, "on-demand")
     if device.driver in VFIO:
         yield holds(seen, where, subject)
     elif runs:
@@ -67,7 +67,7 @@ def _now(device: PciDevice, card: Card, *, mixed: bool, runs: list[str]) -> Iter
 def since(look: Look) -> Iterator[Result]:
     """The order in which drivers spoke of each function in the kernel's log."""
     for card in look.cards:
-        if card.bind in (None, "libvirt", "on-demand"):
+        if card.bind in (None, "on-demand"):
             continue
         if look.log.missing:
             yield from unlogged(look, card.name)

@@ -172,7 +172,7 @@ def others(look: Look) -> Iterator[Result]:
 def holders(look: Look) -> Iterator[Result]:
     """Programs with a node of the card open, for a card that a driver of the host has and a VM is to get."""
     for card, device in _displays(look):
-        if device.driver in (None, *VFIO) or card.bind not in ("libvirt", "on-demand"):
+        if device.driver in (None, *VFIO) or card.bind != "on-demand":
             continue
         found, hidden = _scanned(look, card.name) if look.root.live else _open(look, device)
         subject = str(device.address)

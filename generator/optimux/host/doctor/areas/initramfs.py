@@ -66,7 +66,7 @@ def content(look: Look) -> Iterator[Result]:
 
 def _was_first(look: Look) -> bool:
     """Whether the log shows it of every function; of none that is not there."""
-    cards = [card for card in look.cards if card.bind not in (None, "libvirt", "on-demand")]
+    cards = [card for card in look.cards if card.bind not in (None, "on-demand")]
     devices = [device for card in cards for device in look.devices(card)]
     first = [next(iter(drivers_of(look.log, str(device.address))), "") for device in devices]
     return bool(first) and all(driver in VFIO for driver in first)
