@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from optimux.acpi import names
 from optimux.acpi.aml import Buffer, EisaId, Integer, NamePath, Package, String, eisa_text
 from optimux.acpi.error import AmlError
 from optimux.acpi.length import package_length
@@ -165,3 +166,11 @@ def test_what_aml_cannot_hold_is_refused(refused: Callable[[], object]) -> None:
 def test_eisa_ids_are_read_back() -> None:
     assert eisa_text(EisaId("PNP0C0A").integer.value) == "PNP0C0A"
     assert [eisa_text(value) for value in (0, 1, 1 << 32, 0xFFFF_FFFF)] == [None] * 4
+
+
+def test_a_name_that_is_a_word_of_asl() -> None:
+    """In AML it is a name as any other."""
+    word = next(word for word in sorted(names.ASL_WORDS) if len(word) == 4)
+    assert Name(word, Integer(7)).encode()
+    with pytest.raises(AmlError, match=f"{word} is a word of ASL: AML can hold the name, source cannot"):
+        Name(word, Integer(7)).asl()
