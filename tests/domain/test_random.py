@@ -87,7 +87,7 @@ def drawn() -> list[Any]:
     """What the strategy gives."""
     found: list[Any] = []
 
-    @settings(SETTINGS, max_examples=60)
+    @settings(SETTINGS, max_examples=120)
     @given(option_sets())
     def draw(data: Any) -> None:
         found.append(data)
