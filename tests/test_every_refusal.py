@@ -19,7 +19,67 @@ if TYPE_CHECKING:
 _UNREADABLE = "tests/bad_input/test_unreadable.py"
 _FOLDERS = "tests/cli/test_folder"
 _PLANTED = "tests/trust/test_races.py::test_what_a_card_was_is_believed_of_nobody_else"
+_COMMAND = "tests/apply/test_command.py::test"
+_BAD = "tests/vm/test_bad_cases.py::test"
 CASES: dict[str, tuple[str, ...]] = {
+    "cli": (
+        *(
+            "tests/cli/test_refused_words.py",
+            "tests/cli/test_schema_refusal.py",
+            "tests/patch/test_cli.py::test_which_vm",
+        ),
+        "tests/cli/test_every_named_file.py::test_what_is_no_such_thing",
+        *(
+            f"{_COMMAND}_{name}"
+            for name in (
+                *("what_cannot_be_meant", "another_plan_than_was_shown_is_refused", "the_kept_copy_is_the_default"),
+                *("only_some_steps", "what_the_user_changed_since_is_kept"),
+            )
+        ),
+        "tests/vm/test_life.py::test_a_signal_ends_it",
+        *(f"tests/acpi/test_ssdt.py::test_{name}" for name in ("bytes_are_kept_from_a_terminal", "bad_input")),
+        *(f"tests/cli/test_verify_ends.py::test_{name}" for name in ("where_logs_are_kept", "the_reader_has_gone")),
+        *(
+            f"tests/patch/test_cli.py::TestTheSchemaAsJudge::test_{name}"
+            for name in ("never_from_valid_to_invalid", "invalid_before_is_a_warning")
+        ),
+        "tests/patch/test_difference.py::TestJson::test_not_together_with_diff",
+        *(
+            "tests/handover/test_keep_free.py::test_the_verb",
+            "tests/handover/test_status.py::test_without_a_configuration",
+        ),
+        *(
+            f"tests/detect/test_init.py::test_{name}"
+            for name in ("a_gpu_that_is_not_there", "a_file_that_is_there_stays")
+        ),
+        "tests/detect/test_init_terminal.py::test_a_wrong_answer_is_asked_again",
+        *("tests/apply/test_terminal.py::test_a_configuration_that_changed_meanwhile", "tests/apply/test_rights.py"),
+        "tests/apply/test_entries.py::test_without_an_entry_nothing_is_written_in_silence",
+        "tests/cli/test_here.py::test_facts_and_here_exclude_each_other",
+        "tests/vm/test_verb.py::test_an_unknown_vm_is_invalid_input",
+        *("tests/cli/test_input.py::test_in_place_needs_a_file", "tests/doctor/test_command.py::test_exit_code"),
+        f"{_UNREADABLE}::test_no_output_at_all",
+    ),
+    "vm": (
+        *("tests/vm/test_broken_off.py", "tests/vm/test_failures.py"),
+        *(
+            f"{_BAD}_{name}"
+            for name in (
+                *(
+                    "qemu_that_hangs_before_qmp",
+                    "a_backing_file_that_is_too_small",
+                    "no_qemu",
+                    "a_guest_that_ends_early",
+                ),
+                *("no_uefi_firmware", "a_refused_command", "no_dev_shm", "a_cache_that_cannot_be", "no_static_busybox"),
+                *("a_named_qemu_that_is_not_there", "more_shared_memory_than_there_is", "a_silent_guest"),
+                "no_kernel_with_the_battery_driver",
+            )
+        ),
+        "tests/vm/test_parts.py::test_an_archive_cannot_write_elsewhere",
+        "tests/vm/test_accelerators.py::test_a_guest_that_dies_in_tcg_is_an_error",
+        "tests/vm/test_debian_kernel.py::test_twin_the_empty_package_alone_has_none",
+    ),
     "acpi": (
         *(f"tests/acpi/test_{name}.py" for name in ("battery", "decode", "recognise", "ssdt", "table", "terms")),
         "tests/acpi/test_text_forms.py",
@@ -72,7 +132,11 @@ CASES: dict[str, tuple[str, ...]] = {
 }
 # What no test can reach, by file and the statement's first line as it is written, each with the reason.
 _ABSTRACT = "Every term of AML has its own; a term without one is no case that a table could make."
-BEYOND: dict[tuple[str, str], str] = {("optimux/acpi/aml.py", "raise NotImplementedError"): _ABSTRACT}
+_IN_A_ROOT = "Cases of tests/define/test_install.py come to it, in a Debian root, which has its own copy."
+BEYOND: dict[tuple[str, str], str] = {
+    ("optimux/acpi/aml.py", "raise NotImplementedError"): _ABSTRACT,
+    ("optimux/cli/install.py", "raise"): _IN_A_ROOT,
+}
 # What takes long of these, and comes to no place that others do not.
 _HOSTS = "tests/apply/test_bad_hosts.py"
 _TAKE = "tests/handover/test_take.py"

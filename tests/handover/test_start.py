@@ -271,6 +271,29 @@ def test_a_warning_is_no_reason_not_to_start(
     assert "no such thing" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("words", "asked"), [(["--detach"], []), ([], ["win"])])
+def test_an_interrupt_while_the_picture_is_waited_for(
+    words: list[str], asked: list[str], virtual_machine: Vm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for no end is not asked whether it shall come."""
+    questions: list[str] = []
+
+    def ask(name: str) -> bool:
+        questions.append(name)
+        return False
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("optimux.host.doctor.findings.before_start", lambda name: ())
+    monkeypatch.setattr("optimux.cli.start._client", lambda *_: True)
+    monkeypatch.setattr("optimux.cli.start._shown", interrupted)
+    monkeypatch.setattr("optimux.cli.start._shall_shut_down", ask)
+    assert run(["start", "win", *words]) == 130
+    assert questions == asked
+    assert "shut down" not in virtual_machine.asked
+
+
 def test_a_menu_entry(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["start", 'My "VM" 100%', "--desktop-file"]) == 0
     assert r'Exec=optimux start "My \\"VM\\" 100%%"' in capsys.readouterr().out
