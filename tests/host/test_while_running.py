@@ -36,7 +36,7 @@ PINNED = {"vcpus": 2, "cpuTune": {"vcpuPin": {"0": "2-4,^3", "1": "10"}}, "memor
 class Host:
     """Twelve CPUs in two policies, and a systemctl that keeps what it is told."""
 
-    def __init__(self, folder: Path, running: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, running: dict[str, Any], others: dict[str, Any] | None = None) -> None:
         self.folder = folder
         for number in range(12):
             (folder / f"cpu/cpu{number}").mkdir(parents=True)
@@ -48,7 +48,7 @@ class Host:
         (folder / "bin/systemctl").write_text(_SYSTEMCTL.format(folder=folder))
         (folder / "bin/systemctl").chmod(0o755)
         other = {**PINNED, "vcpus": 1, "cpuTune": {"vcpuPin": {"0": "0-1"}}}
-        vms = {"win": {**PINNED, "whileRunning": running}, "other": {**other, "whileRunning": running}}
+        vms = {"win": {**PINNED, "whileRunning": running}, "other": {**other, "whileRunning": others or running}}
         text = hook_script(plan(vms=vms))
         for path, own in (("/sys/devices/system/cpu", "cpu"), ("/run/optimux", "run"), ("/run/systemd", "systemd")):
             text = text.replace(path, f"{folder}/{own}")
@@ -154,6 +154,28 @@ def test_the_governor_comes_back(tmp_path: Path) -> None:
     host.hook("release", "end")
     assert host.governors() == ["powersave", "schedutil"]
     assert host.cpus() == {}
+
+
+def test_the_governor_stays_while_another_vm_runs(tmp_path: Path) -> None:
+    host = Host(tmp_path, {"governor": "performance"})
+    host.hook("prepare", "begin")
+    host.hook("prepare", "begin", name="other")
+    host.hook("release", "end")
+    assert host.governors() == ["performance"] * 2
+    host.hook("release", "end", name="other")
+    assert host.governors() == ["powersave", "schedutil"]
+
+
+def test_each_vm_has_its_own_governor(tmp_path: Path) -> None:
+    """The last to begin decides; when it has ended, the one that still runs has its own again."""
+    host = Host(tmp_path, {"governor": "performance"}, {"governor": "ondemand"})
+    host.hook("prepare", "begin")
+    host.hook("prepare", "begin", name="other")
+    assert host.governors() == ["ondemand"] * 2
+    host.hook("release", "end", name="other")
+    assert host.governors() == ["performance"] * 2
+    host.hook("release", "end")
+    assert host.governors() == ["powersave", "schedutil"]
 
 
 class Pages(Host):

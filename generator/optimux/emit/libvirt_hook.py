@@ -109,20 +109,31 @@ isolate() {
   exec 9>&-
 }
 
-# What each policy had is kept in /run, and comes back; twice kept would be lost.
+# The governor of a VM; without one it has ended, and another that runs has its own again. What each policy had is kept
+# in /run before the first VM, and comes back after the last.
 governor() {
+  PATH=$PATH:/usr/bin:/run/current-system/sw/bin
   kept=/run/optimux/governor
-  mkdir -p "$kept"
+  mkdir -p "$kept/vms"
+  exec 9>"$kept.lock"
+  flock 9
+  rm -f "$kept/vms/$1"
+  [ -z "$2" ] || echo "$2" >"$kept/vms/$1"
+  wanted=$2
+  for vm in "$kept"/vms/*; do
+    [ -n "$wanted" ] || [ ! -e "$vm" ] || wanted=$(cat "$vm")
+  done
   for policy in /sys/devices/system/cpu/cpufreq/policy*; do
     [ -e "$policy/scaling_governor" ] || continue
     old="$kept/${policy##*/}"
-    if [ -n "$1" ]; then
+    if [ -n "$wanted" ]; then
       [ -e "$old" ] || cat "$policy/scaling_governor" >"$old"
-      echo "$1" >"$policy/scaling_governor" || echo "no governor $1 for ${policy##*/}" >&2
+      echo "$wanted" >"$policy/scaling_governor" || echo "no governor $wanted for ${policy##*/}" >&2
     elif [ -e "$old" ]; then
       cat "$old" >"$policy/scaling_governor" && rm "$old"
     fi
   done
+  exec 9>&-
 }
 
 """
@@ -235,8 +246,8 @@ def _case(domain: DomainPlan, plan: Plan) -> str:
         before.append(f"isolate {quote(domain.name)} {domain.isolated_cpus}")
         after.insert(0, f'isolate {quote(domain.name)} ""')
     if domain.governor:
-        before.append(f"governor {quote(domain.governor)}")
-        after.insert(0, 'governor ""')
+        before.append(f"governor {quote(domain.name)} {quote(domain.governor)}")
+        after.insert(0, f'governor {quote(domain.name)} ""')
     stages = (("prepare/begin", before), ("release/end", after))
     written = "".join(_stage(stage, lines) for stage, lines in stages if lines)
     return f'  {quote(domain.name)})\n    case "$2/$3" in\n{written}    esac\n    ;;\n' if written else ""
