@@ -69,16 +69,21 @@ each_of() {
   done
 }
 
-# The host's programs off the CPUs of a VM; without a list the VM has ended. What each unit had is kept in /run before
-# the first VM, and comes back after the last.
-isolate() {
+# What a VM wants of one kind while it runs, or nothing any more; others wait until descriptor 9 is closed.
+wish() {
   PATH=$PATH:/usr/bin:/run/current-system/sw/bin
-  kept=/run/optimux/cpus
+  kept=/run/optimux/$1
   mkdir -p "$kept/vms"
   exec 9>"$kept.lock"
   flock 9
-  rm -f "$kept/vms/$1"
-  [ -z "$2" ] || echo "$2" >"$kept/vms/$1"
+  rm -f "$kept/vms/$2"
+  [ -z "$3" ] || echo "$3" >"$kept/vms/$2"
+}
+
+# The host's programs off the CPUs of a VM; without a list the VM has ended. What each unit had is kept in /run before
+# the first VM, and comes back after the last.
+isolate() {
+  wish cpus "$1" "$2"
   taken=$(cat "$kept"/vms/* 2>/dev/null)
   for unit in system.slice user.slice init.scope; do
     old=$kept/$unit
@@ -112,13 +117,7 @@ isolate() {
 # The governor of a VM; without one it has ended, and another that runs has its own again. What each policy had is kept
 # in /run before the first VM, and comes back after the last.
 governor() {
-  PATH=$PATH:/usr/bin:/run/current-system/sw/bin
-  kept=/run/optimux/governor
-  mkdir -p "$kept/vms"
-  exec 9>"$kept.lock"
-  flock 9
-  rm -f "$kept/vms/$1"
-  [ -z "$2" ] || echo "$2" >"$kept/vms/$1"
+  wish governor "$1" "$2"
   wanted=$2
   for vm in "$kept"/vms/*; do
     [ -n "$wanted" ] || [ ! -e "$vm" ] || wanted=$(cat "$vm")
