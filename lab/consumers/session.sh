@@ -4,7 +4,7 @@
 # Runs in new mount, PID, IPC, UTS, network and cgroup namespaces. Prints its process id as the
 # caller sees it once the root is ready, then lives until its standard input is closed.
 set -eu
-PATH=$PATH:/usr/sbin:/sbin # a user may lack the folders of chroot and mknod
+PATH=$PATH:/usr/sbin:/sbin # a user may lack the folders of chroot, pivot_root and mknod
 
 read -r pid _ </proc/self/stat
 lower=$1 work=$2
@@ -57,7 +57,11 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 
+# A changed root alone would not do: libvirt enters the mount namespace of its QEMU, which leads to the root of that, and
+# makes nodes in /dev there: in the machine's own.
+mkdir -p mnt
+pivot_root . mnt
 # The process id is said only after the change of root: whoever enters earlier enters the machine itself.
 # The shell waits for any child, as process 1 must: libvirtd waits for its QEMU probes to be gone.
 # shellcheck disable=SC2016 # expanded by the inner shell
-exec chroot . /bin/sh -c 'exec 3<&0; cat <&3 >/dev/null & exec 3<&-; echo "$1"; exec >&-; wait "$!"' sh "$pid"
+exec chroot . /bin/sh -c '! command -v umount >/dev/null || umount -l /mnt; exec 3<&0; cat <&3 >/dev/null & exec 3<&-; echo "$1"; exec >&-; wait "$!"' sh "$pid"
