@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.scenarios import child
 from optimux.errors import OptimuxError
 from optimux.files import renames
 from optimux.files.root import Root
@@ -152,17 +153,12 @@ def _names(folder: Path) -> set[str]:
 
 def _killed(number: int, act: Callable[[], object]) -> bool:
     """Whether it came to its end in a child that is killed before that call."""
-    child = os.fork()
-    if child == 0:
-        try:
-            _count(number)
-            act()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert status in (0, signal.SIGKILL), status
-    return status == 0
+
+    def counted() -> None:
+        _count(number)
+        act()
+
+    return child.ends(counted)
 
 
 def _count(number: int) -> None:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.scenarios import drawing, libvirt, pci, playing, program
+from lab.scenarios import child, drawing, libvirt, pci, playing, program
 from lab.scenarios.emulated import adapted
 from lab.scenarios.holding import node
 from lab.scenarios.l2 import boot, has_kvm
@@ -213,16 +213,7 @@ def killed_at_each_step() -> int:
 
 def _killed(step: int) -> bool:
     """Whether the taker came to its end before the kill."""
-    child = os.fork()
-    if child == 0:
-        try:
-            _take(step)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, code = os.waitpid(child, 0)
-    assert code in (0, signal.SIGKILL), code
-    return code == 0
+    return child.ends(lambda: _take(step))
 
 
 def _take(step: int) -> None:
