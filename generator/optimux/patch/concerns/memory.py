@@ -210,7 +210,7 @@ def _planned_words(draft: Draft, backend: str) -> list[str]:
 def _free_id(draft: Draft, wanted: str = ID) -> str:
     """libvirt's own ids are as good as taken: its <shmem> is shmem0 too."""
     used = {argument.get("id") for argument in draft.machine.of_option("device")} | set(aliases(draft.root).values())
-    return next(name for name in chain([wanted, ID], (f"{ID}-{n}" for n in count(2))) if name not in used)
+    return wanted if wanted not in used else _free_name(ID, used)
 
 
 def _bus_and_place(place: Address) -> dict[str, str]:
