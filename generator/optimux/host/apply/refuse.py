@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from optimux.emit.artifact import HostLines
 from optimux.emit.boot_loader import CMDLINE, boot_loader_entries
 from optimux.errors import OptimuxError, Problem
+from optimux.facts.detect.boot import PRESETS
 from optimux.judge.finding import blocking
 from optimux.judge.gpus import verdicts
 from optimux.rules import rules
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from optimux.version import Version
 
 _WITHOUT_SPICE = ("rhel", "centos", "almalinux", "rocky", "ol")
-_PRESETS = "/etc/mkinitcpio.d"
 _OWN_WORDS = re.compile(r"[A-Za-z0-9_]+_cmdline=[\"']?([^\"'\s]*)[\"']?")
 _NAMES_ITS_OWN = re.compile(r"[A-Za-z0-9_]+_config=")
 _ONE_TOOL = "one tool that decides who has the card"
@@ -64,8 +64,8 @@ def _presets(plan: Plan, seen: Root) -> Iterator[Problem]:
     """A preset that names its configuration, as those of before May 2023 do, has mkinitcpio ignore its drop-ins."""
     if plan.host.platform.initramfs != "mkinitcpio" or not plan.host.early_modules:
         return
-    for name in seen.names(_PRESETS):
-        path = f"{_PRESETS}/{name}"
+    for name in seen.names(PRESETS):
+        path = f"{PRESETS}/{name}"
         found = [line for line in seen.lines(path) if _NAMES_ITS_OWN.match(line)]
         if name.endswith(".preset") and found:
             allowed = "no such line, so that /etc/mkinitcpio.conf.d is read"
@@ -78,8 +78,8 @@ def _command_lines(plan: Plan, seen: Root) -> Iterator[Problem]:
     platform = plan.host.platform
     if (platform.initramfs, platform.boot_loader) != ("mkinitcpio", "uki") or not plan.host.kernel_params:
         return
-    for name in seen.names(_PRESETS):
-        path = f"{_PRESETS}/{name}"
+    for name in seen.names(PRESETS):
+        path = f"{PRESETS}/{name}"
         own = [match for line in seen.lines(path) if (match := _OWN_WORDS.match(line)) and match[1] != CMDLINE]
         if name.endswith(".preset") and own:
             remedy = (
