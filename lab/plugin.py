@@ -20,7 +20,7 @@ LONGEST_ID = 60
 # What takes minutes, by the groups of xdist, the longest first: begun last, one worker would do it while others wait.
 LONG_GROUPS = (
     *("nixos-binds-vfio", "on_demand", "by_id", "apply_dracut", "flake", "nixos-battery-in-linux", "nix"),
-    *("apply_grub", "by_address", "without_files", "libvirtd_trixie", "libvirtd_bookworm", "refusals"),
+    *("compositors", "apply_grub", "by_address", "without_files", "libvirtd_trixie", "libvirtd_bookworm", "refusals"),
 )
 
 

@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,10 @@ LOADERS = Recipe(
     ),
     purpose="loaders",
 )
+# The compositors of Debian and what they link: files alone, which go onto a system that was set up (the trixie root).
+COMPOSITORS = Recipe(
+    "trixie", ("sway", "weston", "xserver-xorg-core", "kwin-wayland", "mutter"), "extract", purpose="compositors"
+)
 # looking-glass-client needs no maintainer script; without libc-bin and its like the root has no shell.
 SID = Recipe("sid", ("base-files", "coreutils", "dash", "libc-bin", "looking-glass-client"), "extract")
 # The newest libvirt that Debian has, near to that of NixOS' unstable branch.
@@ -115,13 +119,16 @@ class Root:
         self.path = path
 
     @contextmanager
-    def session(self, binds: Mapping[Path, str] | None = None) -> Iterator[Session]:
-        """Several commands in one throwaway layer; ``binds`` maps paths here to paths inside, read-only."""
-        with (
-            in_use(self.path),
-            Session(self.path, _mount_point(), binds) as session,
-        ):
-            yield session
+    def session(self, binds: Mapping[Path, str] | None = None, more: Root | None = None) -> Iterator[Session]:
+        """Several commands in one throwaway layer; ``binds`` maps paths here to paths inside, read-only.
+
+        What this root lacks and ``more`` has is there as well.
+        """
+        below = [more.path] if more else []
+        with ExitStack() as stack:
+            for path in (self.path, *below):
+                stack.enter_context(in_use(path))
+            yield stack.enter_context(Session(self.path, _mount_point(), binds, below))
 
     def run(
         self,
@@ -248,6 +255,11 @@ def trixie_root() -> Root:
 def loaders_root() -> Root:
     """A machine of UEFI's: dracut, systemd-boot with kernel-install and ukify, GRUB's EFI modules."""
     return root(LOADERS)
+
+
+def compositors_root() -> Root:
+    """sway, weston, Xorg, KWin and mutter with their libraries; nothing of them was set up."""
+    return root(COMPOSITORS)
 
 
 def refind_root() -> Root:

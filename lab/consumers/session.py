@@ -35,11 +35,14 @@ def as_root() -> list[str]:
 class Session:
     """Commands that share one throwaway layer over a root; all of them end with the session."""
 
-    def __init__(self, root: Path, work: Path, binds: Mapping[Path, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, work: Path, binds: Mapping[Path, str] | None = None, below: Sequence[Path] = ()
+    ) -> None:
         """``root``: the unpacked root, never written. ``work``: an empty folder to mount on.
 
-        ``binds`` maps paths of this machine to paths inside, read-only.
+        ``binds`` maps paths of this machine to paths inside, read-only; ``below`` are roots for what this one lacks.
         """
+        self._lower = ":".join(map(str, (root, *below)))
         self._pairs = [str(item) for pair in (binds or {}).items() for item in pair]
         self.root, self._work = root, work
 
@@ -49,7 +52,7 @@ class Session:
         # A file, not a pipe: nobody reads the words of a session that came up.
         with tempfile.TemporaryFile() as words:
             self._init = subprocess.Popen(
-                [*command, "sh", str(_SCRIPT), str(self.root), str(self._work), *self._pairs],
+                [*command, "sh", str(_SCRIPT), self._lower, str(self._work), *self._pairs],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Become process 1 of a throwaway copy of a Debian root.
-# Usage: session.sh LOWER MOUNT_POINT [HOST_PATH GUEST_PATH]...
+# Usage: session.sh LOWER[:BELOW]... MOUNT_POINT [HOST_PATH GUEST_PATH]...
 # Runs in new mount, PID, IPC, UTS, network and cgroup namespaces. Prints its process id as the
 # caller sees it once the root is ready, then lives until its standard input is closed.
 set -eu

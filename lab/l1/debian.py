@@ -38,9 +38,18 @@ done
 
 
 def debian_image(
-    root: Root, folder: Path, entries: Iterable[HostEntry] = (), files: Mapping[str, str | bytes] | None = None
+    root: Root,
+    folder: Path,
+    entries: Iterable[HostEntry] = (),
+    files: Mapping[str, str | bytes] | None = None,
+    *,
+    more: Root | None = None,
+    commands: Iterable[str] = (),
 ) -> Image:
-    """The root with the ``entries`` and the test's ``files``; its initramfs is update-initramfs'. About 5 s."""
+    """The root with the ``entries`` and the test's ``files``; its initramfs is update-initramfs'. About 5 s.
+
+    With ``more`` it has the files of another root as well, which ``commands`` of a shell set up.
+    """
 
     def settle(session: Session) -> Boot:
         put_all(session, {**INITRAMFS_TOOLS, **(files or {})})
@@ -48,11 +57,13 @@ def debian_image(
             _install(session, entry)
         # A hundred profiles of desktop programs; loading them takes an emulated machine longer than all else.
         session.run(["sh", "-c", "cd /etc/apparmor.d && find . -maxdepth 1 -type f ! -name '*libvirt*' -delete"])
+        for command in commands:
+            session.run(["sh", "-c", command], timeout=BUILD_SECONDS)
         release = release_of(session)
         session.run(["update-initramfs", "-u", "-k", release], timeout=BUILD_SECONDS)
         return Boot(f"/boot/initrd.img-{release}", _parameters(session))
 
-    return build_image(root, folder, settle)
+    return build_image(root, folder, settle, more=more)
 
 
 def _install(session: Session, entry: HostEntry) -> None:

@@ -44,7 +44,7 @@ DefaultDeviceTimeoutSec=600
 # The kernel's modules that a machine here may have a use for, as paths below its folder.
 _MODULES = (
     r"arch/x86/(crypto|kvm|platform)|block|crypto|lib|mm|virt|net/(802|bridge|core|ipv4|ipv6|llc|netfilter)",
-    r"drivers/(acpi|ata/(lib)?ahci|ata/libata|block|cdrom|char|firmware|gpu/drm/([^/]*\.ko|display|tiny|ttm))",
+    r"drivers/(acpi|ata/(lib)?ahci|ata/libata|block|cdrom|char|firmware|gpu/drm/([^/]*\.ko|display|tiny|ttm|virtio))",
     r"drivers/(hid/(usb)?hid[^/]*\.ko|i2c|input|iommu|leds|md/dm-|mfd/lpc_ich|mtd|pci|power|pps|ptp|thermal)",
     r"drivers/(net/(ethernet/intel/e1000e|tun|tap|mac|virtio|net_failover)|scsi/(scsi|sd_|sg)[^/]*\.ko)",
     r"drivers/(usb/(common|core|host|storage)|vfio|vhost|video|virt)|sound/(core|hda|pci/hda|soundcore)",
@@ -85,13 +85,20 @@ class Image(Record):
 
 
 def build_image(
-    root: Root, folder: Path, settle: Callable[[Session], Boot], binds: Mapping[Path, str] | None = None
+    root: Root,
+    folder: Path,
+    settle: Callable[[Session], Boot],
+    binds: Mapping[Path, str] | None = None,
+    more: Root | None = None,
 ) -> Image:
-    """A copy-on-write layer of ``root`` with the agent, and what ``settle`` does to it, as a disk."""
+    """A copy-on-write layer of ``root`` with the agent, and what ``settle`` does to it, as a disk.
+
+    What ``root`` lacks and ``more`` has is on it as well.
+    """
     parts = ("generator", "lab", "examples")
     code = {CHECKOUT / name: f"/checkout/{name}" for name in parts}
     code[Path(qemu.qmp.__file__).parents[1]] = "/checkout/qemu"  # which Debian does not have
-    with root.session({**code, **(binds or {})}) as session:
+    with root.session({**code, **(binds or {})}, more) as session:
         # Nothing is due that systemd does after an update of /usr.
         session.run(["sh", "-c", "touch /etc/.updated /var/.updated"])
         session.run(["sh", "-c", f"mkdir -p {CODE} && cp -r /checkout/* {CODE} && python3 -m compileall -q {CODE}"])
