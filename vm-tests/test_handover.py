@@ -181,13 +181,21 @@ def test_after_a_power_cut_the_machine_is_as_configured(on_demand: L1) -> None:
 
 
 def test_a_card_that_is_pulled_out_while_a_vm_has_it(on_demand: L1) -> None:
-    """Its end leaves nothing; the next start says what is missing; plugged in again the card is the host's."""
-    on_demand.call("handover_ends.given", _SECONDS, name=VM)
+    """The kernel waits for the VM, and nobody else: it is said, and nothing is written to the card.
+
+    The VM's end leaves nothing; the next start says what is missing; plugged in again the card is the host's.
+    """
+    on_demand.call("handover_ends.running", _SECONDS, xml=XML)
     on_demand.run.qmp.execute("device_del", id="gpu")
-    said = on_demand.call("handover_ends.pulled", _SECONDS, name=VM)
-    assert "0000:01:00.0 is gone: unplugged while it was given" in said["said"]
-    assert (said["code"], said["left"], said["verdict"]) == (0, [], "cannot")
-    code, words = said["refusal"]
+    seen = on_demand.call("handover_ends.leaving", _SECONDS, name=VM)
+    (reason,) = seen["status"]["reasons"]
+    assert (seen["status"]["verdict"], seen["libvirt"]) == ("in-use", "paused")
+    assert re.fullmatch(r"0000:01:00\.\d has no driver any more, though a VM has the card: .*", reason["found"])
+    for what in ("take", "give", "start"):
+        assert "a VM has card: qemu-system-x86_64, process" in seen[what], seen[what]
+    left = on_demand.call("handover_ends.pulled", _SECONDS, name=VM)
+    assert (left["left"], left["verdict"]) == ([], "cannot")
+    code, words = left["refusal"]
     assert (code, "nothing at 0000:01:00.0" in words) == (1, True), words
     for device in CARD_AGAIN:
         on_demand.run.qmp.execute("device_add", **device)

@@ -1,20 +1,21 @@
 """What ends while a VM has the card: the slot's power, the machine's, the host.
 
-For the first two the hook alone stands for the VM: what the host has of a hand-over is the same, and no QEMU outlives
-a power cut.
+For a power cut the hook alone stands for the VM: what the host has of a hand-over is the same, and no QEMU outlives it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.scenarios import libvirt, pci
-from lab.scenarios.handover import FUNCTIONS, VFIO, call_hook, domain, optimux, patient, ready, state
+from lab.scenarios.handover import FUNCTIONS, VFIO, call_hook, domain, optimux, patient, ready, state, status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SECONDS = 60
 _GONE_SECONDS = 120
@@ -38,35 +39,52 @@ def as_configured() -> dict[str, Any]:
     return state()
 
 
+def running(xml: str) -> None:
+    """A VM with the card, paused."""
+    patient()
+    libvirt.start(domain(xml), paused=True)
+    assert state()["drivers"] == VFIO, state()
+
+
+def leaving(name: str) -> dict[str, Any]:
+    """While the kernel waits for the VM to let a function go that was pulled out: all that is asked is answered."""
+    _until(lambda: None in state()["drivers"].values(), "no function is leaving")
+    before = state()
+    seen = {"status": status(), "libvirt": libvirt.state(name)}
+    for verb in ("take", "give"):
+        code, _, words, _ = optimux(verb)
+        assert code == 1, words
+        seen[verb] = words
+    code, seen["start"] = call_hook("other", "prepare", "begin")
+    assert code == 1, seen["start"]
+    assert state() == before, (state(), before)
+    return seen
+
+
 def pulled(name: str) -> dict[str, Any]:
-    """Once the slot has lost the card: what its VM's end says and leaves, and what the next start says."""
-    end = time.monotonic() + _GONE_SECONDS
-    while any((pci.DEVICES / address).exists() for address in FUNCTIONS):
-        assert time.monotonic() < end, "the card is still there"
-        time.sleep(0.2)
-    code, said = call_hook(name, "release", "end")
-    _, seen, _, _ = optimux("status", "--json")
-    (gpu,) = json.loads(seen)["gpus"]
+    """The VM's end: what it leaves, and what the next start says."""
+    libvirt.stop(name)
+    _until(lambda: not any((pci.DEVICES / address).exists() for address in FUNCTIONS), "the card is still there")
     return {
-        "code": code,
-        "said": said,
         "left": sorted(path.name for path in Path("/run/optimux").glob("card-*")),
-        "verdict": gpu["verdict"],
+        "verdict": status()["verdict"],
         "refusal": call_hook(name, "prepare", "begin"),
     }
 
 
 def plugged_in() -> None:
     """It is the host's, as any card that comes; its stick is not plugged in again."""
+    _until(lambda: all(pci.driver(address) for address in FUNCTIONS), "not every function has a driver")
+
+
+def _until(holds: Callable[[], bool], otherwise: str) -> None:
     end = time.monotonic() + _GONE_SECONDS
-    while not all(pci.driver(address) for address in FUNCTIONS):
-        assert time.monotonic() < end, state()
+    while not holds():
+        assert time.monotonic() < end, f"{otherwise}: {state()}"
         time.sleep(0.2)
 
 
 def powered_off(xml: str) -> None:
     """A VM with the card, paused, and the host's shutdown begins."""
-    patient()
-    libvirt.start(domain(xml), paused=True)
-    assert state()["drivers"] == VFIO, state()
+    running(xml)
     subprocess.run(["systemctl", "--no-block", "poweroff"], check=True, timeout=_SECONDS)

@@ -44,6 +44,11 @@ def stop(name: str) -> None:
     _virsh("destroy", name, check=True)
 
 
+def state(name: str) -> str:
+    """What libvirt says of a domain: "paused"."""
+    return _virsh("domstate", name, check=True).stdout.strip()
+
+
 def live_xml(name: str) -> str:
     """The running domain as libvirt has it."""
     return _virsh("dumpxml", name, check=True).stdout

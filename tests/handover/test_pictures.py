@@ -216,6 +216,9 @@ NVIDIA = _all(
     ),
 )
 MAPS = "7f00-7f10 {} 00000000 00:05 4 {}\n"
+
+
+_IN_USE = _all(_vfio, _file("/sys/class/vfio/10/dev", "511:0"), _opened("/dev/vfio/10", name="qemu-system-x86"))
 CASES: dict[str, Callable[[Path], None]] = {
     "two things at once": _all(_set(boot_vga="1"), _opened("/dev/dri/card1"), _net("0x1003")),
     "not the boot display, as newer kernels say": _set(boot_vga="1", boot_display="0"),
@@ -320,7 +323,9 @@ CASES: dict[str, Callable[[Path], None]] = {
         _two_cards, _file("/sys/module/bochs/refcnt", "2"), _opened("/dev/dri/card0", "/dev/dri/card1")
     ),
     "given": _vfio,
-    "in use": _all(_vfio, _file("/sys/class/vfio/10/dev", "511:0"), _opened("/dev/vfio/10", name="qemu-system-x86")),
+    "in use": _IN_USE,
+    "in use, and a function has no driver": _all(_IN_USE, _without(f"{STICKS}/driver")),
+    "in use, and a function is gone": _all(_IN_USE, _without(f"/sys/bus/pci/devices/{USB}")),
     "given, and a group of no number": _all(_vfio, _file("/sys/class/vfio/10/dev", "511:x"), _opened("/dev/vfio/10")),
     "given in part": lambda root: _drive(root, HERE, "vfio-pci", "vfio_pci"),
     "several nodes": _opened("/dev/snd/controlC1", "/dev/dri/renderD129", "/dev/dri/card1", "/dev/dri/card1"),

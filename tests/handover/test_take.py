@@ -295,6 +295,39 @@ def test_an_unplugged_card_is_told(kernel: Acting) -> None:
     assert said == [f"{address} is gone: unplugged while it was given" for address in (GPU, SOUND, USB)]
 
 
+def test_a_function_that_goes_while_it_is_given_is_told(kernel: Acting) -> None:
+    """The kernel takes it away as soon as the VM has ended; its twin is there, and refuses."""
+    take(kernel)
+    unbound = f"drivers/vfio-pci/unbind < {USB}"
+    kernel.refuse = (unbound,)
+    with pytest.raises(Incomplete, match=f"{unbound}: Device or resource busy"):
+        back(kernel)
+    kernel.meanwhile = {unbound: (kernel.tree / f"sys/bus/pci/devices/{USB}").unlink}
+    said: list[str] = []
+    give(CARD, kernel, Store(str(kernel.tree)), said.append)
+    assert said == [f"{USB} is gone: unplugged while it was given"]
+    assert not Store(str(kernel.tree)).exists("card")
+    assert {a: d for a, d in drivers(kernel.tree).items() if d} == {GPU: DRIVERS[GPU], SOUND: DRIVERS[SOUND]}
+
+
+@pytest.mark.parametrize("part", ["driver", "whole"])
+def test_a_card_that_is_pulled_out_of_a_running_vm_is_let_alone(part: str, kernel: Acting) -> None:
+    """Each write to it would wait inside the kernel for the VM's end."""
+    take(kernel, domain="win")
+    put(kernel.tree, "/sys/class/vfio/10/dev", "511:0")
+    process(kernel.tree, 99, "qemu-system-x86", opened=("/dev/vfio/10",))
+    assert take(kernel, domain="win") == "vfio-pci has card already"
+    count = len(kernel.actions)
+    leaving = {"driver": f"{BELOW_PORT[1:]}/{USB}/driver", "whole": f"sys/bus/pci/devices/{USB}"}[part]
+    (kernel.tree / leaving).unlink()
+    for domain in (None, "win", "other"):
+        with pytest.raises(Refused, match=rf"process 99.*{USB} .* though a VM has the card: .* Shut the VM down"):
+            take(kernel, domain=domain)
+    with pytest.raises(Refused, match="a VM has card: qemu-system-x86, process 99"):
+        back(kernel)
+    assert len(kernel.actions) == count
+
+
 def test_a_running_vm_keeps_its_card(kernel: Acting) -> None:
     take(kernel, domain="win")
     put(kernel.tree, "/sys/class/vfio/10/dev", "511:0")

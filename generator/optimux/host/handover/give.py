@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from optimux.host.handover.cards import Card
     from optimux.host.handover.state import State, Store, Was
+    from optimux.pci import Address
 
 DEVICES = "/sys/bus/pci/devices"
 DRIVERS = "/sys/bus/pci/drivers"
@@ -70,18 +71,27 @@ def restore(state: State, kernel: Kernel, store: Store, say: Callable[[str], Non
     failed: list[str] = []
     stayed = [path for path in state.announced if kernel.exists(path)]  # a device that comes back announces itself
     waiting = state.stuck[1] if state.stuck and kernel.alive(state.stuck[0]) else None
-    present = [was for was in state.functions if kernel.exists(f"{DEVICES}/{was.address}")]
-    for was in state.functions:
-        if was not in present:
-            say(f"{was.address} is gone: unplugged while it was given")
-    for was in present:
-        if str(was.address) != waiting:
-            _attempt(failed, lambda was=was: _release(was, kernel))  # type: ignore[misc]
+    gone: set[Address] = set()
+
+    def each(step: Callable[[Was, Kernel], None]) -> None:
+        """Of every function; one that was unplugged below a VM goes as soon as that has ended, so at any time."""
+        for was in state.functions:
+            if was.address in gone:
+                continue
+            try:
+                if kernel.exists(f"{DEVICES}/{was.address}") and str(was.address) != waiting:
+                    step(was, kernel)
+            except Refused as error:
+                if kernel.exists(f"{DEVICES}/{was.address}"):
+                    failed.append(str(error))
+            if not kernel.exists(f"{DEVICES}/{was.address}"):
+                gone.add(was.address)
+                say(f"{was.address} is gone: unplugged while it was given")
+
+    each(_release)
     for module in state.loaded:
         _attempt(failed, lambda module=module: _load(module, kernel))  # type: ignore[misc]
-    for was in present:
-        if str(was.address) != waiting:
-            _attempt(failed, lambda was=was: _bind(was, kernel, say))  # type: ignore[misc]
+    each(lambda was, kernel: _bind(was, kernel, say))
     if waiting:
         failed.append(f"{waiting} waits inside the kernel for whoever holds it")
     _attempt(failed, lambda: _port(state, kernel))

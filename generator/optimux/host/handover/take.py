@@ -50,14 +50,14 @@ class Taking:
         picture = self._look()
         judged = verdict(picture)
         if (earlier := self._store.read(self._card.name)) is not None:
-            if judged.word in (GIVEN, IN_USE) and earlier.complete:
+            if judged.word in (GIVEN, IN_USE) and earlier.complete and not judged.reasons:
                 return self._again(earlier)
+            self._refuse_in_use(judged, picture)
             self._say("an earlier hand-over ended in between: what it changed is undone first")
             restore(earlier, self._kernel, self._store, self._say)
             picture = self._look()
             judged = verdict(picture)
-        if judged.word == IN_USE:
-            raise Refused(f"a VM has {self._card.name}: {picture.machine}. Nothing was changed.")
+        self._refuse_in_use(judged, picture)
         if judged.word == GIVEN:
             return f"vfio-pci has {self._card.name} already"
         self._check_all_but_holders(judged, picture)
@@ -72,6 +72,12 @@ class Taking:
         except (Refused, KeyboardInterrupt) as error:
             self._undo(error)
             raise
+
+    def _refuse_in_use(self, judged: Verdict, picture: Picture) -> None:
+        """Whatever is written to a function that a VM has waits inside the kernel for the VM's end."""
+        if judged.word == IN_USE:
+            more = "".join(f" {finding.found}. {finding.remedy}" for finding in judged.reasons)
+            raise Refused(f"a VM has {self._card.name}: {picture.machine}.{more} Nothing was changed.")
 
     def _again(self, earlier: State) -> str:
         """Whoever took it gives it back: another VM must not have it in between, also before its QEMU has opened it."""

@@ -48,9 +48,10 @@ class Verdict(Record):
 
 def verdict(picture: Picture) -> Verdict:
     """The verdict on one look."""
-    drivers = {device.driver for device in picture.devices}
-    if picture.devices and drivers == {VFIO}:
-        return Verdict(IN_USE if picture.machine else GIVEN, ())
+    if picture.machine:
+        return Verdict(IN_USE, tuple(_leaving(picture)))
+    if picture.devices and {device.driver for device in picture.devices} == {VFIO}:
+        return Verdict(GIVEN, ())
     findings = tuple(_findings(picture))
     return Verdict(_word(findings), findings)
 
@@ -62,6 +63,19 @@ def _word(findings: tuple[Finding, ...]) -> str:
     if CHANGE in wrong:
         return CLOSE_FIRST
     return INCOMPLETE if any(finding.outcome == UNSEEN for finding in findings) else CAN
+
+
+def _leaving(picture: Picture) -> Iterator[Finding]:
+    """Functions pulled out below a VM: the kernel takes the driver off first, then waits for the VM, without a limit.
+
+    Source: drivers/base/dd.c (__device_release_driver), drivers/vfio/vfio_main.c (vfio_unregister_group_dev).
+    """
+    for function in picture.functions:
+        if function.device is None or function.device.driver is None:
+            what = "is gone" if function.device is None else "has no driver any more"
+            found = f"{function.address} {what}, though a VM has the card: it was unplugged, or unbound"
+            remedy = "Shut the VM down: the kernel waits for it."
+            yield broken("function.leaving", found, f"{function.address} with {VFIO}", remedy)
 
 
 def _findings(picture: Picture) -> Iterator[Finding]:
