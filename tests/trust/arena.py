@@ -77,9 +77,9 @@ class Arena:
 
 
 @contextlib.contextmanager
-def arena() -> Iterator[Arena]:
-    """One, in a place that the other user can reach; gone afterwards."""
-    top = Path(tempfile.mkdtemp(prefix="optimux-arena-"))
+def arena(folder: Path | None = None) -> Iterator[Arena]:
+    """One, in a place that the other user can reach, in ``folder`` where it is named; gone afterwards."""
+    top = Path(tempfile.mkdtemp(prefix="optimux-arena-", dir=folder))
     top.chmod(0o755)
     try:
         yield Arena(top)

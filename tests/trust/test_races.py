@@ -137,8 +137,9 @@ NAMES = (
 
 
 @pytest.fixture
-def field() -> Iterator[Arena]:
-    with arena() as made:
+def field(memory: Path | None) -> Iterator[Arena]:
+    """Where nothing waits for a disk, more of a try is in the window that the attacker looks for."""
+    with arena(memory) as made:
         yield made
 
 
