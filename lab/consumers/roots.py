@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lab
+from lab import CHECKOUT
 from lab.consumers import apt
 from lab.consumers.session import Session, as_root
 from lab.errors import Unavailable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _BUILD_SECONDS = 1500
 _UNUSED_SECONDS = 3 * 24 * 3600
+_LOADER, _LIBRARIES = "usr/lib64/ld-linux-x86-64.so.2", "usr/lib/x86_64-linux-gnu"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -124,6 +126,8 @@ class Root:
 
         What this root lacks and ``more`` has is there as well.
         """
+        if CHECKOUT / "generator" in (binds or {}):
+            _compile(self.path)
         below = [more.path] if more else []
         with ExitStack() as stack:
             for path in (self.path, *below):
@@ -142,6 +146,26 @@ class Root:
         """Run one command in a throwaway layer of its own; see ``Session.run``."""
         with self.session(binds) as session:
             return session.run(command, input=input, timeout=timeout, check=check)
+
+
+def started_here(root: Path, program: str) -> list[str]:
+    """The words that start a root's program on this machine, with the root's own libraries."""
+    return [str(root / _LOADER), "--library-path", str(root / _LIBRARIES), str(root / program)]
+
+
+@functools.cache
+def _compile(root: Path) -> None:
+    """Let the root's own Python compile the product: it may not write beside it, and would do so at each command."""
+    if not (root / "usr/bin/python3").exists():
+        return
+    subprocess.run(
+        [*started_here(root, "usr/bin/python3"), "-m", "compileall", "-q", CHECKOUT / "generator"],
+        env={**os.environ, "PYTHONHOME": str(root / "usr")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=300,
+        check=False,  # what cannot be compiled is told where it is imported
+    )
 
 
 def cache() -> Path:

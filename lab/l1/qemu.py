@@ -5,24 +5,24 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from lab.consumers.roots import started_here
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.consumers.roots import Root
 
-_LOADER = "usr/lib64/ld-linux-x86-64.so.2"
-_LIBRARIES = "usr/lib/x86_64-linux-gnu"
+_MODULES = "usr/lib/x86_64-linux-gnu/qemu"
 _FIRMWARE = ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu")
 
 
 def qemu_of(root: Root, folder: Path) -> str:
     """The path of a program in ``folder`` that stands for the root's QEMU, run with the root's own libraries."""
     path = root.path
-    command = [path / _LOADER, "--library-path", path / _LIBRARIES, path / "usr/bin/qemu-system-x86_64"]
-    command += [word for place in _FIRMWARE for word in ("-L", path / place)]
-    modules = shlex.quote(str(path / _LIBRARIES / "qemu"))
+    command = started_here(path, "usr/bin/qemu-system-x86_64")
+    command += [word for place in _FIRMWARE for word in ("-L", str(path / place))]
+    modules = shlex.quote(str(path / _MODULES))
     program = folder / "qemu-system-x86_64"
-    words = shlex.join(str(word) for word in command)
-    program.write_text(f'#!/bin/sh\nQEMU_MODULE_DIR={modules} exec {words} "$@"\n')
+    program.write_text(f'#!/bin/sh\nQEMU_MODULE_DIR={modules} exec {shlex.join(command)} "$@"\n')
     program.chmod(0o755)
     return str(program)
