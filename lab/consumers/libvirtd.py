@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from lab.consumers.session import Session
 
 _READY_SECONDS = 120
+_SHIPPED = "default"
+# What lists them, and what is done to each.
+_FORGOTTEN = (
+    ("list --uuid", "destroy"),
+    ("list --uuid --all", "undefine --nvram"),
+    ("net-list --name", "net-destroy"),
+    ("net-list --name --all", "net-undefine"),
+    ("pool-list --name", "pool-destroy"),
+    ("pool-list --name --all", "pool-undefine"),
+)
 _PROBED = "var/cache/libvirt/qemu/capabilities"
 _KVM = re.compile(r"(<domain\b[^>]*\btype=['\"])kvm\b")
 # What the commands after one that was refused say.
@@ -120,6 +130,20 @@ class Libvirtd:
     def undefine(self, name: str) -> None:
         """Forget a domain and its firmware variables."""
         self._virsh("undefine", "--nvram", name)
+
+    def forget(self) -> None:
+        """Domains, networks and pools end and go; the network that libvirt ships stays, inactive: as it first started.
+
+        What they left in files is the caller's.
+        """
+        listed = self._virsh("; echo ==; ".join(words for words, _ in _FORGOTTEN)).stdout.split("==")
+        words = [
+            f"{verb} {shlex.quote(name)}"
+            for part, (_, verb) in zip(listed, _FORGOTTEN, strict=True)
+            for name in part.splitlines()
+            if name and (verb, name) != ("net-undefine", _SHIPPED)
+        ]
+        self._virsh("; ".join((*words, f"net-autostart --disable {_SHIPPED}")))
 
     def kept(self, xml: str, name: str) -> str:
         """Define, dump and undefine, in one virsh: what libvirt kept of ``xml``, whose domain is called ``name``.

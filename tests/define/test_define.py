@@ -13,6 +13,7 @@ from lab.consumers.roots import Root
 from lab.consumers.session import Session
 from lab.consumers.survival import lost
 
+pytestmark = pytest.mark.xdist_group("define")
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLE = CHECKOUT / "examples" / "omen-17.toml"
 NAME = "Windows11"
@@ -74,12 +75,20 @@ class Machine:
         return self.session.run(["test", "-e", path], check=False).returncode == 0
 
 
-@pytest.fixture
-def machine(trixie: Root) -> Iterator[Machine]:
+@pytest.fixture(scope="module")
+def started(trixie: Root) -> Iterator[Machine]:
     with trixie.session({CHECKOUT / "generator": "/opt/generator"}) as session, Libvirtd(session) as libvirtd:
         if not libvirtd.has_kvm:
             pytest.skip("no usable /dev/kvm, without which libvirt refuses domains of type kvm")
         yield Machine(session, libvirtd)
+
+
+@pytest.fixture
+def machine(started: Machine) -> Iterator[Machine]:
+    """Nothing is defined, and no table is there."""
+    yield started
+    started.libvirtd.forget()
+    started.session.run(["rm", "-rf", "/var/lib/libvirt/acpi"])
 
 
 def test_an_absent_domain_is_defined_from_the_plan(machine: Machine) -> None:

@@ -21,6 +21,7 @@ from optimux.vm.errors import VmError
 from tests.guest.linux_guest import initrd, kernel
 from tests.guest.test_media_check import VIRTIO, windows
 
+pytestmark = pytest.mark.xdist_group("install")
 CHECKOUT = Path(__file__).parents[2]
 CONFIG = """
 [host]
@@ -45,12 +46,15 @@ ANSWERS = "/var/lib/libvirt/images/optimux-w-unattend.iso"
 PASSWORD = ("secret & <b>", encoded_password("secret & <b>"))
 WORDS = " ".join(f"-e '{word}'" for word in PASSWORD)
 WITH_IT = f"find /srv /root /tmp /run /var /etc -type f -size -9M %s -exec grep -laF {WORDS} {{}} +"
-# The verb with its waits shortened: MINUTE seconds of silence for a minute's, and keys end soon.
-SCRIPT = """
-import os
+SEEN = "/tmp/seen"  # made once there is nothing more to be seen of a machine that waits
+# The verb with its waits shortened: MINUTE seconds of silence for a minute's or until SEEN, and keys end soon.
+SCRIPT = f"""
+import os, time
 from optimux.guest import installation
 installation.KEY_SECONDS, installation.POLL = 2, 1
 waits = installation.Installation._wait
+clock = lambda: time.monotonic() * (1e6 if os.path.exists("{SEEN}") else 1)
+installation.Installation.__init__.__defaults__ = clock, time.sleep
 installation.Installation._wait = lambda self, seconds: waits(self, seconds / 60 * float(os.environ["MINUTE"]))
 # QEMU's own emulation: a machine with KVM need not be able to run guests.
 from optimux.libvirt.connection import Connection
@@ -64,13 +68,10 @@ main()
 class Machine:
     """A session with libvirtd, Windows' media and a password."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        session.put("/srv/win.iso", windows())
-        session.put("/srv/virtio.iso", VIRTIO)
+    def __init__(self, session: Session, libvirtd: Libvirtd) -> None:
+        self.session, self.libvirtd = session, libvirtd
         # The root has no qemu-utils; the real program is tried elsewhere.
         session.put("/usr/bin/qemu-img", '#!/bin/sh\nexec truncate -s "$6" "$5"\n', 0o755)
-        session.put("/root/password", "secret & <b>", 0o600)
 
     def install(
         self, *arguments: str, config: str = CONFIG, verb: str = "install", minute: int = 15
@@ -102,13 +103,25 @@ class Machine:
         return self.session.run([*command], check=False).stdout.strip()
 
 
-@pytest.fixture
-def machine(trixie: Root) -> Iterator[Machine]:
+@pytest.fixture(scope="module")
+def started(trixie: Root) -> Iterator[Machine]:
     binds = {CHECKOUT / "generator": "/opt/generator", Path(pycdlib.__file__).parent: "/opt/lib/pycdlib"}
     with trixie.session(binds) as session, Libvirtd(session) as libvirtd:
         if not libvirtd.has_kvm:
             pytest.skip("no usable /dev/kvm, without which libvirt refuses domains of type kvm")
-        yield Machine(session)
+        yield Machine(session, libvirtd)
+
+
+@pytest.fixture
+def machine(started: Machine) -> Iterator[Machine]:
+    """Nothing is defined; there are Windows' media and the password, and nothing else."""
+    started.session.put("/srv/win.iso", windows())
+    started.session.put("/srv/virtio.iso", VIRTIO)
+    started.session.put("/root/password", "secret & <b>", 0o600)
+    yield started
+    started.libvirtd.forget()
+    left = "/srv/* /tmp/* /var/lib/libvirt/images/* /var/lib/libvirt/acpi /var/log/libvirt/qemu/*"
+    started.session.run(["sh", "-c", f"rm -rf {left}"])
 
 
 def test_what_is_wrong_is_said_before_anything_is_made(machine: Machine) -> None:
@@ -164,12 +177,13 @@ def test_the_variant_runs_and_nothing_of_it_is_left(machine: Machine) -> None:
                 seen["readable"] = machine.run("sh", "-c", WITH_IT % "-perm /077")
                 seen["all"] = machine.run("sh", "-c", WITH_IT % "")
                 seen["defined"] = machine.run("virsh", "-q", "dumpxml", "--inactive", "w")
-                return
+                break
             time.sleep(0.2)
+        machine.session.put(SEEN, "")
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    code, said = machine.install("--yes", "--wait", "1")
+    code, said = machine.install("--yes", "--wait", "1", minute=60)
     watcher.join()
     assert "made /srv/w.qcow2" in said, said
     assert code == 1

@@ -70,14 +70,25 @@ class Host:
         command = ["python3", "/define-domains.py", "/task.json", "/usr/bin/virsh", STATE]
         return self._session.run(command).stderr
 
+    def clear(self) -> None:
+        self._session.run(["rm", "-rf", "/domains", "/task.json", STATE])
+
     def has_file(self, path: str) -> bool:
         return self._session.run(["test", "-e", path], check=False).returncode == 0
 
 
-@pytest.fixture
-def host(trixie: Root) -> Iterator[Host]:
+@pytest.fixture(scope="module")
+def started(trixie: Root) -> Iterator[Host]:
     with trixie.session({SCRIPT: "/define-domains.py"}) as session, Libvirtd(session) as libvirtd:
         yield Host(session, libvirtd)
+
+
+@pytest.fixture
+def host(started: Host) -> Iterator[Host]:
+    """Nothing is defined, and the script remembers nothing."""
+    yield started
+    started.libvirtd.forget()
+    started.clear()
 
 
 def domain(key: str = "windows", **vm: Any) -> str:
