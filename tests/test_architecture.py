@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -242,6 +243,45 @@ def test_emitters_read_nothing_of_the_options() -> None:
 def test_everything_public_is_documented() -> None:
     assert undocumented(GENERATOR) == []
     assert undocumented(CHECKOUT, "lab") == []
+
+
+# What the checkout holds at its top, and the names of files that may be empty: anything else is there by mistake.
+TOP = (
+    *(".ci", ".github", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "LICENSES", "README.md"),
+    *("REUSE.toml", "bench", "conftest.py", "default.nix", "dev", "docs", "examples", "flake.lock", "flake.nix"),
+    *("generator", "lab", "lock", "nix", "nixos-modules", "package.nix", "pyproject.toml", "templates", "tests"),
+    "vm-tests",
+)
+EMPTY = ("__init__.py", "py.typed")
+
+
+def astray(checkout: Path) -> list[str]:
+    """Files that git has and that nobody can have meant. Skips where this is no checkout of git."""
+    command = ["git", "-C", str(checkout), "ls-files", "-z", "--cached"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no git")
+    if listed.returncode:
+        pytest.skip(f"no checkout of git: {listed.stderr.strip()}")
+    names = [name for name in listed.stdout.split("\0") if name and (checkout / name).exists()]
+    top = [name for name in names if name.split("/")[0] not in TOP]
+    empty = [name for name in names if (checkout / name).stat().st_size == 0 and not name.endswith(EMPTY)]
+    return sorted({*top, *empty})
+
+
+def test_no_file_is_there_by_mistake() -> None:
+    assert astray(CHECKOUT) == []
+
+
+@pytest.mark.parametrize(("name", "text"), [("1024", "x"), ("tests/1024", ""), ("notes/plan.md", "x")])
+def test_a_file_that_is_there_by_mistake_is_found(name: str, text: str, tmp_path: Path) -> None:
+    for file, content in {"tests/__init__.py": "", "README.md": "x", name: text}.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(content)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "add", "."], check=True)
+    assert astray(tmp_path) == [name]
 
 
 def _lines(path: Path) -> int:
