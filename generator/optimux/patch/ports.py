@@ -13,6 +13,7 @@ from optimux.plan.devices import Placement, RootPort
 
 # Slots of bus 0 that q35 or libvirt fills itself: host bridge, ICH9's USB and sound where they are asked for, LPC.
 OWN_SLOTS = frozenset({0x00, 0x1A, 0x1B, 0x1D, 0x1F})
+_SLOTS = [slot for slot in range(1, 0x20) if slot not in OWN_SLOTS]
 _HIGH = 0x10
 _MOST_PORTS = 0xFF
 
@@ -33,7 +34,7 @@ def free_slot(draft: Draft) -> Address:
     found = _free_slots(draft)
     if not found:
         raise refused("no free slot on PCI bus 00", "room for what is added", "Remove devices that you do not need.")
-    return found[0]
+    return _at(found[0])
 
 
 def has_free_slot(draft: Draft) -> bool:
@@ -44,14 +45,17 @@ def has_free_slot(draft: Draft) -> bool:
 def free_slot_of_argument(draft: Draft) -> Address:
     """A slot for an argument's device, far from those that libvirt, which does not see it, fills from below."""
     found = _free_slots(draft)
-    high = [place for place in found if place.slot >= _HIGH]
-    return high[0] if high else found[-1] if found else free_slot(draft)
+    high = [slot for slot in found if slot >= _HIGH]
+    return _at(high[0]) if high else _at(found[-1]) if found else free_slot(draft)
 
 
-def _free_slots(draft: Draft) -> list[Address]:
+def _free_slots(draft: Draft) -> list[int]:
     planned = planned_slots(draft)
-    free = (s for s in range(1, 0x20) if s not in OWN_SLOTS and (0, s) not in planned and not draft.machine.at((0, s)))
-    return [Address(0, 0, slot, 0) for slot in free]
+    return [s for s in _SLOTS if (0, s) not in planned and not draft.machine.at((0, s))]
+
+
+def _at(slot: int, function: int = 0) -> Address:
+    return Address(0, 0, slot, function)
 
 
 def ensure_bus(draft: Draft, number: int, why: str) -> None:
@@ -103,20 +107,24 @@ def add_port(draft: Draft, planned: RootPort | None, wanted: int, why: str) -> i
 
 def free_port_place(draft: Draft) -> Address | None:
     """Where a port may go that the plan does not speak of; ``None`` where bus 0 is full."""
-    return _port_place(draft, None) if _beside_ports(draft) or has_free_slot(draft) else None
+    return _found_place(draft, None)
 
 
 def _port_place(draft: Draft, planned: RootPort | None) -> Address:
+    return _found_place(draft, planned) or free_slot(draft)  # which refuses
+
+
+def _found_place(draft: Draft, planned: RootPort | None) -> Address | None:
     """The planned one, a free function beside other ports, or a free slot; best one behind all the others.
 
     A port before another takes its number in the guest: what sits behind that one would move.
     """
-    places = [*_planned_place(draft, planned), *_beside_ports(draft), *_free_slots(draft)]
+    places = [*_planned_place(draft, planned), *_beside_ports(draft), *((slot, 0) for slot in _free_slots(draft))]
     if not places:
-        free_slot(draft)
+        return None
     taken = [bridge.place for bridge in draft.machine.bridges if bridge.bus == 0 and _counts(draft, bridge)]
     last = max(((slot, function) for (_, slot), function in filter(None, taken)), default=(0, 0))
-    return next((place for place in places if (place.slot, place.function) > last), places[0])
+    return _at(*next((place for place in places if place > last), places[0]))
 
 
 def _counts(draft: Draft, bridge: Device) -> bool:
@@ -124,18 +132,18 @@ def _counts(draft: Draft, bridge: Device) -> bool:
     return bridge.node is not None or bridge.behind is None or not draft.machine.is_empty(bridge.behind)
 
 
-def _planned_place(draft: Draft, planned: RootPort | None) -> list[Address]:
+def _planned_place(draft: Draft, planned: RootPort | None) -> list[tuple[int, int]]:
     if planned is None:
         return []
     here = draft.machine.at((0, planned.address.slot))
     spare = spare_function(here, planned.address.slot) if here else 0
-    return [planned.address] if planned.address.function == spare else []
+    return [(planned.address.slot, spare)] if planned.address.function == spare else []
 
 
-def _beside_ports(draft: Draft) -> list[Address]:
+def _beside_ports(draft: Draft) -> list[tuple[int, int]]:
     slots = sorted({port.slot for port in draft.machine.bridges if port.bus == 0})
     found = ((slot, spare_function(draft.machine.at((0, slot)), slot)) for slot in slots)
-    return [Address(0, 0, slot, function) for slot, function in found if function is not None]
+    return [(slot, function) for slot, function in found if function is not None]
 
 
 def spare_function(here: list[Device], slot: int, most: int = 8) -> int | None:
