@@ -102,13 +102,29 @@ def planted() -> tuple[tuple[str, tarfile.TarInfo, bytes], ...]:
         plant(Path(scratch), described)
         memory, found = io.BytesIO(), []
         with tarfile.open(fileobj=memory, mode="w") as tar:
-            tar.add(scratch, arcname="")
+            tar.add(scratch, arcname="", filter=_in_whole_seconds)
         memory.seek(0)
         with tarfile.open(fileobj=memory) as tar:
             for member in tar:
                 file = tar.extractfile(member) if member.isreg() else None
                 found.append((f"/{member.name}", member, file.read() if file else b""))
     return tuple(found)
+
+
+def _in_whole_seconds(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """A fraction would take a header of its own, and as long to write and to read as the member."""
+    member.mtime = int(member.mtime)
+    return member
+
+
+@cache
+def _blocks() -> dict[str, bytes]:
+    """The planted members as they stand in a tar."""
+    return {name: _packed(member, data) for name, member, data in planted()}
+
+
+def _packed(member: tarfile.TarInfo, data: bytes) -> bytes:
+    return member.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
 
 
 IMAGE = "/boot/initrd.img-6.12.41+deb13-amd64"
@@ -157,20 +173,16 @@ def _is_folder(path: str, there: Iterable[str]) -> bool:
 
 
 def _write(place: Path, changed: Mapping[str, Change]) -> str:
-    gone = [path for path, content in changed.items() if content is None]
+    gone = tuple(f"{path}/" for path, content in changed.items() if content is None)
+    blocks = {name: block for name, block in _blocks().items() if name not in changed}
+    blocks |= {name: _packed(*_member(name, content)) for name, content in changed.items() if content is not None}
     path = place / "machine.tar"
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for name, member, data in planted():
-            if name in changed or any(name.startswith(f"{prefix}/") for prefix in gone):
-                continue
-            tar.addfile(member, io.BytesIO(data))
-        for name, content in changed.items():
-            if content is not None and not any(name.startswith(f"{prefix}/") for prefix in gone):
-                tar.addfile(*_member(name, content))
+    kept = (block for name, block in blocks.items() if not name.startswith(gone))
+    path.write_bytes(b"".join((*kept, bytes(2 * tarfile.BLOCKSIZE))))
     return str(path)
 
 
-def _member(name: str, content: str | bytes | Node) -> tuple[tarfile.TarInfo, io.BytesIO]:
+def _member(name: str, content: str | bytes | Node) -> tuple[tarfile.TarInfo, bytes]:
     node = content if isinstance(content, Node) else Node(tarfile.REGTYPE, 0o644)
     data = node.text if isinstance(content, Node) else content
     raw = data.encode() if isinstance(data, str) else data
@@ -181,7 +193,7 @@ def _member(name: str, content: str | bytes | Node) -> tuple[tarfile.TarInfo, io
     info.size = len(raw)
     info.mtime = node.modified
     info.pax_headers = {key: value for key, value in node.headers.items() if value}
-    return info, io.BytesIO(raw)
+    return info, raw
 
 
 def link(target: str) -> Node:
