@@ -147,10 +147,14 @@ def abandoned(tmp_path: Path) -> Iterator[Path]:
             child.communicate()
 
 
-def _within(code: str, *arguments: str) -> bool:
-    with subprocess.Popen([sys.executable, "-c", code, *arguments]) as child:
+def _within(seconds: float, code: str, *arguments: str) -> bool:
+    """Whether what a process does after its first line ends well, and in time."""
+    line = [sys.executable, "-c", code, *arguments]
+    with subprocess.Popen(line, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"\n"
         try:
-            return child.wait(10) == 0
+            return child.wait(seconds) == 0
         except subprocess.TimeoutExpired:
             return False
         finally:
@@ -158,9 +162,9 @@ def _within(code: str, *arguments: str) -> bool:
 
 
 def test_a_server_that_is_gone_is_not_waited_for(abandoned: Path) -> None:
-    scan = "from tests.handover.test_processes import FULL, Scan; Scan((FULL,)).run()"
-    assert _within(scan)
+    scan = "from tests.handover.test_processes import FULL, Scan; print(flush=True); Scan((FULL,)).run()"
+    assert _within(10, scan)
 
 
 def test_twin_asked_it_is_waited_for(abandoned: Path) -> None:
-    assert not _within("import os, sys; os.stat(sys.argv[1])", str(abandoned))
+    assert not _within(1, "import os, sys; print(flush=True); os.stat(sys.argv[1])", str(abandoned))
