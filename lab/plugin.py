@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import signal
 from hashlib import sha256
@@ -41,6 +42,13 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     data = val if isinstance(val, bytes) else val.encode("utf-8", "surrogatepass")
     words = re.sub(r"[^A-Za-z0-9]+", "-", data[:LONGEST_ID].decode("ascii", "ignore")).strip("-")
     return f"{words[:30] or type(val).__name__}-{sha256(data).hexdigest()[:8]}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """The thousands of tests and what they were made of live to the end: no collection need look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

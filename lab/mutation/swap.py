@@ -55,6 +55,7 @@ def _meaning(code: CodeType) -> tuple[object, ...]:
 def functions_below(folder: str) -> dict[str, list[FunctionType]]:
     """Every function that exists and whose code is of a file in the folder, by that file."""
     found: dict[str, list[FunctionType]] = {}
+    gc.unfreeze()  # what was there before the tests began is not listed else
     for each in gc.get_objects():
         if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(folder):
             found.setdefault(each.__code__.co_filename, []).append(each)
