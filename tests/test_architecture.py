@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -60,11 +61,19 @@ def modules(root: Path, package: str = "optimux") -> Iterator[tuple[str, ast.Mod
     for path in sorted((root / package).rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        yield name, ast.parse(path.read_text(encoding="utf-8"), str(path))
+        yield name, _parsed(path.read_text(encoding="utf-8"))
 
 
-def imports(name: str, tree: ast.Module) -> Iterator[str]:
+_parsed = cache(ast.parse)  # each module is looked at for many things, and none of them changes it
+
+
+@cache
+def imports(name: str, tree: ast.Module) -> tuple[str, ...]:
     """What a module imports anywhere: at its top, in functions, for type checkers; relative names resolved."""
+    return tuple(_imports(name, tree))
+
+
+def _imports(name: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

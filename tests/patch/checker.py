@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -33,8 +34,11 @@ def _one(root: Element, path: str) -> Element | None:
 
 
 def _all(root: Element, path: str) -> list[Element]:
-    found: Any = root.xpath(path)
+    found: Any = _compiled(path)(root)
     return list(found)
+
+
+_compiled = cache(etree.XPath)  # the same few hundred for every domain
 
 
 def _has(root: Element, path: str) -> Iterator[str]:

@@ -75,8 +75,9 @@ def judge(before: bytes, after: bytes, plan: DomainPlan, schema: etree.RelaxNG) 
     faults = damage(before.decode(), after.decode())
     if patch_domain(after, plan).document != after:
         faults.append("the second patch changes something")
-    if schema.validate(etree.fromstring(before)) and not schema.validate(etree.fromstring(after)):
-        faults.append(f"no longer valid: {schema.error_log.last_error}")
+    if not schema.validate(etree.fromstring(after)):
+        reason = schema.error_log.last_error
+        faults += [f"no longer valid: {reason}"] if schema.validate(etree.fromstring(before)) else []
     return faults
 
 
