@@ -75,11 +75,14 @@ def test_the_seat_as_the_product_sees_it(machine: L1) -> None:
     assert "desktops leave /dev/dri/card" in seen["said"]
 
 
-def test_twin_without_its_tag_a_greeter_has_a_seat(machine: L1) -> None:
+def test_twin_without_its_tag_a_greeter_has_a_seat_of_its_own(machine: L1) -> None:
+    """Which opens the card as any desktop does."""
     seen = machine.call("compositors.seats", _SECONDS, rule="no tag")
     assert sorted(seen["graphical"]) == ["seat-optimux", "seat0"]
     assert (seen["code"], seen["doctor"]) == (1, ["broken", "broken"])
     assert "desktops open /dev/dri/card" in seen["said"]
+    opened = machine.call("compositors.opened", _SECONDS, name="sway", rule="no tag", seat="seat-optimux")
+    assert [node for node in opened if node.startswith("card")]
 
 
 def test_twin_without_its_seat_it_is_opened(machine: L1) -> None:

@@ -37,8 +37,7 @@ _UNIT, _LOG, _TERMINAL = "desktop.service", Path("/run/desktop.log"), 7
 _VT_ACTIVATE, _VT_WAITACTIVE = 0x5606, 0x5607  # linux/vt.h
 _PUT_MAP = 0x4610  # linux/fb.h: FBIOPUT_CON2FBMAP
 _IN_OPEN, _IN_NONBLOCK = 0x20, 0x800  # sys/inotify.h
-_SECONDS = 120
-_START_SECONDS = 600  # a compositor that renders by an emulated processor, which others use as well
+_SECONDS = 600  # of a compositor's start, too, which renders by an emulated processor that others use as well
 # Nothing but a session of logind's.
 PAM = """auth required pam_permit.so
 account required pam_permit.so
@@ -95,20 +94,24 @@ class Watch:
 
 
 @contextlib.contextmanager
-def running(name: str) -> Iterator[None]:
-    """A desktop that has drawn on the host's display and has nothing more to do."""
+def running(name: str, seat: str | None = None) -> Iterator[None]:
+    """A desktop that has drawn on the host's display, or on the card at a ``seat`` of its own, and rests."""
     desktop = DESKTOPS[name]
-    _switch_to(_TERMINAL)
-    settings = {"PAMName": "desktop", "TTYPath": f"/dev/tty{_TERMINAL}", "StandardInput": "tty"}
-    settings |= {"StandardOutput": f"truncate:{_LOG}", "StandardError": f"append:{_LOG}"}
+    settings = {"PAMName": "desktop", "StandardOutput": f"truncate:{_LOG}", "StandardError": f"append:{_LOG}"}
+    environment = desktop.environment
+    if seat:
+        environment = environment | {"XDG_SEAT": seat, "XDG_SESSION_CLASS": "greeter"}
+    else:
+        _switch_to(_TERMINAL)
+        settings |= {"TTYPath": f"/dev/tty{_TERMINAL}", "StandardInput": "tty"}
     line = ["systemd-run", "--quiet", f"--unit={_UNIT}", f"--uid={USER}"]
     line += [f"--property={key}={value}" for key, value in settings.items()]
-    line += [f"--setenv={key}={value}" for key, value in desktop.environment.items()]
+    line += [f"--setenv={key}={value}" for key, value in environment.items()]
     cards = ",".join(node for node in nodes(CARD, OTHER) if node.startswith("card"))
     line += [word.replace("{cards}", cards) for word in desktop.command]
     subprocess.run(line, check=True, timeout=_SECONDS)
     try:
-        _await(lambda: desktop.program in drawing(PRIMARY), name)
+        _await(lambda: desktop.program in drawing(CARD if seat else PRIMARY), name)
         _await(_rests, name)
         yield
     finally:
@@ -124,7 +127,7 @@ def _switch_to(terminal: int) -> None:
 
 
 def _await(holds: Callable[[], bool], name: str) -> None:
-    end = time.monotonic() + _START_SECONDS
+    end = time.monotonic() + _SECONDS
     while not holds():
         # It lasts as long as the unit; asking systemd takes an emulated machine a good part of a start.
         assert Path(f"/sys/fs/cgroup/system.slice/{_UNIT}").exists(), f"{name} has ended: {_LOG.read_text()[-4000:]}"
@@ -153,13 +156,13 @@ def ready() -> None:
     """The cards at rest on the host; polkit, which a session's first use would start, runs."""
     if not _DRM.exists():
         subprocess.run(["mount", "-t", "debugfs", "debug", "/sys/kernel/debug"], check=True, timeout=_SECONDS)
-    subprocess.run(["systemctl", "start", "polkit"], check=True, timeout=_START_SECONDS)
+    subprocess.run(["systemctl", "start", "polkit"], check=True, timeout=_SECONDS)
     settle()
     assert [len(nodes(address)) for address in (PRIMARY, CARD, OTHER, RENDERS)] == [2, 1, 1, 2]
 
 
 def _gpu(verb: str, gpu: str, *more: str) -> tuple[int, str, str, float]:
-    return program.called("gpu", verb, CONFIG, "--gpu", gpu, *more, seconds=_START_SECONDS)
+    return program.called("gpu", verb, CONFIG, "--gpu", gpu, *more, seconds=_SECONDS)
 
 
 def started(name: str) -> dict[str, Any]:
@@ -191,11 +194,11 @@ def started(name: str) -> dict[str, Any]:
     return seen
 
 
-def opened(name: str, rule: str) -> dict[str, int]:
+def opened(name: str, rule: str, seat: str | None = None) -> dict[str, int]:
     """How often a desktop opens which nodes of those kept free, with a rule that lacks something."""
     _rule(rule)
     watch = Watch()
-    with running(name):
+    with running(name, seat):
         return watch.opened(*FREE)
 
 
@@ -227,7 +230,7 @@ def seats(rule: str) -> dict[str, Any]:
         if subprocess.run(line, capture_output=True, text=True, timeout=_SECONDS).stdout.strip() == "yes":
             graphical.append(seat)
     code, said, _, _ = _gpu("keep-free", "card")
-    _, report, errors, _ = program.called("doctor", CONFIG, "--json", seconds=_START_SECONDS)
+    _, report, errors, _ = program.called("doctor", CONFIG, "--json", seconds=_SECONDS)
     assert report, errors
     found = [result["outcome"] for result in json.loads(report)["checks"] if result["check"] == "card.seat"]
     return {"graphical": graphical, "code": code, "said": said, "doctor": found}

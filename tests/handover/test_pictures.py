@@ -216,8 +216,6 @@ NVIDIA = _all(
     ),
 )
 MAPS = "7f00-7f10 {} 00000000 00:05 4 {}\n"
-
-
 _IN_USE = _all(_vfio, _file("/sys/class/vfio/10/dev", "511:0"), _opened("/dev/vfio/10", name="qemu-system-x86"))
 CASES: dict[str, Callable[[Path], None]] = {
     "two things at once": _all(_set(boot_vga="1"), _opened("/dev/dri/card1"), _net("0x1003")),
