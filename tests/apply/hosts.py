@@ -43,7 +43,10 @@ def host(folder: Path) -> Path:
 
 
 def entries(folder: Path, *, text: str = "options vfio-pci ids=1\n") -> list[HostEntry]:
-    """Each kind: a file, one in folders that are missing, lines, a membership, and what takes them into use."""
+    """Each kind: a file, one in folders that are missing, lines, a membership, and what takes them into use.
+
+    The commands start few programs: some tests run them a thousand times.
+    """
     group, image = folder / "state/group", folder / "state/image"
     return [
         HostFile(OURS, text, "module options", step="modules"),
@@ -51,9 +54,10 @@ def entries(folder: Path, *, text: str = "options vfio-pci ids=1\n") -> list[Hos
         HostLines(
             CONF, ("list = [", '  "/dev/kvmfr0"', "]"), r"^list = \[[^\]]*\]", "a list", items=('"/dev/kvmfr0"',)
         ),
-        HostCommand(f"touch {group}", "membership", step="groups", unless=f"test -e {group}", undo=f"rm -f {group}"),
+        HostCommand(f": >{group}", "membership", step="groups", unless=f"test -e {group}", undo=f"rm -f {group}"),
         HostCommand(
-            f"cat {folder}{OURS} >{image}.new 2>/dev/null || echo none >{image}.new; mv {image}.new {image}",
+            f"{{ read -r line <{folder}{OURS}; }} 2>/dev/null || line=none; "
+            f'echo "$line" >{image}.new; mv {image}.new {image}',
             "rebuilds the image",
             step="initramfs",
             after=(OURS,),

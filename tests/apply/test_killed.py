@@ -14,7 +14,7 @@ from optimux.errors import OptimuxError
 from optimux.files.root import Root
 from optimux.host.journal import transactions
 from tests.apply.hosts import DEEP, OURS, Tree, apply, entries, host, look, tree, undo
-from tests.cli.calls import calls_counted, no_room
+from tests.cli.calls import calls_counted, killed, no_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,17 +32,7 @@ def _nothing_is_synced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def killed_at(number: int, act: Callable[[Path], object], folder: Path) -> bool:
     """Run in a child that is killed before that call; whether it came to its end."""
-    child = os.fork()
-    if child == 0:
-        try:
-            with calls_counted(number, lambda: os.kill(os.getpid(), signal.SIGKILL)):
-                act(folder)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert status in (0, signal.SIGKILL)
-    return status == 0
+    return killed(number, lambda: act(folder))
 
 
 def _apply(folder: Path) -> None:

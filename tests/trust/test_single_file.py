@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from optimux.files.replace import mode_of, replace_file, replace_with_backup
 from optimux.files.staging import Staging
 from optimux.files.state import look
 from optimux.files.walk import reach
-from tests.cli.calls import calls_counted, no_room
+from tests.cli.calls import calls_counted, killed, no_room
 from tests.cli.command import environment
 
 MOST_CALLS = 40
@@ -39,16 +38,11 @@ def test_killed_at_every_call(before: bytes | None, tmp_path: Path) -> None:
         file.unlink(missing_ok=True)
         if before is not None:
             file.write_bytes(before)
-        child = os.fork()
-        if child == 0:
-            with calls_counted(count, lambda: os.kill(os.getpid(), signal.SIGKILL)):
-                replace_file(file, b"new")
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
+        survived = killed(count, lambda: replace_file(file, b"new"))
         assert (file.read_bytes() if file.exists() else None) in (before, b"new")
         replace_file(file, b"next")
         assert names(tmp_path) == ["file"]
-        if status == 0:
+        if survived:
             break
     assert 5 < count < MOST_CALLS - 1
 
