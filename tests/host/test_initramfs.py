@@ -82,7 +82,7 @@ def test_dracut_by_address(trixie: Root) -> None:
 def test_dracut_leaves_out_the_hook_that_nobody_asked_for(trixie: Root) -> None:
     written = files(plan(host=DRACUT, gpu=BY_ADDRESS))
     del written[dracut_files.CONF]
-    image = dracut(trixie, written)
+    image = dracut(trixie, written, whole=True)
     assert not [name for name in image.names if "driver-override" in name]
     assert "etc/cmdline.d/20-force_drivers.conf" not in image.texts
     assert modprobe.PATH[1:] not in image.texts
