@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from optimux import pci
 from optimux.declare.kind import joined
@@ -253,8 +254,8 @@ def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
     if first.domain or first.bus or first.function:
         allowed = "an address of bus 00 and function 0"
         wanted.error("pci.firstRootPort", first, allowed, f"Write {Address(0, 0, first.slot, 0)}.")
-    free = [slot for slot in range(first.slot, 0x1F) if layout.slot_is_free(slot)]
-    places = [Address(0, 0, slot, function) for slot in free for function in range(8)][:count]
+    free = (slot for slot in range(first.slot, 0x1F) if layout.slot_is_free(slot))
+    places = tuple(islice((Address(0, 0, slot, function) for slot in free for function in range(8)), count))
     if len(places) < count:
         found = f"room for {len(places)} ports"
         because = ["pci.rootPorts", *_placing(wanted)]
