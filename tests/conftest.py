@@ -56,7 +56,7 @@ _LEFT_SECONDS = 24 * 3600
 
 
 @pytest.fixture(scope="session")
-def memory() -> Path | None:
+def tmpfs() -> Path | None:
     """A folder in memory with room for the tests' files, or ``None`` where there is none."""
     there = os.path.ismount(_MEMORY) and os.access(_MEMORY, os.W_OK | os.X_OK)
     return _MEMORY if there and shutil.disk_usage(_MEMORY).free >= _ENOUGH else None
@@ -64,20 +64,20 @@ def memory() -> Path | None:
 
 @pytest.fixture(scope="session")
 def tmp_path_factory(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, memory: Path | None
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tmpfs: Path | None
 ) -> Iterator[pytest.TempPathFactory]:
     """Makes folders in memory, which are kept where a test failed; on the disk where ``--basetemp`` names a folder.
 
     The VM tests' folders, with images of machines, stay on the disk.
     """
     is_worker = hasattr(request.config, "workerinput")  # whose --basetemp is xdist's
-    if memory is None or (request.config.getoption("basetemp") and not is_worker):
+    if tmpfs is None or (request.config.getoption("basetemp") and not is_worker):
         yield tmp_path_factory
         return
-    for left in memory.glob(f"{_PREFIX}*"):  # by a run that failed, or was killed
+    for left in tmpfs.glob(f"{_PREFIX}*"):  # by a run that failed, or was killed
         if left.stat().st_mtime < time.time() - _LEFT_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
-    base = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=memory))
+    base = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=tmpfs))
     made = pytest.TempPathFactory(base / "tmp", 3, "failed", lambda *words: None, _ispytest=True)
     yield made
     if not request.session.testsfailed:

@@ -137,9 +137,9 @@ NAMES = (
 
 
 @pytest.fixture
-def field(memory: Path | None) -> Iterator[Arena]:
+def field(tmpfs: Path | None) -> Iterator[Arena]:
     """Where nothing waits for a disk, more of a try is in the window that the attacker looks for."""
-    with arena(memory) as made:
+    with arena(tmpfs) as made:
         yield made
 
 
