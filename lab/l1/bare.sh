@@ -11,5 +11,5 @@ mount -t tmpfs tmp /tmp
 /usr/lib/systemd/systemd-udevd --daemon
 udevadm trigger --action=add --subsystem-match=pci --subsystem-match=virtio --subsystem-match=virtio-ports
 udevadm settle --timeout=300
-export PYTHONPATH=@code@:@code@/generator PYTHONDONTWRITEBYTECODE=1
-exec python3 -m lab.scenarios.agent /dev/virtio-ports/optimux
+export PYTHONPATH=@places@ PYTHONDONTWRITEBYTECODE=1
+exec @resident@

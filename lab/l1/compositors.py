@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from lab.consumers import roots
 from lab.l1.configs import OTHER_GPU, by_id_config
-from lab.l1.debian import debian_image
+from lab.l1.debian import debian_machine
 from lab.l1.fixtures import OPTIONS
-from lab.l1.machine import l1_of
+from lab.l1.saved import l1_of
 from lab.scenarios.compositors import PAM, RENDERS
 from optimux.emit.host import host_entries
 from optimux.plan.resolve import plan_from
@@ -53,12 +53,17 @@ def _config() -> dict[str, Any]:
 @contextmanager
 def compositors_machine(folder: Path) -> Iterator[L1]:
     """Booted with what ``apply`` writes. Raises ``Unavailable`` where no root can be had."""
-    options, root = _config(), roots.trixie_root()
-    files = {OPTIONS: json.dumps(options), "/etc/pam.d/desktop": PAM}
-    entries = host_entries(plan_from(options))
-    image = debian_image(root, folder, entries, files, more=roots.compositors_root(), commands=_SET_UP)
+    options = _config()
     more = tuple(word for device in _MORE for word in ("-device", json.dumps(device)))
-    masks = (f"systemd.mask={unit}" for unit in _MASKED)
-    image = image.replace(more=(*_SMALL, *more), parameters=(*image.parameters, *masks))
-    with l1_of(root, image, folder) as l1:
+    machine = debian_machine(
+        "compositors",
+        roots.trixie_root(),
+        host_entries(plan_from(options)),
+        {OPTIONS: json.dumps(options), "/etc/pam.d/desktop": PAM},
+        below=roots.compositors_root(),
+        commands=_SET_UP,
+        parameters=tuple(f"systemd.mask={unit}" for unit in _MASKED),
+        more=(*_SMALL, *more),
+    )
+    with l1_of(machine, folder) as l1:
         yield l1

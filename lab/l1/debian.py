@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.consumers.applied import SMALL_INITRAMFS
 from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, put_all, release_of
+from lab.l1.kept import identity
+from lab.l1.saved import Making
+from optimux.emit import merge
 from optimux.emit.artifact import HostCommand, HostFile, HostLines
-from optimux.emit.merge import merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from lab.consumers.roots import Root
     from lab.consumers.session import Session
@@ -37,33 +39,49 @@ done
 }
 
 
-def debian_image(
+_SOURCES = (Path(__file__), Path(merge.__file__))
+
+
+def debian_machine(
+    name: str,
     root: Root,
-    folder: Path,
     entries: Iterable[HostEntry] = (),
     files: Mapping[str, str | bytes] | None = None,
     *,
-    more: Root | None = None,
-    commands: Iterable[str] = (),
-) -> Image:
-    """The root with the ``entries`` and the test's ``files``; its initramfs is update-initramfs'. About 5 s.
+    below: Root | None = None,
+    commands: tuple[str, ...] = (),
+    parameters: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
+) -> Making:
+    """The root with the ``entries`` and the test's ``files``; its initramfs is update-initramfs'.
 
-    With ``more`` it has the files of another root as well, which ``commands`` of a shell set up.
+    With ``below`` it has the files of another root as well, which ``commands`` of a shell set up. ``parameters`` are
+    further ones of the kernel, ``more`` further arguments of QEMU.
     """
+    entries, files = [*entries], files or {}
 
-    def settle(session: Session) -> Boot:
-        put_all(session, {**INITRAMFS_TOOLS, **(files or {})})
-        for entry in entries:
-            _install(session, entry)
-        # A hundred profiles of desktop programs; loading them takes an emulated machine longer than all else.
-        session.run(["sh", "-c", "cd /etc/apparmor.d && find . -maxdepth 1 -type f ! -name '*libvirt*' -delete"])
-        for command in commands:
-            session.run(["sh", "-c", command], timeout=BUILD_SECONDS)
-        release = release_of(session)
-        session.run(["update-initramfs", "-u", "-k", release], timeout=BUILD_SECONDS)
-        return Boot(f"/boot/initrd.img-{release}", _parameters(session))
+    def build(folder: Path) -> Image:
+        image = build_image(root, folder, lambda session: _settle(session, entries, files, commands), below=below)
+        return image.replace(more=more, parameters=(*image.parameters, *parameters))
 
-    return build_image(root, folder, settle, more=more)
+    sources = (path.read_text(encoding="utf-8") for path in _SOURCES)
+    given = (INITRAMFS_TOOLS, entries, sorted(files.items()), below and identity(below), commands, parameters, more)
+    return Making(name, root, (*sources, *given), build)
+
+
+def _settle(
+    session: Session, entries: Iterable[HostEntry], files: Mapping[str, str | bytes], commands: Iterable[str]
+) -> Boot:
+    put_all(session, {**INITRAMFS_TOOLS, **files})
+    for entry in entries:
+        _install(session, entry)
+    # A hundred profiles of desktop programs; loading them takes an emulated machine longer than all else.
+    session.run(["sh", "-c", "cd /etc/apparmor.d && find . -maxdepth 1 -type f ! -name '*libvirt*' -delete"])
+    for command in commands:
+        session.run(["sh", "-c", command], timeout=BUILD_SECONDS)
+    release = release_of(session)
+    session.run(["update-initramfs", "-u", "-k", release], timeout=BUILD_SECONDS)
+    return Boot(f"/boot/initrd.img-{release}", _parameters(session))
 
 
 def _install(session: Session, entry: HostEntry) -> None:
@@ -72,7 +90,7 @@ def _install(session: Session, entry: HostEntry) -> None:
         session.put(entry.path, entry.data, entry.mode)
     elif isinstance(entry, HostLines):
         present = session.run_bytes(["cat", entry.path], check=False).stdout.decode()
-        session.put(entry.path, merged(present, entry), entry.mode)
+        session.put(entry.path, merge.merged(present, entry), entry.mode)
     elif isinstance(entry, HostCommand) and entry.command.startswith("usermod "):
         session.run(["sh", "-c", entry.command])
 

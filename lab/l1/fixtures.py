@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,11 @@ import pytest
 from lab.consumers import roots
 from lab.errors import Unavailable
 from lab.l1.configs import VM, by_address_config, by_id_config, domains, on_demand_config
-from lab.l1.debian import debian_image
-from lab.l1.image import CODE, GIVEN
+from lab.l1.debian import debian_machine
+from lab.l1.image import GIVEN, PLACES, RESIDENT
 from lab.l1.kvmfr import kvmfr_module
-from lab.l1.machine import HARDWARE, l1_of
+from lab.l1.machine import HARDWARE
+from lab.l1.saved import l1_of
 from lab.l1.waits import waiting_module
 from lab.scenarios.given import given
 from lab.scenarios.l2 import INITRD, KERNEL, LIMIT_SECONDS, seen
@@ -27,10 +27,11 @@ from optimux.vm.linux.kernel import installed
 from optimux.vm.verify.checks import subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from lab.consumers.roots import Root
     from lab.l1.machine import L1
+    from lab.l1.saved import Making
     from lab.scenarios.given import Given
     from lab.scenarios.l2 import Seen
     from optimux.emit.artifact import HostEntry
@@ -75,31 +76,18 @@ def _guest() -> dict[str, str | bytes]:
     return {str(KERNEL): kernel.image.read_bytes(), str(INITRD): image.read_bytes()}
 
 
-@contextmanager
-def booted(
-    factory: pytest.TempPathFactory, entries: Iterable[HostEntry], files: Mapping[str, str | bytes] | None = None
-) -> Iterator[L1]:
-    """A machine with ``entries`` installed. Raises ``Unavailable`` where no root can be had."""
-    folder, root = factory.mktemp("l1"), _root()
-    with l1_of(root, debian_image(root, folder, entries, files), folder) as l1:
-        yield l1
-
-
-@contextmanager
-def booted_bare(factory: pytest.TempPathFactory, entries: Iterable[HostEntry]) -> Iterator[L1]:
-    """The same up to the drivers of its devices: kernel, initramfs and udev, but no daemon."""
-    folder, root = factory.mktemp("l1"), _root()
-    init = Path(__file__).with_name("bare.sh").read_text(encoding="utf-8").replace("@code@", CODE)
-    image = debian_image(root, folder, entries, {_BARE: init})
-    with l1_of(root, image.replace(parameters=(*image.parameters, f"init={_BARE}")), folder) as l1:
-        yield l1
+def _bare(name: str, entries: Iterable[HostEntry]) -> Making:
+    """A machine up to the drivers of its devices: kernel, initramfs and udev, but no daemon."""
+    init = Path(__file__).with_name("bare.sh").read_text(encoding="utf-8")
+    init = init.replace("@places@", PLACES).replace("@resident@", RESIDENT)
+    return debian_machine(name, _root(), entries, {_BARE: init}, parameters=(f"init={_BARE}",))
 
 
 @pytest.fixture(scope="session")
-def module(tmp_path_factory: pytest.TempPathFactory) -> Module:
+def module() -> Module:
     """The kvmfr module, or why there is none."""
     try:
-        return Module(kvmfr_module(_root(), tmp_path_factory.mktemp("kvmfr")), "")
+        return Module(kvmfr_module(_root()), "")
     except (Unavailable, RuntimeError) as reason:
         return Module({}, f"no module kvmfr: {reason}")
 
@@ -125,7 +113,9 @@ def by_id(tmp_path_factory: pytest.TempPathFactory, module: Module) -> Iterator[
     options = by_id_config(module.memory)
     files: dict[str, str | bytes] = {OPTIONS: json.dumps(options)}
     files |= {domain_file(name): xml for name, xml in domains(module.memory).items()}
-    with booted(tmp_path_factory, host_entries(plan_from(options)), {**module.files, **_guest(), **files}) as l1:
+    files |= {**module.files, **_guest()}
+    machine = debian_machine("by_id", _root(), host_entries(plan_from(options)), files)
+    with l1_of(machine, tmp_path_factory.mktemp("l1")) as l1:
         yield l1
 
 
@@ -151,10 +141,15 @@ def _run(by_id: L1, name: str) -> Seen:
     return seen(by_id.call("l2.run", seconds, options=OPTIONS, xml=domain_file(name)))
 
 
+def by_address_machine() -> Making:
+    """How the machine ``by_address`` comes to be."""
+    return _bare("by_address", host_entries(plan_from(by_address_config())))
+
+
 @pytest.fixture(scope="session")
 def by_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine whose card is bound by its address."""
-    with booted_bare(tmp_path_factory, host_entries(plan_from(by_address_config()))) as l1:
+    with l1_of(by_address_machine(), tmp_path_factory.mktemp("l1")) as l1:
         yield l1
 
 
@@ -176,7 +171,7 @@ _STICK = (
 # A stick is looked into at once; what the card shows may be read while its driver has it.
 _WORDS = ("usb_storage.delay_use=0", "iomem=relaxed")
 # The program as a system has it.
-_COMMAND = f'#!/bin/sh\nPYTHONPATH={CODE}:{CODE}/generator exec python3 -m optimux "$@"\n'
+_COMMAND = f'#!/bin/sh\nPYTHONPATH={PLACES} exec python3 -m optimux "$@"\n'
 
 
 @pytest.fixture(scope="session")
@@ -195,15 +190,14 @@ def on_demand(tmp_path_factory: pytest.TempPathFactory, waiting: Module) -> Iter
     planned = plan_from(options)
     files: dict[str, str | bytes] = {OPTIONS: json.dumps(options), "/usr/local/bin/optimux": _COMMAND}
     files |= {domain_file(d.name): subject_of(d).xml for d in planned.domains if d.host_devices}
-    folder, root = tmp_path_factory.mktemp("l1"), _root()
-    image = debian_image(root, folder, host_entries(planned), {**_guest(), **waiting.files, **files})
-    image = image.replace(more=_STICK, parameters=(*image.parameters, *_WORDS))
-    with l1_of(root, image, folder) as l1:
+    files |= {**_guest(), **waiting.files}
+    machine = debian_machine("on_demand", _root(), host_entries(planned), files, parameters=_WORDS, more=_STICK)
+    with l1_of(machine, tmp_path_factory.mktemp("l1")) as l1:
         yield l1
 
 
 @pytest.fixture(scope="session")
 def without_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine that has nothing of ours."""
-    with booted_bare(tmp_path_factory, ()) as l1:
+    with l1_of(_bare("without_files", ()), tmp_path_factory.mktemp("l1")) as l1:
         yield l1

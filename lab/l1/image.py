@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import qemu.qmp
-
-from lab import CHECKOUT
+from lab.l1.code import CODE
 from lab.l1.configs import USER
+from lab.l1.disk import make_disk
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -17,20 +16,22 @@ if TYPE_CHECKING:
     from lab.consumers.roots import Root
     from lab.consumers.session import Session
 
-CODE = "/opt/optimux"
 GIVEN = "/opt/given"  # the options as JSON, the domains
-_SIZE_GIB = 4
+_SIZE_MIB = 4096
 BUILD_SECONDS = 300  # for a command that makes an image
 # The drivers that compete with vfio-pci, in the image: Debian's holds none of them, so coming first would mean nothing.
 RIVALS = ("bochs", "snd_hda_intel")
-_AGENT = f"""[Unit]
+_RESIDENT = "/usr/local/lib/optimux-resident.py"
+RESIDENT = f"/usr/bin/python3 {_RESIDENT} /dev/virtio-ports/optimux {CODE}"
+PLACES = f"{CODE}:{CODE}/generator"
+_UNIT = f"""[Unit]
 Description=Runs what the tests ask for
 DefaultDependencies=no
 After=systemd-udev-trigger.service local-fs.target
 
 [Service]
-Environment=PYTHONPATH={CODE}:{CODE}/generator PYTHONDONTWRITEBYTECODE=1
-ExecStart=/usr/bin/python3 -m lab.scenarios.agent /dev/virtio-ports/optimux
+Environment=PYTHONPATH={PLACES} PYTHONDONTWRITEBYTECODE=1
+ExecStart={RESIDENT}
 Restart=no
 
 [Install]
@@ -72,11 +73,13 @@ class Boot(Record):
 
 
 class Image(Record):
-    """Files of this machine: ``parameters`` are the kernel parameters that the generated boot loader entry asks for.
+    """Files of this machine, made of ``root``.
 
+    ``parameters`` are the kernel parameters that the generated boot loader entry asks for, and those of a test;
     ``more`` are arguments of QEMU for what this machine has beside the hardware of all.
     """
 
+    root: Root
     disk: Path
     kernel: Path
     initrd: Path
@@ -84,33 +87,42 @@ class Image(Record):
     more: tuple[str, ...] = ()
 
 
+def image_in(folder: Path, root: Root, parameters: tuple[str, ...]) -> Image:
+    """The image that ``build_image`` has left in ``folder``."""
+    return Image(root, folder / "disk.ext4", folder / "vmlinuz", folder / "initrd.img", parameters)
+
+
 def build_image(
     root: Root,
     folder: Path,
     settle: Callable[[Session], Boot],
     binds: Mapping[Path, str] | None = None,
-    more: Root | None = None,
+    below: Root | None = None,
 ) -> Image:
-    """A copy-on-write layer of ``root`` with the agent, and what ``settle`` does to it, as a disk.
+    """A copy-on-write layer of ``root`` with what answers calls, and what ``settle`` does to it, as a disk.
 
-    What ``root`` lacks and ``more`` has is on it as well.
+    What ``root`` lacks and ``below`` has is on it as well.
     """
-    parts = ("generator", "lab", "examples")
-    code = {CHECKOUT / name: f"/checkout/{name}" for name in parts}
-    code[Path(qemu.qmp.__file__).parents[1]] = "/checkout/qemu"  # which Debian does not have
-    with root.session({**code, **(binds or {})}, more) as session:
+    with root.session(binds, below) as session:
         # Nothing is due that systemd does after an update of /usr.
         session.run(["sh", "-c", "touch /etc/.updated /var/.updated"])
-        session.run(["sh", "-c", f"mkdir -p {CODE} && cp -r /checkout/* {CODE} && python3 -m compileall -q {CODE}"])
+        session.run(["mkdir", "-p", CODE])
+        session.put(_RESIDENT, Path(__file__).with_name("resident.py").read_bytes())
         session.put("/etc/systemd/system.conf.d/patient.conf", _PATIENT)
         light_modules(session)
-        session.put("/etc/systemd/system/optimux-agent.service", _AGENT)
-        link(session, "/etc/systemd/system/sysinit.target.wants/optimux-agent.service", "../optimux-agent.service")
+        session.put("/etc/systemd/system/optimux-resident.service", _UNIT)
+        link(
+            session, "/etc/systemd/system/sysinit.target.wants/optimux-resident.service", "../optimux-resident.service"
+        )
         session.run(["useradd", "--create-home", USER])
         boot = settle(session)
-        kernel = _copied(session, f"/boot/vmlinuz-{release_of(session)}", folder / "vmlinuz")
-        initrd = _copied(session, boot.initrd, folder / "initrd.img")
-        return Image(_disk(session, folder / "disk.ext4"), kernel, initrd, boot.parameters)
+        image = image_in(folder, root, boot.parameters)
+        image.kernel.write_bytes(session.read(f"/boot/vmlinuz-{release_of(session)}"))
+        image.initrd.write_bytes(session.read(boot.initrd))
+        # Without what is mounted on it.
+        session.run(["mount", "--bind", "/", "/mnt"])
+        make_disk(session, "/mnt", image.disk, _SIZE_MIB)
+        return image
 
 
 def put_all(session: Session, files: Mapping[str, str | bytes]) -> None:
@@ -136,22 +148,3 @@ def release_of(session: Session) -> str:
 def link(session: Session, path: str, target: str) -> None:
     """A symbolic link, with the folders above it."""
     session.run(["sh", "-c", 'mkdir -p "${2%/*}" && ln -s "$1" "$2"', "link", target, path])
-
-
-def _copied(session: Session, path: str, target: Path) -> Path:
-    target.write_bytes(session.read(path))
-    return target
-
-
-def _disk(session: Session, target: Path) -> Path:
-    """An ext4 image of the session's root without what is mounted on it, written straight into ``target``."""
-    with target.open("w+b") as disk:
-        disk.truncate(_SIZE_GIB << 30)
-        script = (
-            "mount --bind / /mnt && exec mke2fs -q -F -t ext4 -O ^has_journal -m 0 -d /mnt /proc/self/fd/3 "
-            "3>&1 >/tmp/words 2>&1"
-        )
-        status = session.start(["sh", "-c", script], disk).wait(BUILD_SECONDS)
-    if status:
-        raise OSError(f"mke2fs failed: {session.read('/tmp/words').decode(errors='replace')}")
-    return target

@@ -1,4 +1,4 @@
-"""The L1 machine, booted, and the channel to the code that runs in it."""
+"""The L1 machine, booted or restored, and the channel to the code that runs in it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.l1.clock import kilohertz
-from lab.l1.qemu import qemu_of
+from lab.l1.code import code_disk
 from optimux.vm.errors import AcceleratorFailed, Crashed, VmError
-from optimux.vm.qemu.accel import accelerated
 from optimux.vm.qemu.machine import Kernel, Machine
 from optimux.vm.qemu.run import start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from lab.consumers.roots import Root
     from lab.l1.image import Image
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.run import Run
 
-_BOOT_SECONDS = 900  # 30 on an idle machine; thirty times that where many others compute
+BOOT_SECONDS = 900  # 30 on an idle machine; thirty times that where many others compute
 _POLL_SECONDS = 1.0
 _MEMORY_MIB = 3072
 _PROCESSORS = 1  # guests of a second one, both emulated, lose timer interrupts and hang
@@ -54,54 +52,32 @@ _MASKED = (
 HARDWARE = tomllib.loads(Path(__file__).with_name("hardware.toml").read_text(encoding="utf-8"))
 
 
-class L1:
-    """A booted first-level machine: calls of functions in ``scenarios``, and the evidence when one fails."""
+class Channel:
+    """A running machine, and the calls of what answers in it."""
 
-    def __init__(self, boot: Callable[[], tuple[Run, socket.socket]]) -> None:
-        self._boot = boot
-        self._start()
-
-    def _start(self) -> None:
+    def __init__(self, run: Run, connection: socket.socket) -> None:
+        self.run, self._socket = run, connection
         self._pending = b""
-        self.run, self._channel = self._boot()
-        self._call("agent.settle", _BOOT_SECONDS, {})
 
-    def call(self, function: str, timeout: float, *, repeat: bool = True, **arguments: Any) -> Any:
-        """``module.function`` of ``scenarios`` in the machine; what it returns comes back as JSON.
-
-        Raises ``VmError`` with its traceback and the console's tail where it fails or stays silent. Where the machine
-        ends by itself, by a signal or by a reset without a word, both faults of an emulator that emulates a machine in
-        a machine, it is booted and called once more, with a warning; ``Crashed`` when it must not ``repeat``.
-        """
-        try:
-            return self._call(function, timeout, arguments)
-        except Crashed as error:
-            if not repeat:
-                raise
-            warnings.warn(f"{function}: {error.message}; once more on a new machine", stacklevel=2)
-            self._start()
-            return self._call(function, timeout, arguments)
-
-    def reset(self) -> None:
-        """As a power cut: the machine begins anew, with what its disk has. Raises ``VmError`` where it does not."""
-        self.run.qmp.execute("set-action", reboot="reset")
-        self.run.qmp.execute("system_reset")
-        end = time.monotonic() + _POLL_SECONDS * 60
-        while not self.run.qmp.saw("RESET"):
-            if time.monotonic() > end:
-                raise self.run.failure(VmError, "no reset came")
-            time.sleep(0.1)
+    def forget(self) -> None:
+        """What came so far: the machine begins anew."""
         self._pending = b""
-        self._call("agent.settle", _BOOT_SECONDS, {})
 
-    def _call(self, function: str, timeout: float, arguments: dict[str, Any]) -> Any:
+    def call(self, function: str, timeout: float, arguments: dict[str, Any]) -> Any:
+        """What it answers. Raises ``VmError`` where it fails or stays silent, ``Crashed`` where it ends."""
         self._check_alive()
         token = secrets.token_hex(8)
-        self._channel.sendall(json.dumps([token, function, arguments]).encode() + b"\n")
+        self._socket.sendall(json.dumps([token, function, arguments]).encode() + b"\n")
         answer = self._answer(token, function, time.monotonic() + timeout)
         if "error" in answer:
             raise self.run.failure(VmError, f"{function} failed in L1:\n{answer['error']}")
         return answer["result"]
+
+    def begin(self) -> None:
+        """Have it take the checkout's code, and wait until it has all its devices."""
+        self.call("resident.up", BOOT_SECONDS, {})  # as the time is told only then
+        self.call("resident.begin", BOOT_SECONDS, {"now": time.time(), "seed": secrets.token_hex(32)})
+        self.call("agent.settle", BOOT_SECONDS, {})
 
     def _check_alive(self) -> None:
         try:
@@ -123,17 +99,53 @@ class L1:
             if time.monotonic() > end:
                 raise self.run.failure(VmError, f"{function} did not answer in time")
             self._check_alive()
-            if select.select([self._channel], [], [], _POLL_SECONDS)[0]:
-                self._pending += self._channel.recv(1 << 20)
+            if select.select([self._socket], [], [], _POLL_SECONDS)[0]:
+                self._pending += self._socket.recv(1 << 20)
 
 
-@contextmanager
-def l1_of(root: Root, image: Image, folder: Path) -> Iterator[L1]:
-    """``image`` booted by the QEMU of ``root``, with the best accelerator; its disk goes with it."""
-    qemu = qemu_of(root, folder)
-    with ExitStack() as stack:
-        stack.callback(image.disk.unlink)
-        yield accelerated(qemu, lambda which: stack.enter_context(booted(image, which, qemu, folder / which.name)))
+class L1:
+    """A first-level machine that is up: calls of functions in ``scenarios``, and the evidence when one fails."""
+
+    def __init__(self, start: Callable[[], Channel]) -> None:
+        self._start_one = start
+        self._start()
+
+    @property
+    def run(self) -> Run:
+        """Its QEMU."""
+        return self._channel.run
+
+    def _start(self) -> None:
+        self._channel = self._start_one()
+        self._channel.begin()
+
+    def call(self, function: str, timeout: float, *, repeat: bool = True, **arguments: Any) -> Any:
+        """``module.function`` of ``scenarios`` in the machine; what it returns comes back as JSON.
+
+        Raises ``VmError`` with its traceback and the console's tail where it fails or stays silent. Where the machine
+        ends by itself, by a signal or by a reset without a word, both faults of an emulator that emulates a machine in
+        a machine, it is started and called once more, with a warning; ``Crashed`` when it must not ``repeat``.
+        """
+        try:
+            return self._channel.call(function, timeout, arguments)
+        except Crashed as error:
+            if not repeat:
+                raise
+            warnings.warn(f"{function}: {error.message}; once more on a new machine", stacklevel=2)
+            self._start()
+            return self._channel.call(function, timeout, arguments)
+
+    def reset(self) -> None:
+        """As a power cut: the machine begins anew, with what its disk has. Raises ``VmError`` where it does not."""
+        self.run.qmp.execute("set-action", reboot="reset")
+        self.run.qmp.execute("system_reset")
+        end = time.monotonic() + _POLL_SECONDS * 60
+        while not self.run.qmp.saw("RESET"):
+            if time.monotonic() > end:
+                raise self.run.failure(VmError, "no reset came")
+            time.sleep(0.1)
+        self._channel.forget()
+        self._channel.begin()
 
 
 @contextmanager
@@ -141,21 +153,24 @@ def booted(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> I
     """Boot ``image`` with its own init; the disk stays as it is. Raises ``VmError``."""
     numbers = itertools.count()
     with ExitStack() as stack:
-
-        def boot() -> tuple[Run, socket.socket]:
-            return stack.enter_context(_booted(image, accelerator, qemu, folder / str(next(numbers))))
-
-        yield L1(boot)
+        yield L1(lambda: stack.enter_context(started(image, accelerator, qemu, folder / str(next(numbers)))))
 
 
 @contextmanager
-def _booted(image: Image, accelerator: Accelerator, qemu: str, folder: Path) -> Iterator[tuple[Run, socket.socket]]:
+def started(
+    image: Image, accelerator: Accelerator, qemu: str, folder: Path, *, lasting: bool = False, waiting: bool = False
+) -> Iterator[Channel]:
+    """The machine's QEMU until the block ends. With ``lasting`` the disk is written to.
+
+    ``waiting`` for the state of a machine, instead of being switched on.
+    """
     ours, theirs = socket.socketpair()
-    with ours, theirs:
-        machine = _machine(image, theirs.fileno())
+    with ours, theirs, code_disk(image.root) as code:
+        words = ("-incoming", "defer") if waiting else ()
+        machine = described(image, code, theirs.fileno(), (*_disk(image.disk, lasting=lasting), *words))
         with start(machine, light(accelerator), qemu, folder, (theirs.fileno(),)) as run:
             theirs.close()
-            yield run, ours
+            yield Channel(run, ours)
 
 
 def light(accelerator: Accelerator) -> Accelerator:
@@ -169,7 +184,8 @@ def quick() -> tuple[str, ...]:
     return (*_QUICK, f"tsc_early_khz={rate}") if rate else _QUICK
 
 
-def _machine(image: Image, channel: int) -> Machine:
+def described(image: Image, code: Path, channel: int, more: Iterable[str] = ()) -> Machine:
+    """The machine with ``image``, the disk ``code``, and the descriptor ``channel``."""
     words = ("root=/dev/vda", "rw", "console=ttyS0", "panic=-1", *quick(), *image.parameters)
     masks = (f"systemd.mask={unit}" for unit in _MASKED)
     kernel = Kernel(str(image.kernel), str(image.initrd), " ".join((*words, *masks)))
@@ -178,7 +194,7 @@ def _machine(image: Image, channel: int) -> Machine:
         memory_mib=_MEMORY_MIB,
         processors=_PROCESSORS,
         kernel=kernel,
-        arguments=(*devices(), *image.more, *_disk(image.disk), *_channel(channel)),
+        arguments=(*devices(), *image.more, *_code(code), *_channel(channel), *more),
     )
 
 
@@ -188,11 +204,19 @@ def devices() -> Iterator[str]:
         yield from ("-device", json.dumps(device))
 
 
-def _disk(path: Path) -> Sequence[str]:
+def _disk(path: Path, *, lasting: bool) -> Sequence[str]:
     file = str(path).replace(",", ",,")
     return (
-        *("-drive", f"if=none,id=disk,format=raw,snapshot=on,cache=unsafe,file={file}"),
+        *("-drive", f"if=none,id=disk,format=raw,snapshot={'off' if lasting else 'on'},cache=unsafe,file={file}"),
         *("-device", "virtio-blk-pci,drive=disk,bus=pcie.0,addr=0x10"),
+    )
+
+
+def _code(path: Path) -> Sequence[str]:
+    file = str(path).replace(",", ",,")
+    return (
+        *("-drive", f"if=none,id=code,format=raw,readonly=on,cache=unsafe,file={file}"),
+        *("-device", "virtio-blk-pci,drive=code,bus=pcie.0,addr=0x12"),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.l1.configs import USER
 from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, link, put_all, release_of
+from lab.l1.saved import Making
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class System(Record):
 def read_system(toplevel: Path, closure: list[Path]) -> System:
     """``closure`` holds what a script refers to as well."""
     return System(json.loads(toplevel.read_text(encoding="utf-8")), tuple(closure))
+
+
+def nixos_machine(name: str, root: Root, system: System, modules: Callable[[], Mapping[str, str | bytes]]) -> Making:
+    """A machine of ``nixos_image``."""
+    return Making(name, root, (), lambda folder: nixos_image(root, folder, system, modules))
 
 
 def nixos_image(root: Root, folder: Path, system: System, modules: Callable[[], Mapping[str, str | bytes]]) -> Image:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from lab.consumers import roots
 from lab.l1.driver import Here, Machine, run_script
-from lab.l1.machine import l1_of
-from lab.l1.nixos import nixos_image, read_system
+from lab.l1.nixos import nixos_machine, read_system
+from lab.l1.saved import l1_of
 from lab.nix.flake import Flake, schemas
 from lab.nix.standin import Versions
 from lab.scenarios import agent
@@ -78,8 +78,9 @@ class Nodes:
         return Machine(name, boot)
 
     def _boot(self, system: System, name: str) -> L1:
-        folder, root = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._folder)), roots.trixie_root()
-        return self._stack.enter_context(l1_of(root, nixos_image(root, folder, system, self._modules), folder))
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._folder))
+        machine = nixos_machine(name, roots.trixie_root(), system, self._modules)
+        return self._stack.enter_context(l1_of(machine, folder, keep=False))
 
 
 def _here(folder: Path) -> Shell:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.consumers import roots
+from lab.l1.kept import identity, kept
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lab.consumers.roots import Root
 
 _BUILD_SECONDS = 300
@@ -82,11 +85,20 @@ MODULE_LICENSE("GPL");
 
 
 def waiting_module(root: Root) -> dict[str, str | bytes]:
-    """The module as a file for ``build_image``. Raises ``Unavailable`` and ``RuntimeError``, as ``kvmfr_module``."""
+    """The module as a file for ``build_image``. It is built once.
+
+    Raises ``Unavailable`` and ``RuntimeError``, as ``kvmfr_module``.
+    """
     (release,) = (entry.name for entry in (root.path / "lib/modules").iterdir())
-    with roots.module_build_root(release).session() as session:
-        session.put("/tmp/module/nvidia.c", _SOURCE)
-        session.put("/tmp/module/Makefile", "obj-m := nvidia.o\n")
-        line = ["make", "-C", f"/lib/modules/{release}/build", "M=/tmp/module", "modules"]
-        session.run(line, timeout=_BUILD_SECONDS)
-        return {f"/lib/modules/{release}/updates/nvidia.ko": session.read("/tmp/module/nvidia.ko")}
+    headers = roots.module_build_root(release)
+    line = ["make", "-C", f"/lib/modules/{release}/build", "M=/tmp/module", "modules"]
+
+    def fill(place: Path) -> None:
+        with headers.session() as session:
+            session.put("/tmp/module/nvidia.c", _SOURCE)
+            session.put("/tmp/module/Makefile", "obj-m := nvidia.o\n")
+            session.run(line, timeout=_BUILD_SECONDS)
+            (place / "nvidia.ko").write_bytes(session.read("/tmp/module/nvidia.ko"))
+
+    with kept("waits", (identity(headers), _SOURCE, line), fill) as place:
+        return {f"/lib/modules/{release}/updates/nvidia.ko": (place / "nvidia.ko").read_bytes()}

@@ -1,6 +1,6 @@
-"""Runs functions of this package for the tests outside: a JSON line in, a JSON line out.
+"""Runs functions of this package for the tests outside, whose calls ``lab/l1/resident.py`` receives.
 
-``python3 -m lab.scenarios.agent DEVICE`` serves calls on a device, ``… MODULE.FUNCTION JSON`` makes one and prints.
+``python3 -m lab.scenarios.agent MODULE.FUNCTION JSON`` makes one call and prints what comes back as JSON.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import importlib
 import json
 import subprocess
 import sys
-import traceback
 from typing import Any
 
 _SETTLE_SECONDS = 600  # as patient as a unit of the machine
@@ -32,26 +31,5 @@ def call(function: str, arguments: dict[str, Any]) -> Any:
     return getattr(importlib.import_module(f"lab.scenarios.{module}"), name)(**arguments)
 
 
-def serve(device: str) -> None:
-    """Answer line after line, whatever goes wrong."""
-    with open(device, "r+b", buffering=0) as channel:  # noqa: PTH123 - a port has no end to read to
-        pending = b""
-        while True:
-            pending += channel.read(1 << 16) or b""
-            while b"\n" in pending:
-                line, _, pending = pending.partition(b"\n")
-                channel.write(json.dumps(_answer(*json.loads(line))).encode() + b"\n")
-
-
-def _answer(token: str, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return {"token": token, "result": call(function, arguments)}
-    except Exception:
-        return {"token": token, "error": traceback.format_exc()}
-
-
 if __name__ == "__main__":
-    if "/" in sys.argv[1]:
-        serve(sys.argv[1])
-    else:
-        print(json.dumps(call(sys.argv[1], json.loads(sys.argv[2]) if sys.argv[2:] else {})))
+    print(json.dumps(call(sys.argv[1], json.loads(sys.argv[2]) if sys.argv[2:] else {})))
