@@ -8,20 +8,21 @@ What it is not: NixOS' own scripts that turn options into files, its kernel, its
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.l1.configs import USER
-from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, link, put_all, release_of
+from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, build_image, link, put_all, release_of
 from lab.l1.saved import Making
+from lab.l1.store import THERE
 from optimux.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from lab.consumers.roots import Root
     from lab.consumers.session import Session
+    from lab.l1.store import Store
 
 _STAGE_1 = "/stage-1"  # becomes the root of the initramfs
 _DRACUT_MODULES = "base systemd systemd-initrd systemd-modules-load systemd-udevd rootfs-block fs-lib"
@@ -37,74 +38,63 @@ _LISTS = {
 
 
 class System(Record):
-    """A node: its settings as the stand-in's toplevel has them, and every path of the store that they refer to."""
+    """A node: its settings as the stand-in's toplevel has them, and the store that they refer to, as in the machine."""
 
     settings: dict[str, Any]
-    closure: tuple[Path, ...]
+    store: Store
 
 
-def read_system(toplevel: Path, closure: list[Path]) -> System:
-    """``closure`` holds what a script refers to as well."""
-    return System(json.loads(toplevel.read_text(encoding="utf-8")), tuple(closure))
+def read_system(toplevel: Path, store: Store) -> System:
+    """``store`` holds what a script refers to as well."""
+    return System(json.loads(store.text(toplevel.read_text(encoding="utf-8"))), store)
 
 
 def nixos_machine(name: str, root: Root, system: System, modules: Callable[[], Mapping[str, str | bytes]]) -> Making:
-    """A machine of ``nixos_image``."""
-    return Making(name, root, (), lambda folder: nixos_image(root, folder, system, modules))
-
-
-def nixos_image(root: Root, folder: Path, system: System, modules: Callable[[], Mapping[str, str | bytes]]) -> Image:
-    """The root with the settings of ``system``; ``modules`` gives those of its packages. About 8 s."""
+    """The root with the settings of ``system``; ``modules`` gives those of its packages."""
+    wanted = modules() if system.settings["boot"]["extraModulePackages"] else {}
 
     def settle(session: Session) -> Boot:
-        _store(session, system)
-        put_all(session, _files(system.settings))
-        if system.settings["boot"]["extraModulePackages"]:
-            put_all(session, modules())
+        session.run(["sh", "-c", f"mkdir -p {THERE} && cp -r --preserve=mode /store/. {THERE}"])
+        put_all(session, {**_files(system), **wanted})
         _users(session, system.settings)
         for name, unit in system.settings["everything"]["systemd"]["services"].items():
             if unit["enable"]:
                 _unit(session, "", name, unit)
-        return Boot(_initramfs(session, system.settings["boot"]), _parameters(system.settings["boot"]))
+        return Boot(_initramfs(session, system), _parameters(system.settings["boot"]))
 
-    return build_image(root, folder, settle, {path: f"/store/{path.name}" for path in system.closure})
-
-
-def _store(session: Session, system: System) -> None:
-    """The store's paths where they are here, compiled; where they call this machine's Python, the root's is called."""
-    (folder,) = {path.parent for path in system.closure}
-    script = """mkdir -p "$1" && cp -r /store/* "$1"
-for program in "$1"/*/bin/*; do sed -i "s|$2|/usr/bin/python3|g" "$program"; done
-for code in "$1"/*/lab; do python3 -m compileall -q "${code%/*}"; done"""
-    session.run(["sh", "-c", script, "store", str(folder), sys.executable])
+    inputs = (Path(__file__).read_text(encoding="utf-8"), system.settings, system.store.names, sorted(wanted.items()))
+    binds = {system.store.folder: "/store"}
+    return Making(name, root, inputs, lambda folder: build_image(root, folder, settle, binds))
 
 
-def _files(settings: dict[str, Any]) -> dict[str, str | bytes]:
+def _files(system: System) -> dict[str, str | bytes]:
     """What NixOS writes for the options, where Debian looks for it."""
+    settings, here = system.settings, system.store.here
     boot, everything = settings["boot"], settings["everything"]
     qemu = 'user = "root"\ngroup = "root"\n'  # libvirtd.qemu.runAsRoot
-    packages, tmpfiles = everything["services"]["udev"]["packages"], everything["systemd"]["tmpfiles"]
+    tmpfiles = everything["systemd"]["tmpfiles"]
+    of_tmpfiles, of_udev = (map(here, each["packages"]) for each in (tmpfiles, everything["services"]["udev"]))
     return {
         "/etc/modprobe.d/nixos.conf": _modprobe(boot),
         "/etc/modules-load.d/nixos.conf": _lines(boot["kernelModules"]),
         "/etc/tmpfiles.d/nixos.conf": _tmpfiles(tmpfiles["settings"]),
-        **{f"/etc/tmpfiles.d/{file.name}": file.read_bytes() for file in _below(tmpfiles["packages"], "*.conf")},
+        **{f"/etc/tmpfiles.d/{file.name}": file.read_bytes() for file in _below(of_tmpfiles, "*.conf")},
         # Debian's libvirtd reads the first, NixOS' the second, at which the units look.
         "/etc/libvirt/qemu.conf": qemu + settings["libvirtd"]["qemu"]["verbatimConfig"],
         "/var/lib/libvirt/qemu.conf": qemu + settings["libvirtd"]["qemu"]["verbatimConfig"],
-        **{f"/etc/udev/rules.d/{file.name}": file.read_bytes() for file in _below(packages, "*.rules")},
-        **_etc(everything["environment"]["etc"]),
+        **{f"/etc/udev/rules.d/{file.name}": file.read_bytes() for file in _below(of_udev, "*.rules")},
+        **_etc({name: here(entry["source"]) for name, entry in everything["environment"]["etc"].items()}),
         **_hooks(settings["libvirtd"]["hooks"]["qemu"]),
     }
 
 
-def _below(packages: list[str], pattern: str) -> list[Path]:
-    return [file for package in packages for file in Path(package).rglob(pattern) if "modprobe.d" not in file.parts]
+def _below(packages: Iterable[Path], pattern: str) -> list[Path]:
+    return [file for package in packages for file in package.rglob(pattern) if "modprobe.d" not in file.parts]
 
 
-def _etc(entries: dict[str, dict[str, Any]]) -> dict[str, bytes]:
+def _etc(entries: dict[str, Path]) -> dict[str, bytes]:
     """What is linked below /etc: files, and folders as a whole."""
-    sources = {f"/etc/{name}": Path(entry["source"]) for name, entry in entries.items()}
+    sources = {f"/etc/{name}": source for name, source in entries.items()}
     files = {path: source for path, source in sources.items() if source.is_file()}
     for path, source in sources.items():
         files |= {f"{path}/{file.relative_to(source)}": file for file in source.rglob("*") if file.is_file()}
@@ -139,13 +129,14 @@ def _users(session: Session, settings: dict[str, Any]) -> None:
             session.run(["usermod", "--append", "--groups", group, name])
 
 
-def _initramfs(session: Session, boot: dict[str, Any]) -> str:
+def _initramfs(session: Session, system: System) -> str:
     """Stage 1: systemd loads the modules in ``initrd.kernelModules`` and runs ``initrd.systemd.services``."""
+    boot = system.settings["boot"]
     initrd = boot["initrd"]
     session.put(f"{_STAGE_1}/etc/modules-load.d/nixos.conf", _lines(initrd["kernelModules"]))
     session.put(f"{_STAGE_1}/etc/modprobe.d/nixos.conf", _modprobe(boot))
     for path in initrd["systemd"]["storePaths"]:
-        session.put(f"{_STAGE_1}{path}", Path(path).read_bytes(), 0o755)
+        session.put(f"{_STAGE_1}{path}", system.store.here(path).read_bytes(), 0o755)
     for name, unit in initrd["systemd"]["services"].items():
         _unit(session, _STAGE_1, name, unit)
     assert set(RIVALS) <= set(initrd["availableKernelModules"]), "coming first would mean nothing"

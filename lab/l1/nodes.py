@@ -16,6 +16,7 @@ from lab.consumers import roots
 from lab.l1.driver import Here, Machine, run_script
 from lab.l1.nixos import nixos_machine, read_system
 from lab.l1.saved import l1_of
+from lab.l1.store import Store
 from lab.nix.flake import Flake, schemas
 from lab.nix.standin import Versions
 from lab.scenarios import agent
@@ -45,7 +46,11 @@ class Nodes:
         flake = Flake(_folder_on_disk(stack), schemas(), _OF_THE_ROOT)
         self._tests = {name: flake.build(f"checks.x86_64-linux.vm-{name}") for name in names}
         # A machine that scripts share has what any of them refers to.
-        self._closure = sorted({path for test in self._tests.values() for path in flake.closure(test)})
+        closure = {path for test in self._tests.values() for path in flake.closure(test)} - {*self._tests.values()}
+        self._store = Store(sorted(closure), flake.folder, folder / "store")
+        # One name for a system, of the first test that has it.
+        tests = reversed(self._tests.values())
+        self._names = {system: name for test in tests for name, system in _nodes(test).items()}
 
     def run(self, name: str, script: str = "") -> None:
         """Run the script of a test, or another one in its place. Raises what it raises.
@@ -53,34 +58,44 @@ class Nodes:
         Where QEMU crashes it is run once more on new machines, with a warning: see ``L1.call``.
         """
         test = self._tests[name]
-        nodes = json.loads((test / "nodes.json").read_text(encoding="utf-8"))
+        nodes = _nodes(test)
         script = script or (test / "script.py").read_text(encoding="utf-8")
         try:
-            run_script(script, self._machines(nodes))
+            self._run(script, nodes)
         except Crashed as error:
             warnings.warn(f"{name}: {error.message}; once more on new machines", stacklevel=2)
             self._booted.clear()
-            run_script(script, self._machines(nodes))
+            self._run(script, nodes)
+
+    def _run(self, script: str, nodes: Mapping[str, str]) -> None:
+        machines = self._machines(nodes)
+        here = any(isinstance(machine, Here) for machine in machines.values())
+        run_script(script if here else self._store.text(script), machines)
 
     def _machines(self, nodes: Mapping[str, str]) -> dict[str, Machine]:
         return {node: self._machine(node, Path(toplevel)) for node, toplevel in nodes.items()}
 
     def _machine(self, name: str, toplevel: Path) -> Machine:
-        system = read_system(toplevel, self._closure)
+        system = read_system(toplevel, self._store)
         if not system.settings["libvirtd"]["enable"]:
             return Here(name, lambda: _here(self._folder))
 
         def boot() -> Shell:
             if toplevel not in self._booted:
-                self._booted[toplevel] = self._boot(system, name)
+                self._booted[toplevel] = self._boot(system, self._names[str(toplevel)])
             return _inside(self._booted[toplevel])
 
         return Machine(name, boot)
 
     def _boot(self, system: System, name: str) -> L1:
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._folder))
-        machine = nixos_machine(name, roots.trixie_root(), system, self._modules)
-        return self._stack.enter_context(l1_of(machine, folder, keep=False))
+        machine = nixos_machine(f"nixos-{name}", roots.trixie_root(), system, self._modules)
+        return self._stack.enter_context(l1_of(machine, folder))
+
+
+def _nodes(test: Path) -> dict[str, str]:
+    """By name: the system that a test's node boots."""
+    return dict(json.loads((test / "nodes.json").read_text(encoding="utf-8")))
 
 
 def _here(folder: Path) -> Shell:

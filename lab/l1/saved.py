@@ -44,10 +44,7 @@ _STATE, _TOLD = "state", "machine.json"
 # The share by which the rate of the time stamp counter may differ from that which the kernel was told.
 _TOLERANCE = 0.001
 _HERE = Path(__file__).parent
-_SOURCES = (
-    *("clock.py", "disk.py", "image.py", "machine.py", "resident.py", "saved.py"),
-    *("../consumers/session.py", "../consumers/session.sh"),
-)
+_SOURCES = ("disk.py", "image.py", "resident.py", "../consumers/session.py", "../consumers/session.sh")
 
 
 class Making(Record):
@@ -62,7 +59,7 @@ class Making(Record):
 
 
 @contextmanager
-def l1_of(making: Making, folder: Path, *, keep: bool = True) -> Iterator[L1]:
+def l1_of(making: Making, folder: Path) -> Iterator[L1]:
     """The machine under the QEMU of its root, with the best accelerator; its logs go to ``folder``, which exists."""
     qemu = qemu_of(making.root, folder)
     with ExitStack() as stack:
@@ -70,7 +67,7 @@ def l1_of(making: Making, folder: Path, *, keep: bool = True) -> Iterator[L1]:
         def begin(which: Accelerator) -> L1:
             own = folder / which.name
             own.mkdir()
-            l1 = restored(making, which, qemu, own, stack) if keep and which.name != "kvm" else None
+            l1 = restored(making, which, qemu, own, stack) if which.name != "kvm" else None
             return l1 or stack.enter_context(_booted(making, which, qemu, own))
 
         yield accelerated(qemu, begin)
