@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from optimux.cli import VERBS
+from optimux.emit.libvirt_hook import hook_script
 from optimux.options.load import load
 from optimux.options.markdown import markdown, rows
 from optimux.options.model import Options
+from optimux.patch import CONCERNS
+from optimux.plan.resolve import plan_from
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -72,3 +75,39 @@ def test_the_readme_configuration_loads() -> None:
 
     (block,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert list(load(tomllib.loads(block)).vms) == ["Windows11"]
+
+
+def other_names(text: str) -> list[str]:
+    """Configurations and bundles of a command's, beside ``optimux.toml`` and ``out/`` that all pages have."""
+    commands = re.findall(r"^.*(?:optimux|dev|#generate) .*$", "\n".join(code(text)), re.MULTILINE)
+    named = [name for line in commands for name in re.findall(r"[\w.~/-]+\.toml|-o [\w./-]+/?(?![\w./-])", line)]
+    allowed = re.compile(r"(\./)?optimux\.toml|pyproject\.toml|examples/.*|-o (out/|FILE|\S+\.\w+)")
+    return [name for name in named if not allowed.fullmatch(name)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_goes_on_with_the_same_files(page: Path) -> None:
+    assert other_names(page.read_text(encoding="utf-8")) == []
+
+
+def test_another_file_is_noticed() -> None:
+    text = "```sh\noptimux generate my.toml -o bundle\n./dev generate optimux.toml -o out/\n```\n`optimux apply a.toml`"
+    assert other_names(text) == ["my.toml", "-o bundle", "a.toml"]
+
+
+def test_every_concern_of_patch_is_explained() -> None:
+    page = (ROOT / "docs" / "patch.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE) == list(CONCERNS)
+
+
+def test_where_the_command_is_to_be_is_where_the_hook_looks() -> None:
+    data = {
+        "host": {"distribution": "debian", "cpuVendor": "intel"},
+        "gpus": {"a": {"bind": "on-demand", "functions": [{"address": "0000:01:00.0", "id": "10de:249d"}]}},
+        "vms": {"b": {"gpu": "a", "memory": "1GiB"}},
+    }
+    (searched,) = re.findall(r"PATH=\$PATH:(.*)", hook_script(plan_from(data)))
+    for name in ("getting-started.md", "handover.md"):
+        said = re.findall(r"(/[a-z/-]*bin)/optimux\b", (ROOT / "docs" / name).read_text(encoding="utf-8"))
+        assert "/usr/local/bin" in said
+        assert {*said} - {*searched.split(":")} <= {"/opt/optimux/bin", "/nix/var/nix/profiles/optimux/bin"}

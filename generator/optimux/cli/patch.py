@@ -26,10 +26,10 @@ EXAMPLES = (
     """\b
 Examples:
   virsh dumpxml --inactive Windows11 | optimux patch optimux.toml --diff
-  optimux patch optimux.toml windows.xml --in-place
-  optimux patch optimux.toml windows.xml -o patched.xml --except tpm,cpu
-  optimux patch optimux.toml windows.xml --check
-  optimux patch optimux.toml windows.xml --json | jq .machine
+  optimux patch optimux.toml Windows11.xml --in-place
+  optimux patch optimux.toml Windows11.xml -o patched.xml --except tpm,cpu
+  optimux patch optimux.toml Windows11.xml --check
+  optimux patch optimux.toml Windows11.xml --json | jq .machine
 
 \b
 Concerns: """
@@ -50,7 +50,7 @@ Concerns: """
     help="Print the difference, which patch(1) can apply, and what it does to the machine's devices; not the domain.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Both differences and the reasons as JSON; not the domain.")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 when a stated key is not followed.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when anything would change or a key is not patched.")
 @click.option("-o", "--output", metavar="OUT", help="Write there, not to standard output.")
 @click.option("--in-place", is_flag=True, help="Write to DOMAIN.xml itself, with a backup beside it.")
 @place_options
