@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOML = re.compile(r"^```toml\n(.*?)^```", re.DOTALL | re.MULTILINE)
-GUIDES = ("how-to.md", "getting-started.md")
+GUIDES = ("how-to.md", "getting-started.md", "guest.md", "handover.md")
 
 
 def snippets(page: str) -> list[str]:
@@ -32,6 +32,15 @@ def complete() -> str:
     return text
 
 
+def built_upon(key: str) -> str:
+    """What a snippet is pasted into: the README's configuration, where a page goes on with the snippets before it."""
+    page, _, index = key.rpartition("-")
+    text = complete()
+    for number in range(int(index) if page == "guest.md" else 0):
+        text = pasted(text, SNIPPETS[f"{page}-{number}"])
+    return text
+
+
 def merged(base: Any, more: Any) -> Any:
     """As a reader does it: tables grow, other values are replaced."""
     if isinstance(base, dict) and isinstance(more, dict):
@@ -40,24 +49,35 @@ def merged(base: Any, more: Any) -> Any:
 
 
 def pasted(text: str, snippet: str) -> str:
-    """The lines below a table's header where the file has it already, else the table at the end."""
+    """The lines below a table's header where the file has it already, else the table at the end.
+
+    A line takes the place of one with the same key.
+    """
     for table in re.split(r"^(?=\[)", snippet.strip() + "\n", flags=re.MULTILINE):
         header, _, lines = table.partition("\n")
         there = f"\n{text}".find(f"\n{header}\n")
+        if there < 0:
+            text = f"{text}\n{table}"
+            continue
         end = there + len(header) + 1
-        text = f"{text[:end]}{lines}{text[end:]}" if there >= 0 else f"{text}\n{table}"
+        own, bracket, others = text[end:].partition("\n[")
+        for key in re.findall(r"^[\w.]+(?= = )", lines, re.MULTILINE):
+            own = re.sub(rf"^{re.escape(key)} = .*\n", "", own, flags=re.MULTILINE)
+        text = f"{text[:end]}{lines}{own}{bracket}{others}"
     return text
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS.values(), ids=SNIPPETS)
-def test_a_snippet_completes_the_configuration(snippet: str) -> None:
-    data = tomllib.loads(pasted(complete(), snippet))
-    assert data == merged(tomllib.loads(complete()), tomllib.loads(snippet))
-    assert plan_from(data) != plan_from(tomllib.loads(complete())), "it changes nothing"
+@pytest.mark.parametrize("key", SNIPPETS)
+def test_a_snippet_completes_the_configuration(key: str) -> None:
+    before, snippet = built_upon(key), SNIPPETS[key]
+    data = tomllib.loads(pasted(before, snippet))
+    assert data == merged(tomllib.loads(before), tomllib.loads(snippet))
+    assert plan_from(data) != plan_from(tomllib.loads(before)), "it changes nothing"
 
 
 def test_there_are_some() -> None:
-    assert len(SNIPPETS) >= 5
+    assert {key.rpartition("-")[0] for key in SNIPPETS} == {"how-to.md", "guest.md", "handover.md"}
+    assert len(SNIPPETS) >= 9
 
 
 def test_twin_at_the_end_of_the_file_a_table_stands_twice() -> None:
@@ -65,6 +85,13 @@ def test_twin_at_the_end_of_the_file_a_table_stands_twice() -> None:
     assert twice
     with pytest.raises(tomllib.TOMLDecodeError, match="twice"):
         tomllib.loads(complete() + twice[0])
+
+
+def test_twin_a_key_stands_twice() -> None:
+    header, _, lines = SNIPPETS["guest.md-0"].partition("\n\n")[0].partition("\n")
+    assert header == "[vms.Windows11]"
+    with pytest.raises(tomllib.TOMLDecodeError, match="overwrite"):
+        tomllib.loads(complete() + lines)
 
 
 @pytest.mark.parametrize("page", GUIDES)

@@ -19,7 +19,7 @@
     host.cpuVendor = "intel";
 
     # All functions of the card; lspci -Dnn shows addresses and ids.
-    gpus.dgpu.functions = [
+    gpus.rtx3070.functions = [
       {
         address = "0000:01:00.0";
         id = "10de:249d";
@@ -41,8 +41,8 @@
       ];
     };
 
-    vms.windows = {
-      gpu = "dgpu";
+    vms.Windows11 = {
+      gpu = "rtx3070";
       memory = "16GiB";
       cpu.topology = {
         cores = 6;
@@ -51,7 +51,7 @@
       disks = [
         # Made empty where it is not there, and never touched again.
         {
-          source = "/var/lib/libvirt/images/windows.qcow2";
+          source = "/var/lib/libvirt/images/Windows11.qcow2";
           create = "128GiB";
         }
         # The drivers for Windows' installer. Its own medium is one more of these.

@@ -283,8 +283,8 @@ def test_the_templates_domains_are_pythons(flake: Flake, tmp_path: Path) -> None
         if path.is_file()
     }
     assert found == expected
-    assert b"12.1" not in found["domains/windows.xml"]
-    assert b"pc-q35-10.2" in found["domains/windows.xml"], "the machine of the QEMU that nixpkgs brings"
+    assert b"12.1" not in found["domains/Windows11.xml"]
+    assert b"pc-q35-10.2" in found["domains/Windows11.xml"], "the machine of the QEMU that nixpkgs brings"
 
 
 def test_a_bad_system_is_told_everything_at_once(flake: Flake, tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_bad_system_is_told_everything_at_once(flake: Flake, tmp_path: Path) -
     laptop.replace('memory = "16GiB";', "")
     with pytest.raises(Refused, match="Failed assertions") as refused:
         laptop.nix("build", "system.build.toplevel")
-    for path in ("gpus.dgpu.functions[0].id", "vms.windows.memory"):
+    for path in ("gpus.rtx3070.functions[0].id", "vms.Windows11.memory"):
         assert f"- virtualisation.optimux.{path}: found" in str(refused.value)
 
 
@@ -301,9 +301,9 @@ def test_what_the_generator_alone_finds_fails_the_build(flake: Flake, tmp_path: 
     """Rules of the guest's are the generator's: the build tells them in its words."""
     laptop = Laptop(flake, tmp_path / "laptop")
     laptop.replace('memory = "16GiB";', 'memory = "16GiB"; vcpus = 7; pci.gpu = "0000:00:1f.0";')
-    with pytest.raises(Refused, match=r"vms\.windows\.vcpus: found 7") as refused:
+    with pytest.raises(Refused, match=r"vms\.Windows11\.vcpus: found 7") as refused:
         laptop.nix("build", "virtualisation.optimux.domains", "-L")
-    assert "vms.windows.pci.gpu" in str(refused.value)
+    assert "vms.Windows11.pci.gpu" in str(refused.value)
 
 
 def test_a_newer_nix_reads_the_flake(trixie: Root, flake: Flake) -> None:

@@ -37,8 +37,10 @@ VERBS = {
 
 EPILOG = """\b
 Examples:
-  optimux detect
-  optimux generate optimux.toml -o out/
+  optimux detect                          can the card be given away?
+  optimux init                            writes optimux.toml
+  optimux apply optimux.toml              brings the host to it
+  optimux generate optimux.toml -o out/   or the same by hand: out/INSTALL.md
   optimux schema --format markdown
   optimux VERB --help
 

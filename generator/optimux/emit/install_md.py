@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
+from optimux.emit.libvirt_hook import on_demand
 from optimux.emit.libvirt_start import VIRSH
 from optimux.emit.packages import elsewhere
 from optimux.emit.windows import MEDIUM, has_folder, with_medium
@@ -24,6 +25,10 @@ The udev rule gives `/dev/kvmfr0` the SELinux type `svirt_image_t`, which VMs ma
 policy module is needed. One that allows `svirt_t` the type `device_t` opens every unlabelled device to every VM: do not
 install it. `ausearch -m avc -ts recent` shows what is still denied."""
 
+_HAND_OVER = """\
+libvirt's hook runs `optimux`, which is to be installed for all users, in `/usr/local/bin` or `/usr/bin`; without it
+each start is refused. With the VM off, `status` says of each card whether it can be given now, or who has it."""
+
 
 def install_md(plan: Plan, entries: Sequence[HostEntry]) -> str:
     """Short, for root in the bundle's folder on the host."""
@@ -36,6 +41,7 @@ def install_md(plan: Plan, entries: Sequence[HostEntry]) -> str:
         ("Run", _commands(command for command in commands if not command.first)),
         ("Reboot and check", _checks(plan)),
         ("Define the VMs", _definitions(plan)),
+        ("Check the hand-over", _hand_over(plan)),
     ]
     body = [line for title, lines in sections if lines for line in ("", f"## {title}", "", *lines)]
     return "\n".join([*_INTRO, "", *_planned_for(plan), *body, ""])
@@ -108,6 +114,14 @@ def _definitions(plan: Plan) -> list[str]:
         *("", "Root and the members of the group `libvirt`, who are as powerful, may start them:", ""),
         *_code(f"usermod -aG libvirt {quote(user)}" for user in users),
     ]
+
+
+def _hand_over(plan: Plan) -> list[str]:
+    """What a start with a card that the host has until then needs to go well."""
+    if not any(on_demand(domain, plan) for domain in plan.domains):
+        return []
+    kept = ["optimux gpu keep-free"] if any(gpu.keep_free for gpu in plan.gpus) else []
+    return [_HAND_OVER, "", *_code(["sudo -i command -v optimux", "optimux gpu status", *kept])]
 
 
 def _check_commands(plan: Plan) -> Iterator[str]:

@@ -227,5 +227,5 @@ def _driver(facts: Facts, device: PciDevice) -> Finding:
     if is_virtual(device) and held[0].driver is None:
         return holds("gpu.driver", "nothing: libvirt binds a virtual function when its VM starts", wanted)
     found = ", ".join(f"{f.address} by {f.driver or 'nothing'}" for f in held)
-    remedy = "The bundle's files do it at the next boot: optimux init, then generate."
+    remedy = "optimux init, then optimux apply: vfio-pci has it from the next boot on."
     return broken("gpu.driver", found, wanted, remedy)
