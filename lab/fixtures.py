@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.consumers import roots
+from lab.consumers.initramfs import update_initramfs
 from lab.consumers.libvirtd import Libvirtd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lab.consumers.initramfs import Image
     from lab.consumers.roots import Root
 
 # Tests that share one of these run in one worker, so that it is started once.
@@ -43,6 +45,12 @@ def trixie() -> Root:
 def sid() -> Root:
     """A root with the B7 client of Looking Glass."""
     return roots.sid_root()
+
+
+@pytest.fixture(scope="session")
+def plain_initramfs(trixie: Root) -> Image:
+    """initramfs-tools' image, with the competitor, on a host without our files."""
+    return update_initramfs(trixie, {})
 
 
 @pytest.fixture(scope="session")

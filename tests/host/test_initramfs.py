@@ -35,12 +35,6 @@ def _order(image: Image) -> list[str]:
     return [line.split()[0].rsplit("/", 1)[-1] for line in lines if line.startswith("/scripts")]
 
 
-@pytest.fixture(scope="module")
-def without(trixie: Root) -> Image:
-    """initramfs-tools' image on a host without our files."""
-    return update_initramfs(trixie, {})
-
-
 def test_initramfs_tools_by_id(trixie: Root) -> None:
     image = update_initramfs(trixie, files(plan()))
     _takes_first(image)
@@ -56,12 +50,13 @@ def test_initramfs_tools_by_address(trixie: Root) -> None:
     assert GPU in image.texts["scripts/init-top/00-optimux"]
 
 
-def test_initramfs_tools_alone_gives_the_card_away(without: Image) -> None:
-    assert "bochs" in without.modules()
-    assert not {"vfio_pci", "vfio"} & without.modules()
-    assert not [load for load in without.loads["bochs"] if load.startswith("vfio")]
-    assert "udev" in _order(without)
-    assert "00-optimux" not in _order(without)
+@pytest.mark.xdist_group("initramfs")
+def test_initramfs_tools_alone_gives_the_card_away(plain_initramfs: Image) -> None:
+    assert "bochs" in plain_initramfs.modules()
+    assert not {"vfio_pci", "vfio"} & plain_initramfs.modules()
+    assert not [load for load in plain_initramfs.loads["bochs"] if load.startswith("vfio")]
+    assert "udev" in _order(plain_initramfs)
+    assert "00-optimux" not in _order(plain_initramfs)
 
 
 def test_dracut_by_id(trixie: Root) -> None:
