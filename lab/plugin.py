@@ -22,6 +22,7 @@ LONGEST_ID = 60
 LONG_GROUPS = (
     *("nixos-binds-vfio", "on_demand", "by_id", "apply_dracut", "flake", "nixos-battery-in-linux", "nix"),
     *("compositors", "apply_grub", "by_address", "without_files", "libvirtd_trixie", "libvirtd_bookworm", "refusals"),
+    *("install", "define", "apply_debian", "initramfs"),
 )
 
 
