@@ -94,8 +94,17 @@ def _shared() -> dict[int, Values]:
     return {id(kind): strategy for kind, strategy in kinds.items()}
 
 
+_MADE: dict[int, tuple[Kind[Any], Values]] = {}
+
+
 def values_of(kind: Kind[Any]) -> Values:
-    """Plain values of a kind: each loads without a problem."""
+    """Plain values of a kind: each loads without a problem. What Hypothesis finds out about them it keeps with them."""
+    if id(kind) not in _MADE:
+        _MADE[id(kind)] = kind, _values_of(kind)
+    return _MADE[id(kind)][1]
+
+
+def _values_of(kind: Kind[Any]) -> Values:
     if (strategy := _shared().get(id(kind))) is not None:
         return strategy
     if isinstance(kind, Bool):
