@@ -36,8 +36,9 @@ _QUICK = (
     *("mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=reliable", "no_timer_check", "no5lvl", "audit=0"),
     *("init_on_alloc=0", "cryptomgr.notests", "rcupdate.rcu_expedited=1", "8250.nr_uarts=2"),
 )
-# The same of the processor: what changes how memory is looked up, at each entry of the kernel. L2 has the same one.
-_WITHOUT = ",la57=off,smap=off,smep=off,pku=off"
+# The same of the processor: what changes how memory is looked up, at each entry of the kernel; and the registers of
+# AVX, which are saved at each switch, and by the loader at a function's first call. L2 has the same one.
+_WITHOUT = ",la57=off,smap=off,smep=off,pku=off,xsave=off"
 # Units without a part in what is tested.
 _MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
