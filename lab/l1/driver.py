@@ -53,7 +53,8 @@ class Machine:
         return self._shell(command, seconds)
 
     def wait_for_unit(self, unit: str, timeout: float = _UNIT_SECONDS) -> None:
-        """Until the unit is active; one that failed will not be."""
+        """Until the unit is active; one that failed will not be. The time begins once the machine is up."""
+        self._shell = self._shell or self._boot()
         end = time.monotonic() + timeout
         while (state := self.execute(f"systemctl is-active {unit}")[1].strip()) != "active":
             if state == "failed" or time.monotonic() > end:
