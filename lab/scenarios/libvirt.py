@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 _SECONDS = 120
 _START_SECONDS = 400  # with a hook, where others compute as well
+_SOCKET = Path("/run/libvirt/libvirt-sock")
 QEMU_CONF = Path("/etc/libvirt/qemu.conf")  # on NixOS it is elsewhere, and written anew at each start
 
 
@@ -84,7 +85,8 @@ def reconfigure(text: str) -> None:
 
 
 def _create(xml: str, *options: str) -> str:
-    subprocess.run(["systemctl", "start", "libvirtd"], check=True, timeout=_SECONDS)
+    if not _SOCKET.exists():  # systemd listens for it once it is that far
+        subprocess.run(["systemctl", "start", "libvirtd"], check=True, timeout=_SECONDS)
     file = Path(f"/run/{name_of(xml)}.xml")
     file.write_text(xml)
     done = _virsh("create", str(file), *options, check=False, seconds=_START_SECONDS)
