@@ -4,6 +4,8 @@ and importing take longer than all that hand-over does.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import pkgutil
 import select
@@ -39,11 +41,14 @@ def called(*arguments: str, seconds: float) -> tuple[int, str, str, float]:
 
 @cache
 def _imported() -> None:
-    """What ``optimux gpu`` uses; its verbs import nearly all of it only when they run."""
+    """What ``optimux gpu`` uses; its verbs import nearly all of it, and read the rules, only when they run."""
     import optimux.host.handover as room
+    from optimux.cli import run
 
     for module in pkgutil.iter_modules(room.__path__):
         import_module(f"{room.__name__}.{module.name}")
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        run(["gpu", "status"])
 
 
 def _be_the_program(arguments: tuple[str, ...], output: IO[bytes], errors: IO[bytes]) -> None:
