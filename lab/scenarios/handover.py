@@ -30,6 +30,7 @@ _SECONDS = 60
 _LIMIT = 20
 _LOOK_SECONDS = 4.0
 _APPEAR_SECONDS = 30
+_HANGS_SECONDS = 8
 _COLOURS = itertools.cycle((0x2050A0, 0xA05020, 0x20A050))
 
 
@@ -399,7 +400,7 @@ def twin_managed(xml: str) -> dict[str, Any]:
     try:
         with held("mixer"):
             child = subprocess.Popen(["virsh", "-c", "qemu:///system", "create", str(file)], stderr=subprocess.PIPE)
-            hung = _outlasts(child, 20)
+            hung = _hangs(child)
         child.communicate(timeout=120)
         return {"hung": hung, "code": child.returncode}
     finally:
@@ -408,8 +409,28 @@ def twin_managed(xml: str) -> dict[str, Any]:
             libvirt.stop("win")
 
 
-def _outlasts(child: subprocess.Popen[bytes], seconds: float) -> bool:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(seconds)
-        return False
-    return True
+def _hangs(child: subprocess.Popen[bytes]) -> bool:
+    """Whether libvirtd comes to wait in the sound driver's removal, and for longer than any takes."""
+    since = time.monotonic()
+    end = since + 10 * _SECONDS
+    while child.poll() is None and time.monotonic() < end:
+        if not any(place.startswith("snd_") for place in _waits_in_kernel("libvirtd")):
+            since = time.monotonic()
+        if time.monotonic() > since + _HANGS_SECONDS:
+            return True
+        time.sleep(0.5)
+    return False
+
+
+def _waits_in_kernel(program: str) -> list[str]:
+    """The kernel's functions in which threads of the program's sleep and take no signal."""
+    found = []
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            threads = name.parent.glob("task/*") if name.read_text() == f"{program}\n" else ()
+            found += [(thread / "wchan").read_text() for thread in threads if _sleeps(thread)]
+    return found
+
+
+def _sleeps(thread: Path) -> bool:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0] == "D"
