@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import signal
 import subprocess
 import time
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 WRITE_SECONDS = 3.0
 UNBIND_SECONDS = 8.0  # xhci with hubs and a GPU's own shutdown take one to three
 RUN_SECONDS = 10.0
-_POLL = 0.01
 _KILL_SECONDS = 0.2  # what waits in the kernel dies only once that lets go
 # errno that a writer's exit status can tell; its highest values are the child's own.
 _NO_ERRNO = 255
@@ -145,15 +145,13 @@ def _write(path: str, content: bytes) -> NoReturn:
 
 
 def _within(child: int, seconds: float) -> int | None:
-    """The child's status, or ``None`` where it has not ended in time."""
-    end = time.monotonic() + seconds
-    pause = 0.0005
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return status
-        if time.monotonic() > end:
-            break
-        time.sleep(pause)
-        pause = min(pause * 2, _POLL)
-    return None
+    """The child's status once it ends, or ``None`` where it has not in time."""
+    handle = os.pidfd_open(child)
+    try:
+        waiter = select.poll()
+        waiter.register(handle, select.POLLIN)
+        waiter.poll(seconds * 1000)
+    finally:
+        os.close(handle)
+    done, status = os.waitpid(child, os.WNOHANG)
+    return status if done else None
