@@ -54,6 +54,7 @@ def test_a_patched_virt_manager_domain(verb: Verb) -> None:
     assert "  ok     battery: one, in the planned table" in lines
     assert "  ok     host device 0000:01:00.1: at 0000:01:00.1 in the guest" in lines
     assert "  -      replaced: disk sda: an empty one" in lines
+    assert "  -      replaced: processors: one of 16" in lines
     assert "  -      replaced: memory /dev/kvmfr0: a file of the same size without a name" in lines
     assert "9 checks passed, 0 failed" in err
     assert "optimux-verify" not in verb.session.run(["ls", "/tmp"]).stdout

@@ -112,6 +112,7 @@ def _processor(root: _Element, emulation: Emulation) -> Iterator[str]:
         _drop(cpu, "numa")
     if emulation.kvm:
         return
+    yield from _one_processor(root)
     if cpu is not None and (cpu.get("mode") or cpu.find("model") is not None):
         for tag in ("model", "vendor", "cache", "maxphysaddr"):
             _drop(cpu, tag)
@@ -122,6 +123,15 @@ def _processor(root: _Element, emulation: Emulation) -> Iterator[str]:
     if features is not None:
         for tag in _KVM_ALONE:
             _drop(features, tag)
+
+
+def _one_processor(root: _Element) -> Iterator[str]:
+    """The others are there to be plugged in: emulated, each runs while the firmware brings up all of them."""
+    count = root.find("vcpu")
+    if count is not None and (count.text or "").strip() not in ("", "1"):
+        _drop(root, "vcpus")
+        count.set("current", "1")
+        yield f"processors: one of {(count.text or '').strip()}"
 
 
 def _memory(root: _Element) -> Iterator[str]:

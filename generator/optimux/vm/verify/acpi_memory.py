@@ -6,6 +6,7 @@ to the configuration tables, one of them holds its address.
 
 from __future__ import annotations
 
+import re
 import zlib
 from struct import Struct, error, unpack_from
 from typing import TYPE_CHECKING
@@ -70,8 +71,9 @@ def find_tables(memory: Snapshot, memory_size: int, uefi: bool) -> Tables | None
 def _rsdp_of_bios(memory: Snapshot) -> int | None:
     start, size = _BIOS_AREA
     area = memory.load(start, size)
-    places = (offset for offset in range(0, size, 16) if area.startswith(b"RSD PTR ", offset))
-    return next((start + offset for offset in places if _rsdp_is_valid(area[offset : offset + 36])), None)
+    places = (match.start() for match in re.finditer(b"RSD PTR ", area))
+    found = (offset for offset in places if offset % 16 == 0 and _rsdp_is_valid(area[offset : offset + 36]))
+    return next((start + offset for offset in found), None)
 
 
 def _rsdp_is_valid(rsdp: bytes) -> bool:
