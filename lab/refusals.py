@@ -67,8 +67,12 @@ def _nodes(source: str) -> Iterator[ast.Raise | ast.Call]:
         if isinstance(node, ast.Raise):
             within |= set(ast.walk(node))
             yield node
-        elif isinstance(node, ast.Call) and node not in within and ast.unparse(node.func) == "Problem":
+        elif isinstance(node, ast.Call) and node not in within and _makes_a_problem(node.func):
             yield node
+
+
+def _makes_a_problem(called: ast.expr) -> bool:
+    return isinstance(called, ast.Name) and called.id == "Problem"
 
 
 def marked(source: str, name: str) -> str:
@@ -114,4 +118,4 @@ def _write_copy(package: Path, written: Path) -> None:
         source = file.read_text(encoding="utf-8")
         file.write_text(marked(source, file.relative_to(package).as_posix()), encoding="utf-8")
     (package / "optimux" / "_come.py").write_text(_WRITER.format(path=str(written)), encoding="utf-8")
-    compileall.compile_dir(package, quiet=1)  # a run writes no bytecode, and each verb that it starts would compile it
+    compileall.compile_dir(package, quiet=1)  # once, not in each process that a test starts

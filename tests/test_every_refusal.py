@@ -36,7 +36,7 @@ CASES: dict[str, tuple[str, ...]] = {
                 *("only_some_steps", "what_the_user_changed_since_is_kept"),
             )
         ),
-        "tests/vm/test_life.py::test_a_signal_ends_it",
+        *(f"tests/vm/test_life.py::test_a_signal_ends_it[{times}]" for times in ("ctrl-c-1", "sigterm-1")),
         *(f"tests/acpi/test_ssdt.py::test_{name}" for name in ("bytes_are_kept_from_a_terminal", "bad_input")),
         *(f"tests/cli/test_verify_ends.py::test_{name}" for name in ("where_logs_are_kept", "the_reader_has_gone")),
         *(
@@ -139,7 +139,10 @@ CASES[OTHERS] = (
         "tests/notation/test_qemu.py::test_options_of_their_own",
     ),
     *("tests/acpi/test_battery.py::test_all_problems_at_once", "tests/options/test_kinds_in_words.py"),
-    *("tests/nixos/test_nix_text.py", "tests/options/test_renderer.py::test_a_kind_without_a_place"),
+    *(
+        "tests/nixos/test_nix_text.py::test_nul_is_refused",
+        "tests/options/test_renderer.py::test_a_kind_without_a_place",
+    ),
     "tests/patch/test_stated_keys.py::test_every_key_has_a_concern_or_a_reason",
 )
 # What no test can reach, by file and the statement's first line as it is written, each with the reason.

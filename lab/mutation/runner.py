@@ -108,9 +108,7 @@ def become_pytest(arguments: Sequence[str], scratch: Path, output: Path, plugins
 
 def _forget_the_product(scratch: Path) -> None:
     package = str(scratch / "generator")
-    compiled = str(scratch / "compiled")
-    os.environ.update({"PYTHONPATH": package, "CI": "true", "PYTHONPYCACHEPREFIX": compiled})
-    sys.pycache_prefix = compiled
+    os.environ.update({"PYTHONPATH": package, "CI": "true"})
     sys.path.insert(0, package)
     for name in [name for name in sys.modules if name.split(".")[0] in ("optimux", "lab", "tests")]:
         del sys.modules[name]

@@ -126,7 +126,7 @@ class Trials:
     def _write(self, target: Path, text: str) -> None:
         """What is compiled of a text of the same length in the same second would pass for this one."""
         target.write_text(text, encoding="utf-8")
-        for compiled in (self._scratch / "compiled").rglob(f"{target.stem}.*.pyc"):
+        for compiled in (target.parent / "__pycache__").glob(f"{target.stem}.*.pyc"):
             compiled.unlink()
 
     def _pytest(self, arguments: Sequence[str], only: dict[str, float] | None, seconds: float | None) -> Run:
