@@ -46,7 +46,8 @@ def _becomes(expected: bool, word: str) -> bool:
 
 
 def _named_memory() -> set[str]:
-    names = (path.name for path in Path("/dev/shm").iterdir())
+    """What is shared with a guest; folders there are those of tests, of other runs too."""
+    names = (path.name for path in Path("/dev/shm").iterdir() if path.is_file())
     return {name for name in names if "optimux" in name or "looking-glass" in name}
 
 
