@@ -91,14 +91,15 @@ def marked(source: str, name: str) -> str:
     return b"".join(lines).decode()
 
 
-def reached(selection: Sequence[str]) -> set[tuple[str, int]]:
+def reached(selection: Sequence[str], folder: Path | None = None) -> set[tuple[str, int]]:
     """File and line of each place that these tests come to, in processes of their own as well.
 
+    ``folder`` is where they run, the usual one for temporary files where there is none.
     Raises ``RuntimeError`` where one fails.
     """
     load_shared()
-    with tempfile.TemporaryDirectory(prefix="optimux-refusals-") as folder:
-        scratch = Path(folder)
+    with tempfile.TemporaryDirectory(prefix="optimux-refusals-", dir=folder) as made:
+        scratch = Path(made)
         written = scratch / "come"
         written.touch()
         scratch.chmod(0o755)

@@ -176,10 +176,10 @@ DEAR = (
 
 
 @pytest.fixture(scope="module")
-def come() -> set[tuple[str, int]]:
+def come(tmpfs: Path | None) -> set[tuple[str, int]]:
     """The places that these tests come to: one run for all rooms."""
     tests = dict.fromkeys(test for tests in CASES.values() for test in tests)
-    return reached([*tests, *(f"--deselect={test}" for test in DEAR)])
+    return reached([*tests, *(f"--deselect={test}" for test in DEAR)], tmpfs)
 
 
 @pytest.mark.xdist_group("refusals")
