@@ -81,10 +81,17 @@ def command(
         from optimux.files.replace import replace_file
 
         replace_file(Path(target), text.encode())
-        here = "" if root else " --here"
-        then = "import it beside Optimux' module" if nix else f"optimux generate {target} -o out/{here}"
-        say(f"wrote {target}; read the guesses in it, then: {then}")
+        say(f"wrote {target}; read the guesses in it, then: {_next(target, facts, nix=nix, here=root is None)}")
     return 0
+
+
+def _next(target: str, facts: Facts, *, nix: bool, here: bool) -> str:
+    """What is done with the file: another machine's, and NixOS, are given files to be brought there."""
+    if nix:
+        return "import it beside Optimux' module"
+    if here and facts.distribution != "nixos":
+        return f"optimux apply {target}"
+    return f"optimux generate {target} -o out/{' --here' if here else ''}"
 
 
 def _chosen(judged: Sequence[Verdict], address: str | None, *, asks: bool) -> Verdict | None:

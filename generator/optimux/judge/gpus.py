@@ -130,10 +130,13 @@ def _integrated(facts: Facts) -> Finding:
 
 
 def _iommu(facts: Facts, device: PciDevice) -> Iterator[Finding]:
-    state, wanted = facts.iommu.state, "an IOMMU that is on"
+    wanted = "an IOMMU that is on"
+    # Facts that were written by hand may have the groups alone.
+    numbers = {other.iommu_group for other in facts.devices} - {None}
+    state = facts.iommu.state or ("on" if numbers else None)
     word = "AMD-Vi (IOMMU)" if facts.cpu.vendor == "amd" else "VT-d"
     if state == "on":
-        yield holds("iommu.state", f"{facts.iommu.groups} groups", wanted)
+        yield holds("iommu.state", f"{facts.iommu.groups or len(numbers)} groups", wanted)
         if device.iommu_group is None:
             remedy = 'Look for "DMAR" or "AMD-Vi" in the kernel\'s log: it leaves this device out.'
             yield broken("iommu.group", "no IOMMU group", "a group for every function", remedy, BLOCKS)

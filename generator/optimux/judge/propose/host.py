@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from optimux.declare.values import DISTRIBUTION
 from optimux.judge.propose.entry import Entry
 from optimux.judge.propose.vm import takes_hugepages
 
@@ -17,7 +18,10 @@ LOADERS = {"grub": "grub", "systemd-boot": "systemd-boot", "grubby": "grubby"}
 
 
 def host_entries(facts: Facts, answers: Answers) -> Iterator[Entry]:
-    """The platform, and huge pages where memory is plenty."""
+    """The platform, and huge pages where memory is plenty.
+
+    No version: each update of the host would make the file one for another host, and what reads it looks itself.
+    """
     yield _distribution(facts)
     if facts.cpu.vendor:
         yield Entry("host", "cpuVendor", facts.cpu.vendor, facts.cpu.model or "")
@@ -25,14 +29,6 @@ def host_entries(facts: Facts, answers: Answers) -> Iterator[Entry]:
         yield Entry("host", "cpuVendor", "intel", "the processor does not say whose it is.", True, '"amd".')
     if facts.distribution != "nixos":
         yield from _tools(facts)
-    versions = (
-        ("libvirtVersion", facts.libvirt_version),
-        ("qemuVersion", facts.qemu_version),
-        ("kernelVersion", facts.kernel_version),
-    )
-    for key, version in versions:
-        if version is not None:
-            yield Entry("host", key, str(version))
     if facts.security_module:
         yield Entry("host", "securityModule", facts.security_module)
     if takes_hugepages(facts, answers.memory):
@@ -48,7 +44,8 @@ def _distribution(facts: Facts) -> Entry:
     rpm = any(word in ("suse", "opensuse", "rhel") for word in (facts.os.id, *facts.os.id_like))
     guess = "fedora" if rpm else "debian"
     why = f"{facts.os.name or 'the distribution'} is none that files are written for; this one's are nearest."
-    return Entry("host", "distribution", guess, why, True, '"arch", "debian", "fedora" or "nixos".')
+    others = [f'"{name}"' for name in DISTRIBUTION.words if name != guess]
+    return Entry("host", "distribution", guess, why, True, f"{', '.join(others[:-1])} or {others[-1]}.")
 
 
 def _tools(facts: Facts) -> Iterator[Entry]:

@@ -29,8 +29,9 @@ def looking_glass_entries(facts: Facts, verdict: Verdict) -> Iterator[Entry]:
         return
     idd = verdict.device.pci_class == "0302" or verdict.outputs.own.value == NO
     if idd:
+        seen = "The card has" if verdict.outputs.own.value == NO else "Cards of class 0302 have, as far as is known,"
         why = (
-            "The card has no outputs: no plug can stand in for a monitor, and this release brings its own display. It "
+            f"{seen} no outputs: no plug can stand in for a monitor, and this release brings its own display. It "
             "is known to run without outputs"
         )
         nvidia = "; that NVIDIA's driver starts on every such laptop is not."
