@@ -46,6 +46,24 @@ def test_the_verb(machine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert run([*line[:-1], "cde"]) == 2
 
 
+def test_a_card_that_is_not_there_is_not_kept_free(
+    machine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "optimux.toml"
+    config.write_text(CONFIG.replace("0000:01:", "0000:0b:"))
+    assert run(["gpu", "keep-free", str(config), "--root", str(machine)]) == 1
+    assert "not there; compare with optimux detect" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["status", "keep-free"])
+def test_a_folder_that_is_no_record(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "optimux.toml"
+    config.write_text(CONFIG)
+    (tmp_path / "empty").mkdir()
+    assert run(["gpu", verb, str(config), "--root", str(tmp_path / "empty")]) == 2
+    assert "neither /sys nor /proc in it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("environment", "found"),
     [

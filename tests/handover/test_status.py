@@ -378,7 +378,7 @@ def test_without_a_configuration(
     assert run(["gpu", "status", "--root", str(machine)]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "no ./optimux.toml" in said
-    assert "Name the configuration" in said
+    assert "Name it: optimux gpu status FILE. `optimux init` writes one." in said
 
 
 def test_the_folders_own_configuration(

@@ -91,6 +91,13 @@ def test_giving_what_the_host_has(kernel: Acting) -> None:
     assert kernel.actions == []
 
 
+def test_giving_what_is_not_there(kernel: Acting) -> None:
+    shutil.rmtree(kernel.tree / "sys/bus/pci/devices")
+    with pytest.raises(Refused, match=r"card is not there \(0000:01:00.0, .*\): compare with optimux detect"):
+        back(kernel)
+    assert kernel.actions == []
+
+
 def test_a_holder_refuses_before_anything_is_done(kernel: Acting) -> None:
     process(kernel.tree, 77, "game", uid=1000, opened=("/dev/dri/card1",))
     before = snapshot(kernel.tree)

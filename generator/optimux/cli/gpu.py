@@ -55,7 +55,8 @@ def _here(installed: str) -> str:
         return "optimux.toml"
     from optimux.errors import InvalidInput, Problem
 
-    remedy = "Name the configuration, as in optimux gpu status FILE."
+    verb = click.get_current_context().command_path.partition(" ")[2]
+    remedy = f"Name it: optimux {verb} FILE. `optimux init` writes one."
     raise InvalidInput([Problem("CONFIG", f"no {installed}, no ./optimux.toml", "a configuration", remedy)])
 
 
@@ -75,7 +76,7 @@ def status(config: str | None, name: str | None, facts: str | None, as_json: boo
     from optimux.host.handover.report import as_data, lines
     from optimux.host.handover.verdict import verdict
 
-    root = another_root(root)
+    root = _recorded(root)
     known = cards(config, facts, root)
     pictures = [look(card, root) for card in ([chosen(known, name)] if name else known)]
     judged = [(picture, verdict(picture)) for picture in pictures]
@@ -162,15 +163,15 @@ def keep_free(config: str | None, name: str | None, facts: str | None, desktop: 
         from optimux.errors import InvalidInput, Problem
 
         raise InvalidInput([Problem("--desktop", f'"{desktop}"', ", ".join(desktops()), "Name one of these.")])
-    root = another_root(root)
+    root = _recorded(root)
     known = cards(config, facts, root)
     desktop = desktop or current_desktop()
     all_free = True
     for card in [chosen(known, name)] if name else known:
         found = kept(card, root or "/")
-        all_free = all_free and (found.free or found.node is None)
+        all_free = all_free and (found.free or (found.node is None and found.is_there))
         if found.node is None:
-            click.echo(f"{card.name}: no driver of the host's has it, so no desktop does")
+            click.echo(f"{card.name}: {found.why}")
         elif found.free:
             click.echo(f"{card.name}: desktops leave {found.node} alone")
         else:
@@ -200,6 +201,15 @@ def give_again(config: str | None, facts: str | None, card: Card) -> tuple[str, 
     said = (str(Path(config).absolute()),) if config not in (None, "-") and config else ()
     seen = ("--facts", str(Path(facts).absolute())) if facts else ()
     return (sys.executable, "-m", "optimux", "gpu", "give", *said, "--gpu", card.name, *seen)
+
+
+def _recorded(root: str | None) -> str | None:
+    """The absolute path of a recorded tree. Raises ``InvalidInput`` for one of no machine."""
+    from optimux.facts.detect import Root
+
+    place = another_root(root)
+    Root.of_a_machine(place).close()
+    return place
 
 
 def _root(verb: str) -> None:

@@ -50,6 +50,9 @@ def _without_state(card: Card, kernel: Kernel) -> str:
     """Nothing is known of an earlier time: what vfio-pci has goes to whichever driver matches, if it may."""
     taken = [a for a in card.addresses if kernel.target(f"{DEVICES}/{a}/driver") == VFIO]
     if not taken:
+        if not any(kernel.exists(f"{DEVICES}/{address}") for address in card.addresses):
+            addresses = ", ".join(map(str, card.addresses))
+            raise Refused(f"{card.name} is not there ({addresses}): compare with optimux detect. Nothing was changed.")
         return f"{card.name} is the host's: nothing to do"
     if not card.on_demand:
         raise Refused(

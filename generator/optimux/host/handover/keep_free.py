@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from optimux.facts.detect.pci import DEVICES
+from optimux.host.handover.modules import VFIO
 from optimux.host.handover.nodes import Sysfs
 from optimux.record import Record
 from optimux.rules import rules
@@ -19,11 +21,16 @@ DATABASE = "/run/udev/data"
 
 
 class Kept(Record):
-    """A card's node, and whether it is on the seat that no desktop has; without a node there is nothing to keep."""
+    """A card's node, and whether it is on the seat that no desktop has; without a node there is nothing to keep.
+
+    ``why`` there is none, in a sentence.
+    """
 
     card: str
     node: str | None
     free: bool
+    why: str = ""
+    is_there: bool = True
 
 
 def kept(card: Card, root: str = "/") -> Kept:
@@ -34,7 +41,19 @@ def kept(card: Card, root: str = "/") -> Kept:
             if node.subsystem == "drm" and node.name.startswith("/dev/dri/card"):
                 said = sysfs.text(f"{DATABASE}/c{node.number[1]}:{node.number[2]}")
                 return Kept(card.name, node.name, on_own_seat(said))
-    return Kept(card.name, None, False)
+    return _without_node(card, sysfs)
+
+
+def _without_node(card: Card, sysfs: Sysfs) -> Kept:
+    there = [address for address in card.addresses if sysfs.names(f"{DEVICES}/{address}")]
+    if not there:
+        addresses = ", ".join(map(str, card.addresses)) or "no function"
+        return Kept(card.name, None, False, f"{addresses}: not there; compare with optimux detect", False)
+    drivers = {sysfs.target(f"{DEVICES}/{address}/driver") for address in there}
+    driven = sorted(driver for driver in drivers if driver not in (None, VFIO))
+    if not driven:
+        return Kept(card.name, None, False, "no driver of the host's has it, so no desktop does")
+    return Kept(card.name, None, False, f"{', '.join(driven)} shows no picture device of it, so no desktop opens one")
 
 
 def on_own_seat(said: str | None) -> bool:
