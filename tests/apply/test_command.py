@@ -53,8 +53,19 @@ def test_a_dry_run_shows_everything_and_changes_nothing(host: Path) -> None:
     assert f"+++ {GRUB}" in out
     assert "$ update-initramfs -u -k all" in out
     assert "nothing was changed" in said
+    assert "to run in that system" in said
+    assert "  apt-get install" in said
     assert tree(host) == before
     assert not (host / "var/lib/optimux").exists()
+
+
+def test_what_undoes_it_is_said_as_it_has_to_be_called(host: Path) -> None:
+    before = tree(host)
+    _, said = run(host, "--yes")
+    command = said.partition("`")[2].partition("`")[0]
+    assert command == f"optimux rollback --root {host}"
+    _run(*command.split()[1:], "--yes", code=0)
+    assert tree(host) == before
 
 
 def test_without_a_terminal_it_takes_yes(host: Path) -> None:

@@ -121,6 +121,13 @@ PCI = (
         facts=True,
     ),
     case(
+        "a card at another address",
+        {f"{GPU}.functions.0.address": "0000:02:00.0"},
+        (f"{GPU}.functions[0].address", "0000:02:00.0", "a device that the facts show", "Write 0000:01:00.0"),
+        twin={},
+        facts=True,
+    ),
+    case(
         "another device's id",
         {f"{GPU}.functions.0.id": "10de:249c"},
         (f"{GPU}.functions[0].id", "10de:249c", "10de:249d", "Write 10de:249d"),

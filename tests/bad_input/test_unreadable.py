@@ -193,6 +193,26 @@ def _stdin(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
 
 
+@pytest.mark.parametrize(
+    ("text", "next_step"),
+    [
+        ("[host]\n[host]\n", "may do so once"),
+        ("[a]\nb = 1\nb = 2\n", "may do so once"),
+        ("a = { b = 1, b = 2 }\n", "may do so once"),
+        ('a = "b\nc = 1\n', "A quote is not closed"),
+        ("a = [1 2]\n", "the comma that is missing"),
+        ("a = { b = 1 c = 2 }\n", "the comma that is missing"),
+        ("a = yes\n", "Write text in quotes"),
+        ("a\n", "followed by = and its value"),
+        ("a = 1 b = 2\n", "One key and its value a line"),
+    ],
+)
+def test_toml_that_is_none_says_what_to_do(text: str, next_step: str, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "optimux.toml").write_text(text)
+    assert run(["generate", str(tmp_path / "optimux.toml"), "-o", str(tmp_path / "out")]) == 2
+    assert next_step in " ".join(capsys.readouterr().err.split())
+
+
 def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     _stdin(monkeypatch, EXAMPLE.read_bytes())
     assert run(["generate", "-", "-o", str(tmp_path / "out")]) == 0

@@ -122,6 +122,28 @@ def test_where_libvirt_does_not_run(known: Callable[..., SimpleNamespace]) -> No
         _machine(lambda m: None)
 
 
+@pytest.mark.parametrize(
+    ("uri", "words", "next_step"),
+    [
+        (
+            "qemu:///system",
+            "Failed to connect socket to '/x': No such file or directory",
+            "`optimux apply` installs it",
+        ),
+        ("qemu:///system", "Failed to connect socket to '/x': Connection refused", "systemctl enable --now"),
+        ("qemu:///system", "Failed to connect socket to '/x': Permission denied", "are you in the group libvirt?"),
+        ("qemu+ssh://far/system", "Could not resolve hostname far: No such file", "Look at the address"),
+    ],
+)
+def test_what_to_do_where_it_does_not_answer(
+    uri: str, words: str, next_step: str, known: Callable[..., SimpleNamespace]
+) -> None:
+    known(open=raising(LibvirtsOwn(words)))
+    with pytest.raises(LibvirtError) as told:
+        binding.opened(uri)
+    assert next_step in str(told.value)
+
+
 @pytest.mark.parametrize(("state", "resumed"), [(3, True), (7, True), (1, False), (5, False)])
 def test_only_what_waits_runs_on(state: int, resumed: bool, known: Callable[..., SimpleNamespace]) -> None:
     library = known(state=lambda flags: (state, 0))

@@ -64,6 +64,8 @@ SAID: list[tuple[Kind[Any], Any, list[tuple[str, str, str, str]]]] = [
                                    "It is neither four numbers up to 255 nor eight groups of hexadecimal digits.")]),
     (Scalar(), 1.5, [("x", "1.5", "one line of text, a whole number, or true or false", "Correct the value.")]),
     (ListOf(Int(1, 9)), 1, [("x", "1", "a list of a whole number from 1 to 9", "Put it in brackets.")]),
+    (ListOf(WHOLE), "x", [("x", '"x"', "a list of a table",
+                           f"Write [{{ {Outer.options[0].key} = … }}], a table in brackets for each.")]),
     (ListOf(Int(1, 9), 2, 3), [1], [("x", "1 entries", "2 to 3 entries", "Add or remove entries.")]),
     (ListOf(Int(1, 9)), [1, 0], [("x[1]", "0", "a whole number from 1 to 9", "Correct the value.")]),
     (MapOf(Int(1, 9)), [], [("x", "a list", "a table of a whole number from 1 to 9", "Make it a table.")]),

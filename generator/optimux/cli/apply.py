@@ -23,7 +23,7 @@ Examples:
   optimux apply --dry-run               what would be done, and nothing else
   optimux apply --yes --json            for configuration management
   optimux apply --only lines,boot-loader
-  optimux apply laptop.toml --root /mnt --chroot
+  optimux apply optimux.toml --root /mnt --chroot
 """
 _STEPS = "packages, files, lines, groups, modules, tables, services, boot-loader, initramfs, domains"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def show(request: Request, found: Survey, vms: Vms, digest: str) -> None:
     if vms.left and found.missing is None:
         vms.say_left()
     if request.dry_run:
+        _say_pending(found)
         say(f"nothing was changed; `--yes --plan {digest}` does just this")
 
 
@@ -126,7 +128,9 @@ def done(request: Request, found: Survey, transaction: Transaction, vms: Vms) ->
     if request.as_json:
         _print_json(request, found, vms, "", "changed", transaction)
     count = len(transaction.files)
-    say(f"apply {transaction.number}: {count} file{'s' if count != 1 else ''} changed; `optimux rollback` undoes it")
+    words = ["optimux", "rollback", *(("--root", request.place) if request.place else ())]
+    undo = shlex.join([*words, *(("--chroot",) if request.chroot else ())])
+    say(f"apply {transaction.number}: {count} file{'s' if count != 1 else ''} changed; `{undo}` undoes it")
     _say_left(found)
     _say_pending(found)
     vms.say_left()

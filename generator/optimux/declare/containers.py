@@ -35,7 +35,7 @@ class ListOf(Kind[tuple[T, ...]]):
     def load(self, value: object, path: str, findings: Findings) -> tuple[T, ...]:
         """Entries that cannot be used keep their place where something can stand in for them."""
         if not isinstance(value, list | tuple):
-            return self._refuse(value, path, findings, "Put it in brackets.")  # type: ignore[no-any-return]
+            return self._refuse(value, path, findings, self._bracketed())  # type: ignore[no-any-return]
         if not self.least <= len(value) <= self.most:
             allowed = f"{self.least} to {self.most} entries"
             findings.unusable(path, f"{len(value)} entries", allowed, "Add or remove entries.")
@@ -44,6 +44,12 @@ class ListOf(Kind[tuple[T, ...]]):
         if any(item is INVALID for item in items):
             return self._without_invalid(items, path, findings)
         return tuple(items)
+
+    def _bracketed(self) -> str:
+        """How such a list is written; of tables, with the first key that one has."""
+        if not isinstance(self.item, Table):
+            return "Put it in brackets."
+        return f"Write [{{ {self.item.table.options[0].key} = … }}], a table in brackets for each."
 
     def _without_invalid(self, items: list[T], path: str, findings: Findings) -> tuple[T, ...]:
         stand_in = self.item.stand_in()

@@ -117,7 +117,7 @@ class Choice(Kind[W]):
             return today
         from optimux.declare.wording import nearest
 
-        return self._refuse(value, path, findings, nearest(value, self.words))  # type: ignore[no-any-return]
+        return self._refuse(value, path, findings, nearest(value, (*self.words, *self.called)))  # type: ignore[no-any-return]
 
 
 class Parsed(Kind[T]):

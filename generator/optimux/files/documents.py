@@ -14,6 +14,20 @@ MOST_TOML = 4 << 20
 _MANY_DIGITS = 4300
 _TOO_LONG = "a number of thousands of digits"
 
+_AGAIN = "It stands further up already, and may do so once: put what belongs to a table below the first one."
+_TOML_REMEDIES = {
+    "Cannot declare": _AGAIN,
+    "Cannot overwrite": _AGAIN,
+    "Cannot mutate": _AGAIN,
+    "Duplicate inline table key": _AGAIN,
+    "Illegal character": "A quote is not closed in this line, or the character must be left out.",
+    "Unterminated": "A quote is not closed.",
+    "Unclosed": "Close it with its bracket, or put the comma that is missing between two entries.",
+    "Invalid value": "Write text in quotes, and truth values as true or false.",
+    "Expected '='": "A key is followed by = and its value; a comment begins with #.",
+    "Expected newline": "One key and its value a line; text stands in quotes.",
+}
+
 
 def read_text(path: str, limit: int = LIMIT) -> str:
     """The text of a UTF-8 file of at most ``limit`` bytes; ``-`` is standard input. Raises ``InvalidInput``."""
@@ -46,9 +60,17 @@ def read_toml(path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise unreadable(path, f"malformed TOML: {error}", "TOML 1.0", "Correct the named place.") from None
+        raise unreadable(path, f"malformed TOML: {error}", "TOML 1.0", _toml_remedy(str(error))) from None
     except (RecursionError, ValueError) as error:
         raise unreadable(path, _too_much(error), "plain configuration", _remedy(error)) from None
+
+
+def _toml_remedy(words: str) -> str:
+    """What most often is behind the reader's words (tomllib of Python 3.11 to 3.14)."""
+    for said, remedy in _TOML_REMEDIES.items():
+        if said in words:
+            return remedy
+    return "Correct the named place."
 
 
 def read_json(path: str) -> Any:

@@ -44,7 +44,19 @@ def opened(uri: str) -> tuple[Any, Any]:
     try:
         return libvirt, libvirt.open(uri)
     except libvirt.libvirtError as error:
-        raise LibvirtError(f"{error}. Is libvirt running, and are you in the group libvirt?") from None
+        raise LibvirtError(f"{error}. {_what_opens(uri, str(error))}") from None
+
+
+def _what_opens(uri: str, words: str) -> str:
+    """The next step: another machine's libvirt, none here, or one that does not let this user in."""
+    if "://" in uri and not uri.partition("://")[2].startswith("/"):
+        return "Look at the address, and whether libvirt runs there."
+    if "No such file" in words or "Connection refused" in words:
+        return (
+            "libvirt does not run here: `optimux apply` installs it; where it is installed, start it with "
+            "systemctl enable --now libvirtd.socket (or virtqemud.socket)."
+        )
+    return "Is libvirt running, and are you in the group libvirt?"
 
 
 def _of_the_system(name: str) -> Any:

@@ -13,6 +13,7 @@ from optimux.plan.model import GpuPlan, PlannedFunction
 
 _BY_DEVICES = ("facts.devices",)
 _INTEL = 0x8086
+_COMPARE = "Compare with lspci -Dnn, or detect again."
 
 
 def resolve_bindings(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> dict[str, Gpu]:
@@ -53,10 +54,11 @@ def resolve_gpus(gpus: Mapping[str, Gpu], facts: Facts, findings: Findings) -> t
         if gpu.keep_free and gpu.bind != "on-demand":
             remedy = "Leave it out: a card that is bound at boot is not the desktop's anyway."
             findings.warn(f"{path}.keepFree", f'true, with bind = "{gpu.bind}"', 'true with bind = "on-demand"', remedy)
+        if facts.devices:
+            _check_present(gpu, path, facts, findings)
         _check_slot(gpu, path, findings)
         _advise_drivers(gpu, path, facts, findings)
         if facts.devices:
-            _check_present(gpu, path, facts, findings)
             _check_group(gpu, path, facts, findings)
             _check_twins(given, gpu, path, facts, findings)
     _advise_module_wide(gpus, findings)
@@ -86,6 +88,7 @@ def _check_shared_functions(gpus: Mapping[str, Gpu], findings: Findings) -> None
     )
     for path, address, first in doubled(placed):
         findings.error(path, address, "each host address once", f"It stands at {first} already.", [first])
+        findings.lose(path)
 
 
 def _check_power(gpu: Gpu, path: str, findings: Findings) -> None:
@@ -116,10 +119,9 @@ def _check_present(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> Non
     for key, function in functions_of(gpu):
         device = facts.device(function.address)
         if device is None:
-            remedy = "Compare with lspci -Dnn, or detect again."
-            findings.error(
-                f"{path}.{key}.address", function.address, "a device that the facts show", remedy, _BY_DEVICES
-            )
+            where, allowed = f"{path}.{key}.address", "a device that the facts show"
+            findings.error(where, function.address, allowed, _where_it_is(function, facts), _BY_DEVICES)
+            findings.lose(where)
         elif device.is_bridge:
             remedy = "Leave bridges out: they stay with the host, and do not hold a group."
             findings.error(f"{path}.{key}.address", f"{function.address}, a bridge", "no bridge", remedy, _BY_DEVICES)
@@ -127,6 +129,11 @@ def _check_present(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> Non
             remedy = f"Write {device.id}."
             allowed, because = f"{device.id}, which is at {function.address}", [f"{path}.{key}.address", *_BY_DEVICES]
             findings.error(f"{path}.{key}.id", function.id, allowed, remedy, because)
+
+
+def _where_it_is(function: Function, facts: Facts) -> str:
+    having = [device.address for device in facts.devices if device.id == function.id]
+    return f"Write {having[0]}, which is {function.id}." if len(having) == 1 else _COMPARE
 
 
 def _check_group(gpu: Gpu, path: str, facts: Facts, findings: Findings) -> None:

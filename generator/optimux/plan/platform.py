@@ -81,7 +81,7 @@ def resolve_platform(host: Host, facts: Facts, findings: Findings) -> Platform:
         findings.lose("host.cpuVendor")
     elif facts.cpu.vendor not in (None, cpu_vendor):
         found = f"{cpu_vendor}, where the facts show {facts.cpu.vendor}"
-        remedy = "Leave it out, or give the facts of the machine that it is for."
+        remedy = "Leave host.cpuVendor out, or give the facts of the machine that it is for."
         findings.error("host.cpuVendor", found, f'"{facts.cpu.vendor}"', remedy, BY_CPU_VENDOR)
         findings.lose("host.cpuVendor")
     own = families()["distributions"][distribution or "debian"]
