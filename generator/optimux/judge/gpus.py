@@ -9,6 +9,7 @@ from optimux.facts import Facts, PciDevice
 from optimux.judge.finding import BLOCKS, BROKEN, Finding, blocking, broken, holds, unseen
 from optimux.judge.outputs import ATTACHED, UNKNOWN, Outputs, outputs_of
 from optimux.judge.roles import (
+    by_mux,
     displays,
     functions_of,
     group_mates,
@@ -115,9 +116,8 @@ def _alone(facts: Facts, device: PciDevice) -> Finding:
     if integrated:
         remedy = "There is no card that could be given away."
     elif facts.machine.form in ("laptop", None):
-        remedy = "Is the integrated GPU off? Choose the hybrid mode in the firmware's setup or the maker's tool."
-        if facts.mux:
-            remedy = f"Write 1 to {facts.mux.source} and reboot: then the integrated GPU drives the screen."
+        off = "Is the integrated GPU off? Choose the hybrid mode in the firmware's setup or the maker's tool."
+        remedy = by_mux(facts, off)
     else:
         remedy = "Switch the integrated GPU on in the firmware's setup, or add a second card for the host."
     return broken("gpu.second", "the only display device", wanted, remedy, BLOCKS)
@@ -181,10 +181,8 @@ def _groups(facts: Facts, device: PciDevice) -> Iterator[Finding]:
 def _panel(facts: Facts, outputs: Outputs) -> Finding:
     wanted = "a built-in screen that hangs on another GPU"
     if outputs.panel.value == ATTACHED:
-        remedy = "Switch the firmware to its hybrid mode, where there is one: the screen goes dark with the card."
-        if facts.mux:
-            remedy = f"Write 1 to {facts.mux.source} and reboot: then the integrated GPU drives the screen."
-        return broken("gpu.panel", "it drives the built-in screen", wanted, remedy, BLOCKS)
+        dark = "Switch the firmware to its hybrid mode, where there is one: the screen goes dark with the card."
+        return broken("gpu.panel", "it drives the built-in screen", wanted, by_mux(facts, dark), BLOCKS)
     if outputs.panel.value == UNKNOWN:
         return unseen("gpu.panel", "not known", wanted, "If the built-in screen goes dark, it hangs on this card.")
     return holds("gpu.panel", outputs.panel.value, wanted)

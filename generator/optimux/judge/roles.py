@@ -101,3 +101,10 @@ WITHOUT_SPICE = ("rhel", "centos", "rocky", "almalinux", "ol")
 def has_spice(facts: Facts) -> bool:
     """Whether the distribution's QEMU can show a guest by SPICE, and share memory with it, as Looking Glass needs."""
     return facts.os.id not in WITHOUT_SPICE
+
+
+def by_mux(facts: Facts, otherwise: str) -> str:
+    """What brings the screen to the integrated GPU: the machine's own switch for it, where it has one."""
+    if not facts.mux:
+        return otherwise
+    return f"Run `echo 1 | sudo tee {facts.mux.source}` and reboot: then the integrated GPU drives the screen."

@@ -10,7 +10,7 @@ from optimux.host.doctor.areas.binding import VFIO
 from optimux.host.doctor.areas.iommu import SETUP
 from optimux.host.doctor.check import Result, broken, check, for_root, holds, unlogged, unseen
 from optimux.host.doctor.known import known
-from optimux.judge.roles import displays, label
+from optimux.judge.roles import by_mux, displays, label
 
 if TYPE_CHECKING:
     from optimux.facts import PciDevice
@@ -40,9 +40,7 @@ def second(look: Look) -> Iterator[Result]:
         yield holds("every card could go; one of them stays", PCI)
     else:
         remedy = "Choose the hybrid mode in the firmware's setup: then the integrated GPU is shown."
-        if look.facts.mux:
-            remedy = f"Write 1 to {look.facts.mux.source} and reboot: then the integrated GPU drives the screen."
-        yield broken("none", PCI, remedy, SETUP)
+        yield broken("none", PCI, by_mux(look.facts, remedy), SETUP)
 
 
 @check(
