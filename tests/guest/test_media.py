@@ -61,7 +61,7 @@ def test_xorriso_reads_it(image: Path, tmp_path: Path) -> None:
         "-read_fs",
         "ecma119",
         "-indev",
-        str(image),
+        f"stdio:{image}",  # below /dev it takes a path for a drive
         "-extract",
         "/",
         str(tmp_path / "out"),
