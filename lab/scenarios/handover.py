@@ -327,20 +327,6 @@ def qemu_killed(xml: str) -> None:
     assert not _stays_awake(), "the host may never sleep again"
 
 
-@contextlib.contextmanager
-def _not_restarted(unit: str) -> Iterator[None]:
-    """By systemd, which has another one there within a second of its end."""
-    setting = Path(f"/run/systemd/system/{unit}.service.d/stays-away.conf")
-    setting.parent.mkdir(parents=True, exist_ok=True)
-    setting.write_text("[Service]\nRestart=no\n")
-    subprocess.run(["systemctl", "daemon-reload"], check=True, timeout=_SECONDS)
-    try:
-        yield
-    finally:
-        setting.unlink()
-        subprocess.run(["systemctl", "daemon-reload"], check=True, timeout=_SECONDS)
-
-
 def libvirtd_killed(xml: str) -> None:
     """libvirtd ends by a signal, and QEMU while it is gone: only the next libvirtd brings the card back."""
     patient()
@@ -350,7 +336,7 @@ def libvirtd_killed(xml: str) -> None:
     subprocess.run(
         ["systemctl", "stop", "libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket"], timeout=_SECONDS
     )
-    with _not_restarted("libvirtd"):
+    with libvirt.staying_away():
         kill = ["systemctl", "kill", "--kill-whom=main", "--signal=KILL", "libvirtd"]
         subprocess.run(kill, check=True, timeout=_SECONDS)
         os.kill(machine, signal.SIGKILL)
