@@ -205,10 +205,10 @@ def give_again(config: str | None, facts: str | None, card: Card) -> tuple[str, 
 
 def _recorded(root: str | None) -> str | None:
     """The absolute path of a recorded tree. Raises ``InvalidInput`` for one of no machine."""
-    from optimux.facts.detect import Root
+    if place := another_root(root):
+        from optimux.facts.detect import Root
 
-    place = another_root(root)
-    Root.of_a_machine(place).close()
+        Root.of_a_machine(place).close()
     return place
 
 

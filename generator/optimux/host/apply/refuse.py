@@ -11,6 +11,7 @@ from optimux.errors import OptimuxError, Problem
 from optimux.facts.detect.boot import PRESETS
 from optimux.judge.finding import blocking
 from optimux.judge.gpus import verdicts
+from optimux.judge.roles import has_spice
 from optimux.rules import rules
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from optimux.plan.model import Plan
     from optimux.version import Version
 
-_WITHOUT_SPICE = ("rhel", "centos", "almalinux", "rocky", "ol")
 _OWN_WORDS = re.compile(r"[A-Za-z0-9_]+_cmdline=[\"']?([^\"'\s]*)[\"']?")
 _NAMES_ITS_OWN = re.compile(r"[A-Za-z0-9_]+_config=")
 _ONE_TOOL = "one tool that decides who has the card"
@@ -91,7 +91,7 @@ def _command_lines(plan: Plan, seen: Root) -> Iterator[Problem]:
 
 def _without_spice(plan: Plan, facts: Facts) -> Iterator[Problem]:
     """Red Hat's QEMU is built without SPICE and without ivshmem-plain: Looking Glass has nothing to stand on."""
-    if facts.os.id in _WITHOUT_SPICE and plan.shared_memories:
+    if not has_spice(facts) and plan.shared_memories:
         remedy = "Take Fedora or another distribution for it, or set lookingGlass.enable to false for these VMs."
         yield Problem("lookingGlass", f"{facts.os.name or facts.os.id}", "a QEMU with SPICE and ivshmem-plain", remedy)
 
