@@ -180,7 +180,8 @@ def _mount_point() -> Path:
 
 
 @contextmanager
-def _locked(path: Path, operation: int) -> Iterator[None]:
+def locked(path: Path, operation: int) -> Iterator[None]:
+    """A lock of flock(2), ``LOCK_SH`` or ``LOCK_EX``, on a file that is made for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, operation)
@@ -190,7 +191,7 @@ def _locked(path: Path, operation: int) -> Iterator[None]:
 @contextmanager
 def in_use(path: Path) -> Iterator[None]:
     """While this is held no other checkout's tests remove the root as an outdated one."""
-    with _locked(path.with_suffix(".used"), fcntl.LOCK_SH):
+    with locked(path.with_suffix(".used"), fcntl.LOCK_SH):
         yield
 
 
@@ -259,7 +260,7 @@ def root(recipe: Recipe) -> Root:
     if reason := missing():
         raise Unavailable(reason)
     target = cache() / f"{recipe.name}-{recipe.key()}"
-    with _locked(cache() / f"{recipe.name}.lock", fcntl.LOCK_EX):
+    with locked(cache() / f"{recipe.name}.lock", fcntl.LOCK_EX):
         if not target.is_dir():
             _build(recipe, target)
             _remove_stale(recipe, target)

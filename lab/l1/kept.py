@@ -10,9 +10,10 @@ import fcntl
 import hashlib
 import shutil
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import lab
+from lab.consumers.roots import in_use, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -46,10 +47,9 @@ def kept(name: str, inputs: Iterable[object], fill: Callable[[Path], None]) -> I
     Raises what ``fill`` raises, and keeps nothing then.
     """
     place = folder() / f"{name}-{key(inputs)}"
-    place.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        with _locked(place.with_name(f"{name}.lock"), fcntl.LOCK_EX):
-            stack.enter_context(_locked(place.with_suffix(".used"), fcntl.LOCK_SH))
+        with locked(place.with_name(f"{name}.lock"), fcntl.LOCK_EX):
+            stack.enter_context(in_use(place))
             if not place.is_dir():
                 _fill(place, fill)
             _remove_others(name, place)
@@ -88,10 +88,3 @@ def _remove_others(name: str, place: Path) -> None:
             if other.is_dir():
                 shutil.rmtree(other)
             used.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(path: Path, operation: int) -> Iterator[IO[str]]:
-    with path.open("w") as file:
-        fcntl.flock(file, operation)
-        yield file

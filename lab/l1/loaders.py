@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lab.consumers import roots
 from lab.consumers.applied import ROOT_DEVICE, ROOT_UUID
+from lab.l1.disk import make_disk
 from lab.l1.image import BUILD_SECONDS
 from lab.l1.machine import HARDWARE, devices, light, quick
 from lab.l1.qemu import qemu_of
@@ -36,7 +37,7 @@ WITNESS = "/usr/local/sbin/witness"
 # What every entry of the machine has, with ours or without: the user's own words.
 WORDS = ("console=ttyS0", "panic=-1", f"init={WITNESS}", *quick())
 _SECONDS = 300
-_SIZE_GIB = 2
+_SIZE_MIB = 2048
 _MEMORY_MIB = 1024
 # Where nothing lies that a boot needs, and most of what would have to be copied.
 _LEFT_OUT = ("/usr/share", "/usr/lib/grub", "/opt", "/nix", "/var/cache", "/usr/lib/x86_64-linux-gnu/qemu")
@@ -83,13 +84,11 @@ def captured(session: Session, folder: Path) -> Started:
 
 def _disk(session: Session, target: Path) -> Path:
     over = " && ".join(f"{{ [ ! -d /mnt{path} ] || mount -t tmpfs none /mnt{path}; }}" for path in _LEFT_OUT)
-    made = f"mke2fs -q -F -t ext4 -O ^has_journal -m 0 -U {ROOT_UUID} -d /mnt /proc/self/fd/3"
-    script = f"mount --bind / /mnt && {over} && {made} 3>&1 >/tmp/words 2>&1; status=$?; umount -R /mnt; exit $status"
-    with target.open("w+b") as disk:
-        disk.truncate(_SIZE_GIB << 30)
-        status = session.start(["sh", "-c", script], disk).wait(BUILD_SECONDS)
-    if status:
-        raise OSError(f"mke2fs failed: {session.read('/tmp/words').decode(errors='replace')}")
+    session.run(["sh", "-c", f"mount --bind / /mnt && {over}"])
+    try:
+        make_disk(session, "/mnt", target, _SIZE_MIB, "-U", ROOT_UUID)
+    finally:
+        session.run(["umount", "-R", "/mnt"])
     return target
 
 
