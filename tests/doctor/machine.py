@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from optimux.facts.detect import Root, detect
+from optimux.facts.detect.archive import Archive, members_of
 from optimux.guest.agent import AgentSilent
 from optimux.guest.provisioning import Report as GuestReport
 from optimux.guest.provisioning import Row
@@ -28,6 +29,7 @@ from tests.doctor.images import archive
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from optimux.facts.detect.archive import Member
     from optimux.facts.detect.store import Status, Store
     from optimux.host.doctor import Check, Result
 
@@ -162,24 +164,54 @@ def of_the_plan() -> Members:
 
 def tree(place: Path, changes: Mapping[str, Change] | None = None) -> str:
     """Write the tar with the changes: new content, a node, or ``None`` for what is missing with all beneath it."""
-    changed = {**NODES, **of_the_plan(), **(changes or {})}
+    return _write(place, _changed(changes or {}))
+
+
+def store(place: Path, changes: Mapping[str, Change]) -> Archive:
+    """What is read of such a tar. The hundreds of members that no case changes are read of one once."""
+    changed = _changed(changes)
+    gone = _gone(changed)
+    kept = (member for member in _members() if member.path not in changed)
+    new = members_of(_tar(place, _blocks_of(changed).values()))
+    return Archive(member for member in (*kept, *new) if not member.path.startswith(gone))
+
+
+def _changed(changes: Mapping[str, Change]) -> Members:
+    changed = {**NODES, **of_the_plan(), **changes}
     there = {*(name for name, _, _ in planted()), *changed}
     folders = {name for name, content in changed.items() if content is HIDDEN and _is_folder(name, there)}
-    return _write(place, {name: content for name, content in changed.items() if name not in folders})
+    return {name: content for name, content in changed.items() if name not in folders}
 
 
 def _is_folder(path: str, there: Iterable[str]) -> bool:
     return any(name.startswith(f"{path}/") for name in there)
 
 
+def _gone(changed: Mapping[str, Change]) -> tuple[str, ...]:
+    return tuple(f"{path}/" for path, content in changed.items() if content is None)
+
+
 def _write(place: Path, changed: Mapping[str, Change]) -> str:
-    gone = tuple(f"{path}/" for path, content in changed.items() if content is None)
     blocks = {name: block for name, block in _blocks().items() if name not in changed}
-    blocks |= {name: _packed(*_member(name, content)) for name, content in changed.items() if content is not None}
+    blocks |= _blocks_of(changed)
+    gone = _gone(changed)
+    return _tar(place, (block for name, block in blocks.items() if not name.startswith(gone)))
+
+
+def _blocks_of(changed: Mapping[str, Change]) -> dict[str, bytes]:
+    return {name: _packed(*_member(name, content)) for name, content in changed.items() if content is not None}
+
+
+def _tar(place: Path, blocks: Iterable[bytes]) -> str:
     path = place / "machine.tar"
-    kept = (block for name, block in blocks.items() if not name.startswith(gone))
-    path.write_bytes(b"".join((*kept, bytes(2 * tarfile.BLOCKSIZE))))
+    path.write_bytes(b"".join((*blocks, bytes(2 * tarfile.BLOCKSIZE))))
     return str(path)
+
+
+@cache
+def _members() -> tuple[Member, ...]:
+    with TemporaryDirectory() as scratch:
+        return tuple(members_of(_tar(Path(scratch), _blocks().values())))
 
 
 def _member(name: str, content: str | bytes | Node) -> tuple[tarfile.TarInfo, bytes]:
@@ -232,8 +264,8 @@ def results_of(
 
     changes = dict(changes or {})
     said = changes.pop(GUEST, None)
-    root = Root.at(tree(place, changes))
-    root.store = Guarded(root.store, (path for path, content in changes.items() if content is HIDDEN))
+    hidden = (path for path, content in changes.items() if content is HIDDEN)
+    root = Root(Guarded(store(place, changes), hidden))
     facts = detect(root)
     plan = None if edits is None else plan_on(read_config(config(place, *edits)), facts)[0]
     return examine(Look(root, facts, plan, ask=(lambda name: guest(said)) if isinstance(said, str) else None), [check])

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from optimux.facts.detect.store import TREE, Status
 from optimux.files.read import opened, reason_of, unreadable
+from optimux.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from io import BufferedReader
 
 # A recorded /sys and /proc has some ten thousand small files; whatever is larger is no record.
@@ -29,57 +31,95 @@ MAGICS = (
 )
 
 
-class Archive:
-    """The members of a tar as a store. Raises ``InvalidInput`` for what is no tar, or too much of one."""
+class Member(Record):
+    """One member: ``content`` of a file, a link's target as text, or ``None`` for a folder.
 
-    def __init__(self, path: str) -> None:
+    ``other`` is ``char`` or ``other`` for what is none of these, and ``hard`` for one more name of the file at
+    ``content``.
+    """
+
+    path: str
+    status: Status
+    content: bytes | str | None
+    other: str = ""
+
+
+def members_of(path: str) -> Iterator[Member]:
+    """The members of a tar, in its order. Raises ``InvalidInput`` for what is no tar, or too much of one."""
+    try:
+        with opened(path) as raw, _unpacked(raw) as stream:
+            yield from _loaded(stream)
+    except (tarfile.TarError, EOFError, ValueError, ArithmeticError, MemoryError) as error:
+        raise unreadable(path, f"no tar that can be read: {error}", *TREE) from None
+    except OSError as error:
+        raise unreadable(path, reason_of(error), *TREE) from None
+
+
+def _loaded(stream: Any) -> Iterator[Member]:
+    kept = 0
+    bounded: Any = _Bounded(stream)  # of a stream tarfile calls read() alone
+    with tarfile.open(fileobj=bounded, mode="r|") as tar:
+        for number, info in enumerate(tar):
+            if number >= MOST_MEMBERS:
+                raise tarfile.TarError(f"more than {MOST_MEMBERS} members")
+            if info.size > MOST_BYTES:
+                raise tarfile.TarError(f"a member of more than {MOST_BYTES >> 20} MiB")
+            if (member := _member(tar, info)) is None:
+                continue
+            kept += len(member.content) if isinstance(member.content, bytes) else 0
+            if kept > MOST_KEPT:
+                raise tarfile.TarError(f"more than {MOST_KEPT >> 20} MiB in its files")
+            yield member
+
+
+def _member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Member | None:
+    """``None`` for one that leads outside."""
+    parts = _parts(info.name)
+    if ".." in parts or not parts:
+        return None
+    path, status = _path(parts), _status(info)
+    if info.issym():
+        return Member(path, status, info.linkname)
+    if info.islnk():
+        return Member(path, status, _path(_parts(info.linkname)), "hard")
+    if info.isreg() and not info.issparse():
+        file = tar.extractfile(info)
+        return Member(path, status, file.read(MOST_OF_A_FILE) if file else b"")
+    if info.isdir():
+        return Member(path, status, None)
+    return Member(path, status, b"", "char" if info.ischr() else "other")
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split("/") if part not in ("", ".")]
+
+
+def _path(parts: Iterable[str]) -> str:
+    return "".join(f"/{part}" for part in parts)
+
+
+class Archive:
+    """Members as a store: the later of two that have one path wins."""
+
+    def __init__(self, members: Iterable[Member]) -> None:
         self._files: dict[str, bytes | str | None] = {"": None}  # content, a link's target, or a folder
         self._other: dict[str, str] = {}
         self._status: dict[str, Status] = {}
         self._children: dict[str, list[str]] = {"": []}
-        try:
-            with opened(path) as raw, _unpacked(raw) as stream:
-                self._load(stream)
-        except (tarfile.TarError, EOFError, ValueError, ArithmeticError, MemoryError) as error:
-            raise unreadable(path, f"no tar that can be read: {error}", *TREE) from None
-        except OSError as error:
-            raise unreadable(path, reason_of(error), *TREE) from None
+        for member in members:
+            self._add(member)
 
-    def _load(self, stream: Any) -> None:
-        kept = 0
-        bounded: Any = _Bounded(stream)  # of a stream tarfile calls read() alone
-        with tarfile.open(fileobj=bounded, mode="r|") as tar:
-            for number, member in enumerate(tar):
-                if number >= MOST_MEMBERS:
-                    raise tarfile.TarError(f"more than {MOST_MEMBERS} members")
-                if member.size > MOST_BYTES:
-                    raise tarfile.TarError(f"a member of more than {MOST_BYTES >> 20} MiB")
-                kept += self._add(tar, member)
-                if kept > MOST_KEPT:
-                    raise tarfile.TarError(f"more than {MOST_KEPT >> 20} MiB in its files")
-
-    def _add(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> int:
-        parts = [part for part in member.name.split("/") if part not in ("", ".")]
-        if ".." in parts or not parts:
-            return 0
-        path = "".join(f"/{part}" for part in parts)
-        self._status[path] = _status(member)
-        if member.issym():
-            self._place(path, member.linkname)
-        elif member.islnk():
-            linked = "".join(f"/{part}" for part in member.linkname.split("/") if part not in ("", "."))
-            self._place(path, self._files.get(linked))
-        elif member.isreg() and not member.issparse():
-            file = tar.extractfile(member)
-            content = file.read(MOST_OF_A_FILE) if file else b""
-            self._place(path, content)
-            return len(content)
-        elif member.isdir():
+    def _add(self, member: Member) -> None:
+        path, content, other = member.path, member.content, member.other
+        self._status[path] = member.status
+        if other == "hard":
+            self._place(path, self._files.get(str(content)))
+        elif content is None:
             self._folder(path)
         else:
-            self._place(path, b"")
-            self._other[path] = "char" if member.ischr() else "other"
-        return 0
+            self._place(path, content)
+            if other:
+                self._other[path] = other
 
     def _folder(self, path: str) -> None:
         """A folder and those above it; where one is something else, the later member wins."""

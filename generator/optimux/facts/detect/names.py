@@ -15,13 +15,17 @@ PLACES = ("/usr/share/hwdata/pci.ids", "/usr/share/misc/pci.ids", "/run/current-
 MOST = 16 << 20
 
 
+# The next vendor's line, or that of a class; as a search for the plain start of a line it is a fifth of the work.
+_NEXT = re.compile(rb"\n[^\t\n#]")
+
+
 class Names:
     """The list, read at the first question. Without one nothing has a name."""
 
     def __init__(self, root: Root) -> None:
         self._root = root
-        self._list: str | None = None
-        self._vendors: dict[int, tuple[str, str] | None] = {}
+        self._list: bytes | None = None
+        self._vendors: dict[int, tuple[str, bytes] | None] = {}
 
     def of(self, id_: Id) -> str | None:
         """Vendor and device in words; the vendor alone where the list lacks the device; ``None`` without both."""
@@ -31,24 +35,27 @@ class Names:
         if found is None:
             return None
         name, devices = found
-        start = devices.find(f"\n\t{id_.device:04x}  ")
+        start = devices.find(b"\n\t%04x  " % id_.device)
         if start < 0:
             return name
-        own = devices[start + 8 : devices.find("\n", start + 8)]
-        return f"{name} {own}"
+        end = devices.find(b"\n", start + 8)
+        return f"{name} {_text(devices[start + 8 : end])}"
 
-    def _vendor(self, number: int) -> tuple[str, str] | None:
+    def _vendor(self, number: int) -> tuple[str, bytes] | None:
         """The vendor's name and the lines of its devices, up to the next vendor."""
         if self._list is None:
-            self._list = "\n" + self._read()
-        start = self._list.find(f"\n{number:04x}  ")
+            self._list = b"\n" + self._read()
+        start = self._list.find(b"\n%04x  " % number)
         if start < 0:
             return None
-        line_end = self._list.find("\n", start + 1)
-        following = re.compile(r"^[^\t\n#]", re.MULTILINE).search(self._list, line_end + 1)
-        end = following.start() if following else len(self._list)
-        return self._list[start + 7 : line_end], self._list[line_end:end] + "\n"
+        line_end = self._list.find(b"\n", start + 1)
+        following = _NEXT.search(self._list, line_end)
+        end = following.start() + 1 if following else len(self._list)
+        return _text(self._list[start + 7 : line_end]), self._list[line_end:end] + b"\n"
 
-    def _read(self) -> str:
-        data = next((data for path in PLACES if (data := self._root.data(path, MOST))), b"")
-        return data.decode("utf-8", "replace") + "\n"
+    def _read(self) -> bytes:
+        return next((data for path in PLACES if (data := self._root.data(path, MOST))), b"") + b"\n"
+
+
+def _text(words: bytes) -> str:
+    return words.decode("utf-8", "replace")

@@ -41,9 +41,9 @@ class Root:
         try:
             return cls(Folder(place), live=path is None)
         except NotADirectoryError:
-            from optimux.facts.detect.archive import Archive
+            from optimux.facts.detect.archive import Archive, members_of
 
-            return cls(Archive(place))
+            return cls(Archive(members_of(place)))
         except (OSError, ValueError) as error:
             raise unreadable(place or "an empty path", reason_of(error), *TREE) from None
 
