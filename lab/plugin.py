@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_ID = 60
+SELDOM = (50_000, 20, 20)  # new objects until garbage is looked for, then how often among older ones
 # What takes minutes, by the groups of xdist, the longest first: begun last, one worker would do it while others wait.
 LONG_GROUPS = (
     *("nixos-binds-vfio", "on_demand", "by_id", "apply_dracut", "flake", "nixos-battery-in-linux", "nix"),
@@ -47,9 +48,13 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """The thousands of tests and what they were made of live to the end: no collection need look at them again."""
+    """The thousands of tests and what they were made of live to the end: no collection need look at them again.
+
+    The tests make and drop values by the thousands that are no cycles: what is looked for rarely is found all the same.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*SELDOM)
 
 
 @pytest.hookimpl(trylast=True)

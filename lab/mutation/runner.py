@@ -5,6 +5,7 @@ A run imports the product and the tests anew, so that a fault in what a module d
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -90,6 +91,7 @@ def become_pytest(arguments: Sequence[str], scratch: Path, output: Path, plugins
     """This process is pytest from here on, with the product of ``scratch``; what it prints goes to ``output``."""
     code = 70
     try:
+        gc.freeze()  # what is inherited is not this process' garbage: looking through it would also copy it
         os.setsid()
         into = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -158,11 +158,9 @@ def broken(document: bytes, random: Random) -> bytes:
 
 
 @MANY
-@given(pairs, chosen, st.randoms(use_true_random=False))
-def test_broken_domains_are_patched_or_refused(
-    pair: tuple[bytes, DomainPlan], concerns: set[str], random: Random
-) -> None:
-    document, plan = broken(pair[0], random), pair[1]
+@given(pairs, chosen, st.integers(0, 2**32))
+def test_broken_domains_are_patched_or_refused(pair: tuple[bytes, DomainPlan], concerns: set[str], seed: int) -> None:
+    document, plan = broken(pair[0], Random(seed)), pair[1]
     try:
         patched = patch_domain(document, plan, only=concerns).document
     except InvalidInput:

@@ -75,7 +75,12 @@ class Node:
 
     def child(self, local: str, uri: str = "", **attributes: str) -> Node | None:
         """The first of ``all``."""
-        return next(self.all(local, uri, **attributes), None)
+        if attributes:
+            return next(self.all(local, uri, **attributes), None)
+        for child in self.children:  # what is asked most often costs no generator
+            if child.local == local and child.uri == uri:
+                return child
+        return None
 
     def set(self, name: str, value: object) -> bool:
         """Give an attribute a value; whether that changed something."""

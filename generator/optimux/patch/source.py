@@ -148,8 +148,7 @@ class _Reader:
         closed = tag.end() if tag[1] else -1
         node.span = Span(start, tag.end(), closed, closed)
         if self._open:
-            node.parent = self._open[-1]
-            node.parent.add(node)
+            self._open[-1].add(node)
         else:
             self._root = node
         self._open.append(node)
