@@ -8,7 +8,7 @@ from typing import Any
 from optimux.options.load import read_config
 from optimux.patch import patch_domain
 from optimux.plan.resolve import plan_from
-from optimux.vm.verify.checks import subject_of
+from optimux.vm.evidence.checks import subject_of
 
 _OPTIONS = Path(__file__).with_name("options.toml")
 USER = "alice"  # the desktop's user, whom the image makes

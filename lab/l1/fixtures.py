@@ -22,9 +22,9 @@ from lab.scenarios.l2 import INITRD, KERNEL, LIMIT_SECONDS, seen
 from optimux.emit.host import host_entries
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
+from optimux.vm.evidence.checks import subject_of
 from optimux.vm.linux.initramfs import initramfs
 from optimux.vm.linux.kernel import installed
-from optimux.vm.verify.checks import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,12 +11,12 @@ from optimux.facts import Facts
 from optimux.options.load import read_config
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
+from optimux.vm.evidence.checks import Check, Subject, subject_of
 from optimux.vm.linux.guest import await_report, guest_machine
 from optimux.vm.linux.kernel import find_kernel
 from optimux.vm.qemu.accel import accelerated, choose
 from optimux.vm.qemu.programs import find_qemu
 from optimux.vm.qemu.run import start
-from optimux.vm.verify.checks import Check, Subject, subject_of
 from optimux.vm.verify.firmware_level import firmware_level
 from optimux.vm.verify.guest_level import seed
 from optimux.vm.verify.supplies import expected_supplies

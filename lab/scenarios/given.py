@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from optimux.files.documents import read_json
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
-from optimux.vm.verify.checks import subject_of
+from optimux.vm.evidence.checks import subject_of
 
 if TYPE_CHECKING:
     from optimux.pci import Address, Id
     from optimux.plan.model import Plan, SharedMemory
-    from optimux.vm.verify.checks import Subject
+    from optimux.vm.evidence.checks import Subject
 
 
 class Given(Record):

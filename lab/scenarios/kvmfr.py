@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.scenarios import device, l2, libvirt
 from lab.scenarios.given import given
-from optimux.vm.verify.checks import FAILED
+from optimux.vm.evidence.checks import FAILED
 from optimux.vm.verify.host_device import host_device
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from lab.scenarios import emulated, l2, libvirt, pci
 from lab.scenarios.given import given
 from optimux.pci import Id
+from optimux.vm.evidence.checks import PASSED
+from optimux.vm.evidence.faults import size_fault
+from optimux.vm.evidence.ivshmem import find_devices
 from optimux.vm.qemu.query_pci import address_of, entries, id_of
-from optimux.vm.verify.checks import PASSED
 from optimux.vm.verify.guest_checks import memory_check, supply_checks, table_check
-from optimux.vm.verify.ivshmem import find_devices
-from optimux.vm.verify.judge import size_fault
 
 if TYPE_CHECKING:
     from lab.scenarios.given import Given
     from lab.scenarios.l2 import Seen
-    from optimux.vm.verify.checks import Subject
+    from optimux.vm.evidence.checks import Subject
 
 _BALLOONS = {Id.parse("1af4:1002"), Id.parse("1af4:1045")}
 _DIRECT_BOOT = [f"domain/os/{name}" for name in sorted(emulated.DIRECT_BOOT)]

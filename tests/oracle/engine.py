@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimux.record import Record
-from optimux.vm.domain.judge import machine_checks
 from optimux.vm.domain.libvirt import Libvirt
+from optimux.vm.domain.machine_checks import machine_checks
 from optimux.vm.domain.reduce import Emulation
 from optimux.vm.domain.started import started
 from optimux.vm.domain.translate import Translated, translate
 from optimux.vm.errors import VmError
+from optimux.vm.evidence.checks import FAILED, Check, subject_of
 from optimux.vm.qemu.accel import tcg
-from optimux.vm.verify.checks import FAILED, Check, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

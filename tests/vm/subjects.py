@@ -8,7 +8,7 @@ from typing import Any
 from optimux.facts import Facts
 from optimux.options.load import read_config
 from optimux.plan.resolve import plan_from
-from optimux.vm.verify.checks import Subject, subject_of
+from optimux.vm.evidence.checks import Subject, subject_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples/omen-17.toml"
 

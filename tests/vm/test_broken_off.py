@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from optimux.files.trust import Untrusted
-from optimux.vm.domain import libvirt, started
+from optimux.vm.domain import libvirt, started, whole_domain
 from optimux.vm.domain.libvirt import Libvirt
 from optimux.vm.errors import AcceleratorFailed, Silent, VmError
+from optimux.vm.evidence.checks import FAILED
 from optimux.vm.linux import cache, guest
 from optimux.vm.qemu import qtest
 from optimux.vm.qemu.accel import Accelerator
 from optimux.vm.qemu.machine import Machine
 from optimux.vm.qemu.process import Process
 from optimux.vm.qemu.run import launch, start
-from optimux.vm.verify import whole_domain
-from optimux.vm.verify.checks import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

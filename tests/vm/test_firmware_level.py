@@ -15,8 +15,8 @@ from tests.vm.subjects import subject
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from optimux.vm.evidence.checks import Check, Subject
     from optimux.vm.qemu.accel import Accelerator
-    from optimux.vm.verify.checks import Check, Subject
 
 
 def _checks(

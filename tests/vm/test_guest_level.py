@@ -8,13 +8,13 @@ import pytest
 
 from optimux.pci import Address, Id
 from optimux.vm.errors import VmError
+from optimux.vm.evidence.ivshmem import ID
 from optimux.vm.linux.busybox import find_busybox
 from optimux.vm.linux.guest_report import GuestReport
 from optimux.vm.linux.kernel import find_kernel
 from optimux.vm.qemu.memory import shared_file
 from optimux.vm.verify import guest_checks
 from optimux.vm.verify import guest_level as level
-from optimux.vm.verify.ivshmem import ID
 from optimux.vm.verify.supplies import expected_supplies
 from tests.vm.subjects import subject
 

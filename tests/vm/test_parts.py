@@ -17,6 +17,9 @@ from optimux.acpi.table import CHECKSUM_OFFSET, checksum
 from optimux.pci import Address, Id
 from optimux.plan.battery import BATTERY_ONLY, Battery
 from optimux.sizes import Size
+from optimux.vm.evidence.acpi_memory import find_tables
+from optimux.vm.evidence.faults import size_fault, slot_fault, table_fault
+from optimux.vm.evidence.ivshmem import Device, find_devices
 from optimux.vm.linux import cpio
 from optimux.vm.linux.archive import extract
 from optimux.vm.linux.busybox import find_busybox, is_static
@@ -26,10 +29,7 @@ from optimux.vm.qemu.accel import choose, tcg
 from optimux.vm.qemu.console import Console
 from optimux.vm.qemu.machine import AcpiTable, Ivshmem, Kernel, Machine, Port, Share, command_line
 from optimux.vm.qemu.snapshot import Snapshot
-from optimux.vm.verify.acpi_memory import find_tables
 from optimux.vm.verify.domain import read_domain
-from optimux.vm.verify.ivshmem import Device, find_devices
-from optimux.vm.verify.judge import size_fault, slot_fault, table_fault
 from optimux.vm.verify.supplies import expected_supplies, supply_faults
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
 from optimux.record import Record
 from optimux.vm.errors import VmError
-from optimux.vm.verify.checks import FAILED as CHECK_FAILED
-from optimux.vm.verify.checks import PASSED, REPLACED, SKIPPED, Check, subject_of
+from optimux.vm.evidence.checks import FAILED as CHECK_FAILED
+from optimux.vm.evidence.checks import PASSED, REPLACED, SKIPPED, Check, subject_of
 from optimux.vm.verify.verify import verify, verify_domain
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from optimux.record import Record
 from optimux.vm.domain.adapt import Lent, adapt, table_paths
 from optimux.vm.domain.reduce import MEMORY_MIB
 from optimux.vm.errors import VmError
+from optimux.vm.evidence.acpi_memory import Tables, find_tables
 from optimux.vm.qemu.memory import SharedFile, shared_file
 from optimux.vm.qemu.query_pci import address_of, entries, id_of
 from optimux.vm.qemu.run import firmware_words, launch
 from optimux.vm.qemu.snapshot import Snapshot
-from optimux.vm.verify.acpi_memory import Tables, find_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 from optimux.acpi.table import parse_table
 from optimux.record import Record
 from optimux.sizes import Size
+from optimux.vm.evidence.acpi_memory import Tables, find_tables
+from optimux.vm.evidence.checks import FAILED, PASSED, SKIPPED, Check, judged
+from optimux.vm.evidence.faults import size_fault, slot_fault, table_fault
+from optimux.vm.evidence.ivshmem import Device, find_devices
 from optimux.vm.qemu.programs import find_ovmf
 from optimux.vm.qemu.run import start
 from optimux.vm.qemu.snapshot import Snapshot
-from optimux.vm.verify.acpi_memory import Tables, find_tables
-from optimux.vm.verify.checks import FAILED, PASSED, SKIPPED, Check, judged
-from optimux.vm.verify.ivshmem import Device, find_devices
-from optimux.vm.verify.judge import size_fault, slot_fault, table_fault
 from optimux.vm.verify.throwaway import throwaway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from optimux.vm.evidence.checks import Subject
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.memory import SharedFile
     from optimux.vm.qemu.run import Run
-    from optimux.vm.verify.checks import Subject
     from optimux.vm.verify.throwaway import Throwaway
 
 TITLES = {"seabios": "SeaBIOS", "ovmf": "OVMF"}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optimux.vm.verify.checks import FAILED, SKIPPED, Check, judged
-from optimux.vm.verify.ivshmem import ID, Device
-from optimux.vm.verify.judge import size_fault, slot_fault, table_fault
+from optimux.vm.evidence.checks import FAILED, SKIPPED, Check, judged
+from optimux.vm.evidence.faults import size_fault, slot_fault, table_fault
+from optimux.vm.evidence.ivshmem import ID, Device
 from optimux.vm.verify.supplies import expected_supplies, supply_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from optimux.vm.evidence.checks import Subject
     from optimux.vm.linux.guest_report import GuestReport
-    from optimux.vm.verify.checks import Subject
 
 
 def table_check(subject: Subject, report: GuestReport) -> Check:

@@ -7,10 +7,10 @@ import secrets
 from typing import TYPE_CHECKING
 
 from optimux.sizes import Size
+from optimux.vm.evidence.checks import PASSED, SKIPPED, Check, judged
 from optimux.vm.linux.guest import await_report, guest_machine
 from optimux.vm.linux.kernel import find_kernel
 from optimux.vm.qemu.run import start
-from optimux.vm.verify.checks import PASSED, SKIPPED, Check, judged
 from optimux.vm.verify.guest_checks import memory_check, supply_checks, table_check
 from optimux.vm.verify.supplies import expected_supplies
 from optimux.vm.verify.throwaway import throwaway
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from optimux.vm.evidence.checks import Subject
     from optimux.vm.linux.guest_report import GuestReport
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.memory import SharedFile
-    from optimux.vm.verify.checks import Subject
 
 _PAGE = 4096
 _READ = 64  # bytes of a page that the guest reports

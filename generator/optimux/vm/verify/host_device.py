@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimux.vm.verify.checks import FAILED, PASSED, Check
+from optimux.vm.evidence.checks import FAILED, PASSED, Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

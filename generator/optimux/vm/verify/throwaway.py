@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from optimux.vm.evidence.checks import Subject
     from optimux.vm.qemu.run import Run
-    from optimux.vm.verify.checks import Subject
     from optimux.vm.verify.domain import Domain
 
 NEWEST = "q35"  # QEMU's alias

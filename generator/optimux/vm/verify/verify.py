@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from optimux.plan.model import DomainPlan
+    from optimux.vm.evidence.checks import Check, Subject
     from optimux.vm.qemu.accel import Accelerator
-    from optimux.vm.verify.checks import Check, Subject
 
 LEVELS = ("host", "seabios", "ovmf", "guest")
 
@@ -42,7 +42,7 @@ def verify_domain(
     plan: DomainPlan, document: bytes, firmware: str, folder: Path, each: Callable[[Check], None]
 ) -> None:
     """Check a whole domain that the user has, booted by ``seabios`` or ``ovmf``; else as ``verify``."""
-    from optimux.vm.verify.whole_domain import whole_domain
+    from optimux.vm.domain.whole_domain import whole_domain
 
     qemu = find_qemu()
 

@@ -7,14 +7,14 @@ import shutil
 from typing import TYPE_CHECKING
 
 from optimux.files.scratch import discard_folder, own_folder
-from optimux.vm.domain.judge import machine_checks
 from optimux.vm.domain.libvirt import Libvirt
+from optimux.vm.domain.machine_checks import machine_checks
 from optimux.vm.domain.reduce import Emulation
 from optimux.vm.domain.started import started
 from optimux.vm.domain.translate import translate
 from optimux.vm.errors import VmError
+from optimux.vm.evidence.checks import FAILED, PASSED, REPLACED, SKIPPED, Check, subject_of
 from optimux.vm.qemu.programs import find_ovmf, machine_types
-from optimux.vm.verify.checks import FAILED, PASSED, REPLACED, SKIPPED, Check, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimux.pci import Address
-    from optimux.vm.verify.ivshmem import Device
+    from optimux.vm.evidence.ivshmem import Device
 
 _SIGNATURE, _OEM_IDS = slice(0, 4), slice(10, 24)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from optimux.sizes import Size
 from optimux.vm.domain.started import Function
-from optimux.vm.verify.checks import SKIPPED, Check, judged
-from optimux.vm.verify.ivshmem import ID
-from optimux.vm.verify.judge import table_fault
+from optimux.vm.evidence.checks import SKIPPED, Check, judged
+from optimux.vm.evidence.faults import table_fault
+from optimux.vm.evidence.ivshmem import ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, SharedMemory
     from optimux.vm.domain.started import Machine
     from optimux.vm.domain.translate import Translated
-    from optimux.vm.verify.acpi_memory import Tables
+    from optimux.vm.evidence.acpi_memory import Tables
 
 # Name (_HID, PNP0C0A) as compilers write it: an EISA id, or a text (ACPI 6.5 §20.2.5.1, §6.1.5).
 _BATTERIES = (b"\x08_HID\x0c\x41\xd0\x0c\x0a", b"\x08_HID\x0dPNP0C0A\0")
