@@ -10,7 +10,7 @@ import pytest
 
 from lab.consumers.apparmor import apparmor_parser, virt_aa_helper
 from lab.consumers.host_files import modprobe_showconfig, nix_instantiate_parse, systemd_tmpfiles, udevadm_verify
-from lab.consumers.initramfs import dracut, update_initramfs
+from lab.consumers.initramfs import dracut
 from lab.consumers.libvirt_schema import libvirt_schema_validate
 from lab.consumers.libvirtd import Libvirtd, qemu_conf
 from lab.consumers.looking_glass import looking_glass_client
@@ -218,13 +218,6 @@ class TestInitramfs:
         "/etc/initramfs-tools/modules": "\n".join(VFIO),
         "/etc/dracut.conf.d/optimux.conf": f'force_drivers+=" {" ".join(VFIO)} "\n',
     }
-
-    def test_update_initramfs(self, trixie: Root) -> None:
-        image = update_initramfs(trixie, self.files)
-        assert {"bochs", *VFIO} <= image.modules()
-        assert image.texts["etc/modprobe.d/optimux.conf"] == self.files["/etc/modprobe.d/optimux.conf"]
-        assert image.texts["conf/modules"].split() == list(VFIO)
-        assert image.loads["bochs"][-2:] == (f"vfio_pci ids={IDS}", "bochs")
 
     @pytest.mark.xdist_group("initramfs")
     def test_update_initramfs_alone(self, plain_initramfs: Image) -> None:

@@ -26,9 +26,13 @@ manual_add_modules bochs
 """
 # What the question is not about, and most of the time: drivers of every disk and network card, strong compression.
 _SMALL = "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n"
+# Three quarters of the rest: programs and rules that nothing here runs, each with the libraries that it is asked for.
+# Modules, modprobe's configuration and the order of the scripts come of kmod's hook and mkinitramfs itself.
+_BESIDE_THE_QUESTION = ("dmsetup", "fsck", "keymap", "klibc-utils", "resume", "thermal", "udev", "zz-busybox")
 _QUICK = ("--no-compress", "--nostrip", "--no-early-microcode")
-# Of dracut's modules, those that hold the host's drivers and options: for a whole system there are some 30 more.
-_FEW = ("--modules", "base kernel-modules udev-rules")
+# Of dracut's modules, the one that holds the host's drivers and options: for a whole system there are some 30 more.
+_FEW = "kernel-modules"
+_MODULES = "usr/lib/dracut/modules.d"
 
 
 class Image(Record):
@@ -51,9 +55,10 @@ class Image(Record):
 
 
 def update_initramfs(root: Root, files: Mapping[str, str]) -> Image:
-    """The image that initramfs-tools builds when ``files`` (absolute path to text) are on the host; about 3 s."""
+    """The image that initramfs-tools builds when ``files`` (absolute path to text) are on the host; about 1 s."""
     with root.session() as session:
         _install(session, files)
+        without_hooks(session)
         session.put("/etc/initramfs-tools/conf.d/small", _SMALL)
         session.put("/etc/initramfs-tools/hooks/competitor", _HOOK, 0o755)
         version = _kernel(session)
@@ -64,10 +69,11 @@ def update_initramfs(root: Root, files: Mapping[str, str]) -> Image:
         return _read(session, tree, version)
 
 
-def dracut(root: Root, files: Mapping[str, str], *, hostonly: bool = False, whole: bool = False) -> Image:
-    """The image that dracut builds when ``files`` (absolute path to text) are on the host; about 2 s.
+def dracut(root: Root, files: Mapping[str, str], *, hostonly: bool = False, asked: bool = False) -> Image:
+    """The image that dracut builds when ``files`` (absolute path to text) are on the host; about 1 s.
 
-    A ``whole`` one takes twice as long: dracut asks each of its modules whether it wants to be in it.
+    Where it is ``asked``, Debian's modules are left out instead: dracut asks those that ``files`` bring whether they
+    want to be in the image, as it does on a host. With Debian's own that would take four times as long.
     """
     with root.session() as session:
         _install(session, files)
@@ -75,13 +81,25 @@ def dracut(root: Root, files: Mapping[str, str], *, hostonly: bool = False, whol
         options = [
             "--hostonly" if hostonly else "--no-hostonly",
             *("--drivers", COMPETITOR),
-            *(() if whole else _FEW),
+            *(("--omit", _of_debian(root)) if asked else ("--modules", _FEW)),
+            *("--install", "modprobe"),
             *_QUICK,
         ]
         session.run(["dracut", "--force", *options, "--kver", version, "/tmp/image.img"], timeout=_BUILD_SECONDS)
         unpack = f"mkdir {_TREE} && cd {_TREE} && lsinitrd --unpack /tmp/image.img"
         session.run(["sh", "-c", unpack], timeout=_BUILD_SECONDS)
         return _read(session, _TREE, version)
+
+
+def without_hooks(session: Session) -> None:
+    """Debian's own images without what no question here is about; the root itself stays as it is."""
+    session.run(["rm", "-f", *(f"/usr/share/initramfs-tools/hooks/{name}" for name in _BESIDE_THE_QUESTION)])
+
+
+def _of_debian(root: Root) -> str:
+    """Every other module that the root has, by the names in dracut's options."""
+    names = (folder.name.lstrip("0123456789") for folder in (root.path / _MODULES).iterdir())
+    return " ".join(sorted(set(names) - {_FEW}))
 
 
 def _install(session: Session, files: Mapping[str, str]) -> None:

@@ -36,8 +36,10 @@ def _order(image: Image) -> list[str]:
 
 
 def test_initramfs_tools_by_id(trixie: Root) -> None:
-    image = update_initramfs(trixie, files(plan()))
+    written = files(plan())
+    image = update_initramfs(trixie, written)
     _takes_first(image)
+    assert image.texts[modprobe.PATH[1:]] == written[modprobe.PATH]
     assert image.texts["conf/modules"].split() == list(VFIO)
     assert "00-optimux" not in _order(image)
 
@@ -77,7 +79,7 @@ def test_dracut_by_address(trixie: Root) -> None:
 def test_dracut_leaves_out_the_hook_that_nobody_asked_for(trixie: Root) -> None:
     written = files(plan(host=DRACUT, gpu=BY_ADDRESS))
     del written[dracut_files.CONF]
-    image = dracut(trixie, written, whole=True)
+    image = dracut(trixie, written, asked=True)
     assert not [name for name in image.names if "driver-override" in name]
     assert "etc/cmdline.d/20-force_drivers.conf" not in image.texts
     assert modprobe.PATH[1:] not in image.texts
