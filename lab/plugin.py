@@ -21,7 +21,7 @@ LONGEST_ID = 60
 SELDOM = (50_000, 20, 20)  # new objects until garbage is looked for, then how often among older ones
 # What takes minutes, by the groups of xdist, the longest first: begun last, one worker would do it while others wait.
 LONG_GROUPS = (
-    *("nixos-binds-vfio", "on_demand", "by_id", "apply_dracut", "flake", "nixos-battery-in-linux", "nix"),
+    *("nixos", "on_demand", "by_id", "apply_dracut", "flake", "this_machine", "nix"),
     *("compositors", "apply_grub", "by_address", "without_files", "libvirtd_trixie", "libvirtd_bookworm", "refusals"),
     *("install", "define", "apply_debian", "initramfs"),
 )

@@ -22,8 +22,9 @@ from lab.nix.standin import needed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Scripts that share machines run in one worker.
+# Scripts that share machines run in one worker; the first ones share what they do with the tests of the same names.
 _ON_THIS_MACHINE = ("battery-in-linux", "shared-memory", "table-bytes")
+_HERE = "this_machine"
 _WITH_A_CARD = ("binds-vfio", "idle-power", "kvmfr", "passthrough")
 
 
@@ -43,25 +44,25 @@ def nodes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield of
 
 
-def _each(names: tuple[str, ...]) -> pytest.MarkDecorator:
-    """One case for each name, all of them in one worker."""
-    group = pytest.mark.xdist_group(f"nixos-{names[0]}")
+def _each(names: tuple[str, ...], worker: str) -> pytest.MarkDecorator:
+    """One case for each name, all of them in the worker of that group."""
+    group = pytest.mark.xdist_group(worker)
     return pytest.mark.parametrize("name", [pytest.param(name, marks=group, id=name) for name in names])
 
 
 @pytest.mark.usefixtures("firmwares", "linux")
-@_each(_ON_THIS_MACHINE)
+@_each(_ON_THIS_MACHINE, _HERE)
 def test_of_one_machine(name: str, nodes: Callable[..., Nodes]) -> None:
     nodes(_ON_THIS_MACHINE).run(name)
 
 
 @pytest.mark.usefixtures("kvmfr")
-@_each(_WITH_A_CARD)
+@_each(_WITH_A_CARD, "nixos")
 def test_with_a_card(name: str, nodes: Callable[..., Nodes]) -> None:
     nodes(_WITH_A_CARD).run(name)
 
 
-@_each(_ON_THIS_MACHINE[:1])
+@_each(_ON_THIS_MACHINE[:1], _HERE)
 def test_twin_a_script_that_is_wrong_fails(name: str, nodes: Callable[..., Nodes]) -> None:
     with pytest.raises(ScriptError, match="exited with 1"):
         nodes(_ON_THIS_MACHINE).run(name, 'machine.succeed("true")\nmachine.succeed("exit 1")\n')

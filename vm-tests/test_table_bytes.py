@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.scenarios import table_bytes
+from lab.scenarios.once import once
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("firmwares")
+pytestmark = [pytest.mark.xdist_group("this_machine"), pytest.mark.usefixtures("firmwares")]
 
 
 @pytest.mark.parametrize("variant", ["full", "battery-only"])
 @pytest.mark.parametrize("firmware", ["seabios", "ovmf"])
 def test_table_is_there(firmware: str, variant: str, tmp_path: Path) -> None:
-    table_bytes.table_is_there(firmware, variant, tmp_path)
+    once(table_bytes.table_is_there, firmware, variant, tmp_path)
 
 
 @pytest.mark.parametrize("firmware", ["seabios", "ovmf"])
 def test_twin_a_flipped_byte(firmware: str, tmp_path: Path) -> None:
-    table_bytes.a_flipped_byte(firmware, tmp_path)
+    once(table_bytes.a_flipped_byte, firmware, tmp_path)
 
 
 @pytest.mark.parametrize("firmware", ["seabios", "ovmf"])
 def test_twin_a_slic_table(firmware: str, tmp_path: Path) -> None:
-    table_bytes.a_slic_table(firmware, tmp_path)
+    once(table_bytes.a_slic_table, firmware, tmp_path)

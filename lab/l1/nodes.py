@@ -10,9 +10,10 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.consumers import roots
+from lab.l1.calls import Calling
 from lab.l1.driver import Here, Machine, run_script
 from lab.l1.nixos import nixos_machine, read_system
 from lab.l1.saved import l1_of
@@ -20,6 +21,7 @@ from lab.l1.store import Store
 from lab.nix.flake import Flake, schemas
 from lab.nix.standin import Versions
 from lab.scenarios import agent
+from lab.scenarios.once import once
 from optimux.vm.errors import Crashed
 
 if TYPE_CHECKING:
@@ -44,9 +46,11 @@ class Nodes:
         self._folder, self._modules, self._stack = folder, modules, stack
         self._booted: dict[Path, L1] = {}
         flake = Flake(_folder_on_disk(stack), schemas(), _OF_THE_ROOT)
-        self._tests = {name: flake.build(f"checks.x86_64-linux.vm-{name}") for name in names}
+        checks = {name: f"checks.x86_64-linux.vm-{name}" for name in names}
+        built = flake.builds([*checks.values()])
+        self._tests = {name: built[check] for name, check in checks.items()}
         # A machine that scripts share has what any of them refers to.
-        closure = {path for test in self._tests.values() for path in flake.closure(test)} - {*self._tests.values()}
+        closure = {*flake.closure(built.values())} - {*built.values()}
         self._store = Store(sorted(closure), flake.folder, folder / "store")
         # One name for a system, of the first test that has it.
         tests = reversed(self._tests.values())
@@ -66,6 +70,9 @@ class Nodes:
             warnings.warn(f"{name}: {error.message}; once more on new machines", stacklevel=2)
             self._booted.clear()
             self._run(script, nodes)
+        finally:
+            for l1 in self._booted.values():
+                l1.rest()
 
     def _run(self, script: str, nodes: Mapping[str, str]) -> None:
         machines = self._machines(nodes)
@@ -102,7 +109,11 @@ def _here(folder: Path) -> Shell:
     """This machine, with the Python that runs the tests; what it leaves is left in ``folder``."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     settings = f"export PATH={shlex.quote(path)} TMPDIR={shlex.quote(str(folder))}"
-    return lambda command, seconds: agent.shell(f"{settings}; {command}", seconds)
+
+    def call(function: str, arguments: dict[str, Any], seconds: float) -> Any:
+        return once(agent.function_named(function), **arguments)
+
+    return Calling(lambda command, seconds: agent.shell(f"{settings}; {command}", seconds), call)
 
 
 def _inside(l1: L1) -> Shell:
@@ -111,7 +122,10 @@ def _inside(l1: L1) -> Shell:
         status, out, errors = l1.call("agent.shell", limit, repeat=False, command=command, seconds=seconds)
         return status, out, errors
 
-    return shell
+    def call(function: str, arguments: dict[str, Any], seconds: float) -> Any:
+        return l1.call(function, seconds, repeat=False, **arguments)
+
+    return Calling(shell, call)
 
 
 def _folder_on_disk(stack: ExitStack) -> Path:

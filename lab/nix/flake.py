@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from lab.errors import Unavailable
 from lab.nix.standin import NIXPKGS, Nix, write_checkout, write_standin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lab.nix.standin import Versions
 
@@ -28,19 +29,26 @@ class Flake:
 
     def __call__(self, command: str, output: str = "", *arguments: str, timeout: float = 600) -> str:
         """``nix COMMAND FLAKE#OUTPUT``. Raises ``Refused`` with Nix's own words."""
-        target = f"path:{self.checkout}" + (f"#{output}" if output else "")
+        return self._of(command, (output,), arguments, timeout)
+
+    def _of(self, command: str, outputs: Iterable[str], arguments: Iterable[str], timeout: float) -> str:
+        flake = f"path:{self.checkout}"
+        targets = (f"{flake}#{output}" if output else flake for output in outputs)
         override = ("--override-input", "nixpkgs", f"path:{self.standin}", "--no-write-lock-file")
-        return self.nix(*command.split(), target, *override, *arguments, timeout=timeout)
+        return self.nix(*command.split(), *targets, *override, *arguments, timeout=timeout)
 
     def build(self, output: str) -> Path:
         """Where an output is, built."""
-        link = self.folder / "result"
-        self("build", output, "-L", "--out-link", str(link))
-        return link.resolve()
+        return self.builds([output])[output]
 
-    def closure(self, path: Path) -> list[Path]:
-        """All that a built path refers to, itself included."""
-        return [Path(line) for line in self.nix("path-info", "-r", str(path)).split()]
+    def builds(self, outputs: Sequence[str]) -> dict[str, Path]:
+        """Where each output is, all built by one Nix, which reads the flake once."""
+        said = self._of("build", outputs, ("-L", "--json", "--out-link", str(self.folder / "result")), 600)
+        return {name: Path(built["outputs"]["out"]) for name, built in zip(outputs, json.loads(said), strict=True)}
+
+    def closure(self, paths: Iterable[Path]) -> list[Path]:
+        """All that built paths refer to, themselves included."""
+        return [Path(line) for line in self.nix("path-info", "-r", *map(str, paths)).split()]
 
     def expression(self, text: str) -> Path:
         """Where a derivation of default.nix is, built: ``text`` may use ``pkgs`` and ``optimux``."""

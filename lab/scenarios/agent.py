@@ -9,7 +9,10 @@ import importlib
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SETTLE_SECONDS = 600  # as patient as a unit of the machine
 
@@ -25,10 +28,16 @@ def shell(command: str, seconds: float) -> tuple[int, str, str]:
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
 
-def call(function: str, arguments: dict[str, Any]) -> Any:
+def function_named(name: str) -> Callable[..., Any]:
     """``module.function`` of this package."""
-    module, _, name = function.rpartition(".")
-    return getattr(importlib.import_module(f"lab.scenarios.{module}"), name)(**arguments)
+    module, _, function = name.rpartition(".")
+    found: Callable[..., Any] = getattr(importlib.import_module(f"lab.scenarios.{module}"), function)
+    return found
+
+
+def call(function: str, arguments: dict[str, Any]) -> Any:
+    """What the function of that name returns."""
+    return function_named(function)(**arguments)
 
 
 if __name__ == "__main__":
