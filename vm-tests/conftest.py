@@ -16,6 +16,7 @@ from lab.l1.fixtures import (
     on_demand,
     patched_l2,
     plan,
+    rest_after,
     waiting,
     without_files,
 )
@@ -42,6 +43,11 @@ __all__ = [
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How often what may fail one time in many is done: each round takes an emulated machine seven seconds."""
+    parser.addoption("--rounds", type=int, default=4, help="how often the card goes to a VM of libvirt's and back (4)")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A scenario is selected by its name with hyphens as well: ``-k binds-vfio``."""
     item.extra_keyword_matches.add(item.path.stem.removeprefix("test_").replace("_", "-"))
@@ -50,6 +56,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     group_by_machine(items)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What rests takes no time from others."""
+    rest_after(item, nextitem)
 
 
 def _found(find: Callable[[], object]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 300
 XML, OTHER_XML = domain_file(VM), domain_file(OTHER_VM)
-ROUNDS, BY_COMMAND = 20, 2
+BY_COMMAND = 2
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +98,15 @@ def test_twin_unbound_it_hangs(driver: None, on_demand: L1) -> None:
     assert on_demand.call("handover_waiting.twin_unbound", _SECONDS) is True
 
 
-def test_rounds_through_libvirt(on_demand: L1, record_property: Callable[[str, object], None]) -> None:
+def test_rounds_through_libvirt(
+    on_demand: L1, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+) -> None:
     """Each function is used after each: a picture is shown, sound played, the stick read."""
-    seconds = on_demand.call("handover.through_libvirt", ROUNDS * 2 * _SECONDS, xml=XML, count=ROUNDS)
+    rounds = pytestconfig.getoption("rounds")
+    seconds = on_demand.call("handover.through_libvirt", rounds * 2 * _SECONDS, xml=XML, count=rounds)
     for way in ("start", "end"):
         took = seconds[way]
-        record_property(f"{way} of a VM, seconds", f"{min(took):.1f} to {max(took):.1f}, {ROUNDS} rounds")
+        record_property(f"{way} of a VM, seconds", f"{min(took):.1f} to {max(took):.1f}, {rounds} rounds")
     record_property("the hook's limit, seconds", seconds["limit"])
 
 

@@ -113,6 +113,21 @@ def test_twin_what_must_not_be_repeated() -> None:
         _l1(True, False).call("a.b", 10, repeat=False)
 
 
+def test_one_that_rests_goes_on_with_the_next_call() -> None:
+    """Its processors stand still meanwhile; one that has ended is left alone."""
+    l1 = _l1(False)
+    told: list[str] = []
+    l1.run.qmp = cast("Any", SimpleNamespace(execute=told.append))
+    l1.rest()
+    l1.rest()
+    assert told == ["stop"]
+    assert (l1.call("a.b", 10), l1.call("a.c", 10)) == ("a.b", "a.c")
+    assert told == ["stop", "cont"]
+    cast("Any", l1.run.process).status = 0
+    l1.rest()
+    assert told == ["stop", "cont"]
+
+
 def test_the_counter_s_rate_is_measured_again_as_it_was() -> None:
     """Also where others compute meanwhile; a kernel that measured it was wrong by a factor of seven."""
     before = kilohertz()
@@ -167,6 +182,12 @@ def test_twin_so_do_another_root_and_another_processor(root: Root) -> None:
     assert _key(root) != before
 
 
+def test_twin_so_does_another_emulator(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _key(root)
+    monkeypatch.setattr("lab.l1.saved.emulator", lambda: Root(tmp_path))
+    assert _key(root) != before
+
+
 @pytest.mark.parametrize(
     ("state", "grown", "words"),
     [
@@ -184,6 +205,7 @@ def test_a_broken_one_is_removed_with_a_warning(
     with code_disk(root) as code:
         shutil.copytree(code.parent, tmp_path / "optimux/machines" / code.parent.name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("lab.l1.saved.emulator", lambda: root)
     (kernel,) = (root.path / "boot").glob("vmlinuz-*")
 
     def fill(place: Path) -> None:

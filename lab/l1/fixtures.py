@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 # Tests that share a machine run in one worker, so that it is booted once.
 _MACHINES = ("by_id", "by_address", "on_demand", "without_files")
+_RUNNING: dict[str, L1] = {}
 OPTIONS = f"{GIVEN}/options.json"
 _BARE = "/usr/local/sbin/bare"
 
@@ -46,8 +48,30 @@ def group_by_machine(items: Iterable[pytest.Item]) -> None:
     """For pytest_collection_modifyitems, before xdist looks."""
     for item in items:
         for name in _MACHINES:
-            if name in getattr(item, "fixturenames", ()):
+            if name in _fixtures_of(item):
                 item.add_marker(pytest.mark.xdist_group(name))
+
+
+def rest_after(item: pytest.Item, following: pytest.Item | None) -> None:
+    """For pytest_runtest_teardown: a machine that the next test does not use is not run meanwhile."""
+    for name in _fixtures_of(item) - _fixtures_of(following):
+        if name in _RUNNING:
+            _RUNNING[name].rest()
+
+
+def _fixtures_of(item: pytest.Item | None) -> set[str]:
+    return {*getattr(item, "fixturenames", ())}
+
+
+@contextmanager
+def _shared(making: Making, folders: pytest.TempPathFactory) -> Iterator[L1]:
+    """A machine that tests share until the last of them, under the name of its fixture."""
+    with l1_of(making, folders.mktemp("l1")) as l1:
+        _RUNNING[making.name] = l1
+        try:
+            yield l1
+        finally:
+            del _RUNNING[making.name]
 
 
 class Module(Record):
@@ -115,7 +139,7 @@ def by_id(tmp_path_factory: pytest.TempPathFactory, module: Module) -> Iterator[
     files |= {domain_file(name): xml for name, xml in domains(module.memory).items()}
     files |= {**module.files, **_guest()}
     machine = debian_machine("by_id", _root(), host_entries(plan_from(options)), files)
-    with l1_of(machine, tmp_path_factory.mktemp("l1")) as l1:
+    with _shared(machine, tmp_path_factory) as l1:
         yield l1
 
 
@@ -149,7 +173,7 @@ def by_address_machine() -> Making:
 @pytest.fixture(scope="session")
 def by_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine whose card is bound by its address."""
-    with l1_of(by_address_machine(), tmp_path_factory.mktemp("l1")) as l1:
+    with _shared(by_address_machine(), tmp_path_factory) as l1:
         yield l1
 
 
@@ -199,12 +223,12 @@ def on_demand(tmp_path_factory: pytest.TempPathFactory, waiting: Module) -> Iter
     files |= {domain_file(d.name): subject_of(d).xml for d in planned.domains if d.host_devices}
     files |= {**_guest(), **waiting.files}
     machine = debian_machine("on_demand", _root(), host_entries(planned), files, parameters=_WORDS, more=_STICK)
-    with l1_of(machine, tmp_path_factory.mktemp("l1")) as l1:
+    with _shared(machine, tmp_path_factory) as l1:
         yield l1
 
 
 @pytest.fixture(scope="session")
 def without_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[L1]:
     """A machine that has nothing of ours."""
-    with l1_of(_bare("without_files", ()), tmp_path_factory.mktemp("l1")) as l1:
+    with _shared(_bare("without_files", ()), tmp_path_factory) as l1:
         yield l1

@@ -109,6 +109,7 @@ class L1:
 
     def __init__(self, start: Callable[[], Channel]) -> None:
         self._start_one = start
+        self._rests = False
         self._start()
 
     @property
@@ -127,6 +128,9 @@ class L1:
         ends by itself, by a signal or by a reset without a word, both faults of an emulator that emulates a machine in
         a machine, it is started and called once more, with a warning; ``Crashed`` when it must not ``repeat``.
         """
+        if self._rests:
+            self._rests = False
+            self.run.qmp.execute("cont")
         try:
             return self._channel.call(function, timeout, arguments)
         except Crashed as error:
@@ -135,6 +139,12 @@ class L1:
             warnings.warn(f"{function}: {error.message}; once more on a new machine", stacklevel=2)
             self._start()
             return self._channel.call(function, timeout, arguments)
+
+    def rest(self) -> None:
+        """Nothing of it runs until the next call: one that idles takes a twentieth of a processor from others."""
+        if self.run.process.status is None and not self._rests:
+            self.run.qmp.execute("stop")
+            self._rests = True
 
     def reset(self) -> None:
         """As a power cut: the machine begins anew, with what its disk has. Raises ``VmError`` where it does not."""

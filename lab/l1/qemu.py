@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from lab.consumers import roots
 from lab.consumers.roots import started_here
 
 if TYPE_CHECKING:
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
 _MODULES = "usr/lib/x86_64-linux-gnu/qemu"
 _FIRMWARE = ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu")
+
+
+def emulator() -> Root:
+    """The root whose QEMU runs L1 machines: the newest, which executes a guest with a fifth less of ours than Debian
+    13's. What runs in them is Debian 13's, L2's QEMU too.
+    """
+    return roots.sid_libvirtd_root()
 
 
 def qemu_of(root: Root, folder: Path) -> str:

@@ -38,6 +38,10 @@ def rest() -> None:
     if Path("/run/systemd/system").exists():
         # It says "degraded", too, of a machine that has come to rest.
         subprocess.run(["systemctl", "is-system-running", "--wait"], stdout=subprocess.DEVNULL, timeout=_SECONDS)
+    if Path("/run/libvirt/libvirt-sock").exists():
+        # libvirt asks QEMU what it can, of which a start would have to wait for the answer, and keeps it.
+        ask = ["virsh", "-q", "-c", "qemu:///system", "domcapabilities"]
+        subprocess.run(ask, stdout=subprocess.DEVNULL, check=True, timeout=_SECONDS)
     os.sync()
 
 

@@ -21,7 +21,7 @@ from lab.l1.clock import kilohertz
 from lab.l1.image import image_in
 from lab.l1.kept import identity, kept, remove
 from lab.l1.machine import BOOT_SECONDS, L1, booted, described, light, started
-from lab.l1.qemu import qemu_of
+from lab.l1.qemu import emulator, qemu_of
 from optimux.record import Record
 from optimux.vm.errors import VmError
 from optimux.vm.qemu.accel import accelerated
@@ -60,8 +60,8 @@ class Making(Record):
 
 @contextmanager
 def l1_of(making: Making, folder: Path) -> Iterator[L1]:
-    """The machine under the QEMU of its root, with the best accelerator; its logs go to ``folder``, which exists."""
-    qemu = qemu_of(making.root, folder)
+    """The machine with the best accelerator; its logs go to ``folder``, which exists."""
+    qemu = qemu_of(emulator(), folder)
     with ExitStack() as stack:
 
         def begin(which: Accelerator) -> L1:
@@ -106,11 +106,11 @@ def _said(error: Exception) -> str:
 
 
 def inputs_of(making: Making, which: Accelerator) -> tuple[object, ...]:
-    """What the machine is made of: also QEMU's arguments, with the same words for all that is of one run."""
+    """What the machine is made of: also QEMU and its arguments, with the same words for all that is of one run."""
     machine = described(image_in(Path(), making.root, ()), Path(), 0)
     words = [re.sub("tsc_early_khz=[0-9]+", "", word) for word in command_line(machine, light(which))]
     texts = ((_HERE / name).read_text(encoding="utf-8") for name in _SOURCES)
-    return (identity(making.root), words, *texts, *making.inputs)
+    return (identity(making.root), identity(emulator()), words, *texts, *making.inputs)
 
 
 def _save(image: Image, which: Accelerator, qemu: str, place: Path, folder: Path) -> None:
