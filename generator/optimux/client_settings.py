@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from optimux.record import Record
+from optimux.shipped import shipped_table
 
 Value = str | int | bool
 _NUMBER = r"-?[0-9]{1,9}(\.[0-9]{1,9})?"
@@ -77,9 +77,7 @@ def _folded(value: str | int) -> str | int:
 
 @cache
 def _table() -> dict[str, dict[str, dict[str, Any]]]:
-    import tomllib
-
-    return tomllib.loads(Path(__file__).with_name("looking_glass.toml").read_text(encoding="utf-8"))
+    return shipped_table("looking_glass.toml")
 
 
 def _setting(section: str, key: str, entry: Any) -> Setting:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from optimux.record import Record
+from optimux.shipped import shipped_table
 
 _POSITION = re.compile(r"\[\d*\]|\.<name>")
 
@@ -21,9 +21,7 @@ class Fate(Record):
 
 @cache
 def _table() -> dict[str, Fate]:
-    import tomllib
-
-    data: dict[str, Any] = tomllib.loads(Path(__file__).with_name("patch_keys.toml").read_text(encoding="utf-8"))
+    data: dict[str, Any] = shipped_table("patch_keys.toml")
     found = {key: Fate("concern", name) for name, keys in data["concerns"].items() for key in keys}
     found |= {key: Fate("left", reason) for key, reason in data["left"].items()}
     return found | {key: Fate("elsewhere", "") for key in data["elsewhere"]["keys"]}

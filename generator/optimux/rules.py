@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from optimux.shipped import shipped_table
 from optimux.version import Version
 
 
 @cache
 def rules() -> dict[str, Any]:
     """The whole table, as tomllib reads it."""
-    return _read("rules.toml")
+    return shipped_table("rules.toml")
 
 
 @cache
 def families() -> dict[str, Any]:
     """What differs between families of distributions: their tools, packages and services."""
-    return _read("families.toml")
-
-
-def _read(name: str) -> dict[str, Any]:
-    import tomllib
-
-    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return shipped_table("families.toml")
 
 
 def since(feature: str) -> Version:

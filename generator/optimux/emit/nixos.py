@@ -6,7 +6,6 @@ while it evaluates, ``nixos/files`` what may be read later, at the places that p
 
 from __future__ import annotations
 
-from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from optimux.emit.tmpfiles import quoted, tmpfiles_lines
 from optimux.emit.udev import udev_entries
 from optimux.emit.windows import medium_of, with_medium
 from optimux.rules import rules
+from optimux.shipped import shipped
 
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan, Plan
@@ -55,7 +55,7 @@ def nixos_artifacts(plan: Plan) -> list[Artifact]:
     known = json.dumps(nixos_plan(plan), indent=2) + "\n"
     return [
         Artifact("nixos/optimux.nix", MODULE.encode()),
-        Artifact("nixos/host.nix", Path(__file__).with_name("nixos_host.nix").read_bytes()),
+        Artifact("nixos/host.nix", shipped("emit/nixos_host.nix")),
         Artifact("nixos/plan.json", known.encode()),
         *(file.replace(path=f"nixos/files/{file.path}") for file in nixos_files(plan)),
     ]

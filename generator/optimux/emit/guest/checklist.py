@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from optimux.emit.display_modes import mode
 from optimux.emit.guest.plan_json import RELEASES
 from optimux.emit.guest.steps import programs_for
+from optimux.shipped import shipped_table
 
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan
@@ -25,9 +25,7 @@ _STEPS = ("media", "run", "again", "payload")
 
 @cache
 def _words() -> dict[str, Any]:
-    import tomllib
-
-    return tomllib.loads(Path(__file__).with_name("checklist.toml").read_text(encoding="utf-8"))
+    return shipped_table("emit/guest/checklist.toml")
 
 
 def checklist(domain: DomainPlan, language: Language) -> bytes:

@@ -5,11 +5,11 @@ No answer file of Windows Setup is ever among them: this medium may stay attache
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from optimux.emit.guest.checklist import checklist
 from optimux.emit.guest.plan_json import plan_json
+from optimux.shipped import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,16 +29,15 @@ def medium_files(
     ``settings`` are what drivers read, as ``emit.windows`` makes them; ``payload`` are programs that the setup may
     run, whose checksums go into its plan.
     """
-    scripts = files("optimux.emit.guest") / "windows"
     inside = {
-        "setup.ps1": _dos((scripts / "setup.ps1").read_bytes()),
+        "setup.ps1": _dos(shipped("emit/guest/windows/setup.ps1")),
         "plan.json": _dos(plan_json(domain, settings, payload or {})),
         **settings,
         **{f"payload/{name}": content for name, content in (payload or {}).items()},
     }
     pages = {f"checklist.{language}.html": checklist(domain, language) for language in LANGUAGES}
     return {
-        "setup.cmd": _dos((scripts / "setup.cmd").read_bytes()),
+        "setup.cmd": _dos(shipped("emit/guest/windows/setup.cmd")),
         **pages,
         **{f"{FOLDER}/{name}": content for name, content in inside.items()},
     }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+from optimux.shipped import shipped_table
 
 
 @cache
 def known() -> dict[str, Any]:
     """The whole file."""
-    import tomllib
-
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    return shipped_table("host/doctor/known.toml")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimux.files.scratch import write_new
+from optimux.shipped import shipped
 from optimux.vm.linux import cpio
 from optimux.vm.linux.cache import cache, cached
 from optimux.vm.linux.kernel import WANTED
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from optimux.vm.linux.kernel import LinuxKernel
 
-_INIT = Path(__file__).with_name("init.sh")
 _APPLETS = (
     *("sh", "mount", "insmod", "stty", "base64", "cat", "dd", "head", "ls", "printf", "sleep", "usleep", "yes"),
 )
@@ -26,7 +26,7 @@ _FOLDERS = ("bin", "dev", "modules", "proc", "sys")
 def initramfs(kernel: LinuxKernel, busybox: Path) -> Path:
     """The image's path in the cache; it is built where it is missing. Raises ``VmError`` for unreadable modules."""
     state = busybox.stat()
-    key = hashlib.sha256(repr((kernel, busybox, state.st_size, state.st_mtime)).encode() + _INIT.read_bytes())
+    key = hashlib.sha256(repr((kernel, busybox, state.st_size, state.st_mtime)).encode() + shipped("vm/linux/init.sh"))
     target = cache("initramfs") / f"{kernel.release}-{key.hexdigest()[:12]}.cpio"
     return cached(target, lambda half: _write(half, cpio.archive(_entries(kernel, busybox))))
 
@@ -36,7 +36,7 @@ def _entries(kernel: LinuxKernel, busybox: Path) -> Iterator[cpio.Entry]:
     yield cpio.character_device("dev/console", 5, 1)  # where init's own words go before /dev is mounted
     yield cpio.file("bin/busybox", busybox.read_bytes())
     yield from (cpio.link(f"bin/{name}", "busybox") for name in _APPLETS)
-    yield cpio.file("init", _INIT.read_bytes())
+    yield cpio.file("init", shipped("vm/linux/init.sh"))
     for name, _ in kernel.modules:
         yield cpio.file(f"modules/{WANTED.index(name) + 1}-{name}.ko", kernel.module(name))
 
