@@ -30,21 +30,60 @@ def test_each_is_the_planned_machine(oracle: Oracle, capsys: pytest.CaptureFixtu
     assert checks > 4 * len(found)
 
 
-def _made(**pci: Any) -> DomainPlan:
+def _made(vm: dict[str, Any] | None = None, memory: str = "shm", **pci: Any) -> DomainPlan:
     card = {"functions": [{"address": "0000:01:00.0", "id": "10de:249d"}]}
     devices = {"disks": [{"source": "/a.qcow2"}, {"source": "/b.qcow2"}], "networks": [{}, {}], "memballoon": True}
     tables = {"host": {"distribution": "debian", "cpuVendor": "intel"}, "gpus": {"card": card}}
-    glass = {"memory": "shm", "user": "me", "displays": [{"width": 1920, "height": 1080}]}
-    vms = {"win": {"memory": "1GiB", "gpu": "card", "pci": pci, **devices}}
+    glass = {"memory": memory, "user": "me", "displays": [{"width": 1920, "height": 1080}]}
+    vms = {"win": {"memory": "1GiB", "gpu": "card", "pci": pci, **devices, **(vm or {})}}
     return plan_from({**tables, "lookingGlass": glass, "vms": vms}).domains[0]
 
 
-def test_the_card_keeps_its_bus_wherever_the_ports_are(oracle: Oracle) -> None:
+def _disks(bus: str, count: int) -> list[dict[str, str]]:
+    return [{"source": f"/{number}.qcow2", "bus": bus} for number in range(count)]
+
+
+_THIRD: dict[str, Any] = {"gpu": "0000:03:00.0"}
+# What libvirt puts in front of the card, or QEMU refuses, where the plan leaves it to them.
+KEPT = {
+    "ports behind free slots": _made(firstRootPort="0000:00:10.0"),
+    "ports behind one free slot": _made(firstRootPort="0000:00:02.0", gpu="0000:03:00.0"),
+    "a second SATA controller": _made({"disks": _disks("sata", 7)}, **_THIRD),
+    "a SATA controller by its number": _made(
+        {"disks": [{"source": "/a", "bus": "sata", "driveAddress": "2:0:0:0"}]}, **_THIRD
+    ),
+    "17 disks on SCSI": _made({"disks": _disks("scsi", 17)}, **_THIRD),
+    "a SCSI controller by its number": _made(
+        {"disks": [{"source": "/a", "bus": "scsi", "driveAddress": "1:0:0:0"}]}, **_THIRD
+    ),
+    "EHCI": _made({"usb": {"model": "ich9-ehci1"}}, **_THIRD),
+    "a shared memory of libvirt's": _made(ivshmem="auto", **_THIRD),
+    "sound whose slot a card has": _made({"networks": [{"address": "0000:00:1b.0"}]}, **_THIRD),
+    "sound whose slot a root port has": _made(firstRootPort="0000:00:1b.0"),
+}
+
+
+def test_the_card_keeps_its_bus(oracle: Oracle) -> None:
     """libvirt's own ports fill free slots from below, and a port before the card's takes its number."""
-    stated = ({"firstRootPort": "0000:00:10.0"}, {"firstRootPort": "0000:00:02.0", "gpu": "0000:03:00.0"})
-    plans = [_made(**pci) for pci in stated]
-    outcomes = oracle.outcomes([Job(xml_of(plan), plan) for plan in plans])
-    assert [(outcome.fault, outcome.failed) for outcome in outcomes] == [("", []), ("", [])]
-    few = plans[0].replace(root_ports=plans[0].root_ports[:1])
-    (outcome,) = oracle.outcomes([Job(xml_of(few), few)])
-    assert [said.partition(": ")[2][:17] for said in outcome.failed] == ["the guest has it "]
+    outcomes = oracle.outcomes([Job(xml_of(plan), plan) for plan in KEPT.values()])
+    wrong = {name: (out.fault, out.failed) for name, out in zip(KEPT, outcomes, strict=True) if out.fault or out.failed}
+    assert wrong == {}
+
+
+def test_what_the_plan_leaves_to_libvirt_takes_the_cards_bus(oracle: Oracle) -> None:
+    few, ehci = KEPT["ports behind free slots"], KEPT["EHCI"]
+    assert ehci.usb.address is not None
+    assert ehci.usb.address.function == 0
+    sound = ehci.sound  # which has no address
+    left = {
+        "few": few.replace(root_ports=few.root_ports[:1]),
+        "SATA": KEPT["a second SATA controller"].replace(sata=()),
+        "SCSI": KEPT["a SCSI controller by its number"].replace(scsi_controllers=0),
+        "EHCI": ehci.replace(usb=ehci.usb.replace(placement=None)),
+        "shmem": KEPT["a shared memory of libvirt's"].replace(ivshmem=None),
+        "card": KEPT["sound whose slot a card has"].replace(sound=sound),
+        "port": KEPT["sound whose slot a root port has"].replace(sound=sound),
+    }
+    outcomes = oracle.outcomes([Job(xml_of(plan), plan) for plan in left.values()])
+    said = {name: "\n".join([out.fault, *out.failed]) for name, out in zip(left, outcomes, strict=True)}
+    assert {name: words for name, words in said.items() if ": the guest has it " not in words} == {}

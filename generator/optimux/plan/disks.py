@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 
 from optimux.findings import doubled
 from optimux.options.vm.devices import Disk, DiskBus
 from optimux.plan import devices
+from optimux.plan.customs import drive_place
 from optimux.plan.wanted import Wanted
 
 PREFIXES = {"virtio": "vd", "sata": "sd", "scsi": "sd", "usb": "sd", "nvme": "nvme"}
@@ -51,6 +51,12 @@ def in_libvirts_order(disks: tuple[devices.Disk, ...]) -> tuple[devices.Disk, ..
     """Those of one bus together, by target (virDomainDiskInsert in src/conf/domain_conf.c)."""
     buses = [disk.bus for disk in disks]
     return tuple(sorted(disks, key=lambda disk: (buses.index(disk.bus), len(disk.target), disk.target)))
+
+
+def last_controller(disks: Iterable[Disk], bus: DiskBus) -> int:
+    """The index of the last controller that resolved disks of a bus need; libvirt adds all below it. -1 for none."""
+    places = (disk.drive_address or _default_place(disk) for disk in disks if disk.bus == bus)
+    return max((int(place.partition(":")[0]) for place in places if place), default=-1)
 
 
 def _targets(prefix: str) -> Iterator[str]:
@@ -117,8 +123,8 @@ def _check_sources(disks: list[Disk], wanted: Wanted) -> None:
 
 
 def _check_places(disks: list[Disk], wanted: Wanted) -> None:
-    """Two disks at one place of a drive controller: stated, or by libvirt's rule of six SATA targets a controller."""
-    placed = ((index, disk.drive_address or _sata_place(disk)) for index, disk in enumerate(disks))
+    """Two disks at one place of a drive controller: stated, or by libvirt's rule for what states none."""
+    placed = ((index, disk.drive_address or _default_place(disk)) for index, disk in enumerate(disks))
     for index, (_, place), first in doubled((index, (disks[index].bus, place)) for index, place in placed if place):
         key = "driveAddress" if disks[index].drive_address else "target"
         remedy = f"disks[{first}] is there already; move one of them."
@@ -126,15 +132,7 @@ def _check_places(disks: list[Disk], wanted: Wanted) -> None:
         wanted.error(f"disks[{index}].{key}", place, "each drive address once", remedy, because)
 
 
-def _sata_place(disk: Disk) -> str | None:
-    """Where libvirt puts a SATA disk without an address (virDomainDiskDefAssignAddress, src/conf/domain_conf.c)."""
-    if disk.bus != "sata" or disk.target is None:
-        return None
-    letters = disk.target.removeprefix("sd")
-    if not re.fullmatch("[a-z]+", letters):
-        return None
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("a") + 1
-    controller, unit = divmod(number - 1, 6)
-    return f"{controller}:0:0:{unit}"
+def _default_place(disk: Disk) -> str | None:
+    """The drive address that libvirt gives a disk which states none."""
+    place = drive_place(disk.bus, disk.target)
+    return None if place is None else f"{place[0]}:0:0:{place[1]}"

@@ -89,7 +89,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
     vm = wanted.vm
     disks = resolve_disks(wanted)
     check_domain(wanted, disks)
-    topology = pci_topology(wanted)
+    topology = pci_topology(wanted, disks)
     name = vm.name or wanted.key
     return DomainPlan(
         key=wanted.key,
@@ -114,6 +114,8 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         root_ports=topology.root_ports,
         disks=in_libvirts_order(planned_disks(disks, topology.disks)),
         **planned_devices(vm, topology),
+        sata=topology.sata,
+        scsi_controllers=topology.scsi_controllers,
         virtio_serial=topology.virtio_serial,
         memballoon=vm.memballoon,
         host_devices=topology.host_devices,

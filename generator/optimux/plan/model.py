@@ -153,6 +153,8 @@ class DomainPlan(Record):
     evdev: tuple[Evdev, ...]
     spice: Spice
     channels: tuple[Channel, ...]
+    sata: tuple[Placement | None, ...]  # one a controller, by index
+    scsi_controllers: int
     virtio_serial: Placement | None
     sound: Sound
     video: Video

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from optimux import pci
@@ -10,20 +10,21 @@ from optimux.declare.kind import joined
 from optimux.findings import Findings
 from optimux.options.gpus import Function
 from optimux.options.vm import Vm
+from optimux.options.vm.devices import Disk
 from optimux.pci import Address
+from optimux.plan.customs import is_conventional
 from optimux.plan.devices import HostDevice, Placement, Rom, RootPort, settled
-from optimux.plan.disks import PCI_BUSES, bus_of
+from optimux.plan.disks import PCI_BUSES, bus_of, last_controller
 from optimux.plan.wanted import Wanted
 from optimux.record import Record
 
 # Slots of bus 0 that QEMU's q35 machine fills itself: the host bridge, and ICH9's LPC, SATA and SMBus at 1f.
 BUILT_IN_SLOTS = (0x00, 0x1F)
+SATA_ADDRESS = Address(0, 0, 0x1F, 2)
 VIDEO_SLOT = 0x02
-# Devices of conventional PCI that libvirt puts behind a bridge of its own, which takes a root port and a bus number.
-# (ICH9's sound and USB have slots of their own.)
-_CONVENTIONAL = {"networks": ("rtl8139",), "sound": ("ac97", "ich6"), "watchdog": ("i6300esb",)}
-# Where libvirt puts ICH9's USB and sound, unless they say otherwise.
-_FAVOURITES = (0x1A, 0x1B, 0x1D)
+# Where libvirt puts ICH9's sound and USB, unless they say otherwise.
+_SOUND_SLOT, _USB_SLOT = 0x1B, 0x1D
+_PLAIN = tuple(slot for slot in range(1, 0x1F) if slot not in (0x1A, _SOUND_SLOT, _USB_SLOT))
 
 
 class Layout:
@@ -89,20 +90,20 @@ class PciTopology(Record):
     sound: Placement | None
     virtio_serial: Placement | None
     watchdog: Placement | None
+    sata: tuple[Placement | None, ...]
+    scsi_controllers: int
     disks: tuple[Placement | None, ...]
     networks: tuple[Placement | None, ...]
     inputs: tuple[Placement | None, ...]
 
 
-def pci_topology(wanted: Wanted) -> PciTopology:
+def pci_topology(wanted: Wanted, resolved: Sequence[Disk]) -> PciTopology:
     """Lay the guest out: the user's addresses first, then what must be somewhere, then the root ports for all."""
     vm = wanted.vm
     layout = Layout(wanted.findings, _placing(wanted))
     if vm.pci.gpu.function:
         wanted.error("pci.gpu", vm.pci.gpu, "an address of function 0", f"Write {vm.pci.gpu.at_function(0)}.")
     functions = _functions(wanted, layout)
-    ivshmem = vm.pci.ivshmem if wanted.shared_memory else None
-    layout.take(f"{wanted.path}.pci.ivshmem", ivshmem)
     single = _single_devices(wanted)
     lists = _listed_devices(wanted)
     for key, address in single.items():
@@ -113,18 +114,23 @@ def pci_topology(wanted: Wanted) -> PciTopology:
     others = _other_devices(wanted, layout)
     layout.check_functions()
     video = _video(wanted, layout)
+    scsi = last_controller(resolved, "scsi") + 1
+    _settle_chipset(wanted, layout, single, scsi)
     if functions or others:
         _settle_conventional(wanted, layout, single, lists)
+    sata = _sata(wanted, layout, last_controller(resolved, "sata"))
     devices = tuple(_host_device(wanted, function, guest, layout) for function, guest in (*functions, *others))
     return PciTopology(
-        root_ports=_root_ports(wanted, layout),
+        root_ports=_root_ports(wanted, layout, scsi),
         host_devices=devices,
         video=layout.placement(video),
-        ivshmem=layout.placement(ivshmem),
+        ivshmem=layout.placement(single["pci.ivshmem"]),
         usb=layout.placement(single["usb.address"]),
         sound=layout.placement(single["sound.address"]),
         virtio_serial=layout.placement(single["virtioSerialAddress"]),
         watchdog=layout.placement(single.get("watchdog")),
+        sata=sata,
+        scsi_controllers=scsi,
         **{key: tuple(map(layout.placement, addresses)) for key, addresses in lists.items()},
     )
 
@@ -133,6 +139,7 @@ def _single_devices(wanted: Wanted) -> dict[str, Address | None]:
     """The stated address of each device that there is once, by its key; of those that are there."""
     vm = wanted.vm
     return {
+        "pci.ivshmem": vm.pci.ivshmem if wanted.shared_memory else None,
         "video.address": vm.video.address if vm.video.model != "none" else None,
         "usb.address": vm.usb.address if vm.usb.model != "none" else None,
         "sound.address": vm.sound.address if vm.sound.model != "none" else None,
@@ -188,16 +195,44 @@ def _video(wanted: Wanted, layout: Layout) -> Address | None:
     return _beside_the_ports(wanted, layout, "video.address", (VIDEO_SLOT, *range(1, 0x1F)))
 
 
+def _port_slots(wanted: Wanted, layout: Layout, more: int = 0) -> set[int]:
+    """The slots of bus 0 that the root ports fill, as far as it is known by now, and so many ``more`` of them."""
+    pci = wanted.vm.pci
+    ports = (pci.root_ports or max(layout.buses, default=0)) + more
+    free = (slot for slot in range(pci.first_root_port.slot, 0x1F) if layout.slot_is_free(slot))
+    return set(islice(free, (ports + 7) // 8))
+
+
 def _beside_the_ports(wanted: Wanted, layout: Layout, key: str, slots: Iterable[int]) -> Address | None:
     """The first of some slots of bus 0 that nobody has and that the root ports leave, taken for a key."""
-    pci = wanted.vm.pci
-    first = pci.first_root_port.slot
-    ports = pci.root_ports or max(layout.buses, default=0)
-    reserved = range(first, first + (pci.first_root_port.function + ports + 7) // 8)
+    reserved = _port_slots(wanted, layout)
     slot = next((slot for slot in slots if layout.slot_is_free(slot) and slot not in reserved), None)
     address = None if slot is None else Address(0, 0, slot, 0)
     layout.take(f"{wanted.path}.{key}", address)
     return address
+
+
+def _sata(wanted: Wanted, layout: Layout, last: int) -> tuple[Placement | None, ...]:
+    """ICH9's own controller, and one on bus 0 for each six disks more: libvirt's bridge for those would take a bus."""
+    if last < 0:
+        return ()
+    more = [_beside_the_ports(wanted, layout, f"disks (SATA controller {n})", _PLAIN) for n in range(1, last + 1)]
+    return (Placement(SATA_ADDRESS), *(layout.placement(address) for address in more))
+
+
+def _settle_chipset(wanted: Wanted, layout: Layout, single: dict[str, Address | None], scsi: int) -> None:
+    """ICH9's own devices where libvirt's custom would fail them.
+
+    Those are sound whose slot something or a root port has, and EHCI: libvirt puts it at function 7 of a slot of its
+    bridge, where firmware finds nothing without a function 0.
+    """
+    vm = wanted.vm
+    if vm.sound.model == "ich9" and single["sound.address"] is None:
+        ports = _port_slots(wanted, layout, _unplaced(vm, scsi))
+        if _SOUND_SLOT in ports or not layout.slot_is_free(_SOUND_SLOT):
+            single["sound.address"] = _beside_the_ports(wanted, layout, "sound.address", _PLAIN)
+    if single["usb.address"] is None and is_conventional("usb", vm.usb.model):
+        single["usb.address"] = _beside_the_ports(wanted, layout, "usb.address", (_USB_SLOT, *_PLAIN))
 
 
 def _settle_conventional(
@@ -205,15 +240,16 @@ def _settle_conventional(
 ) -> None:
     """A place on bus 0 for each device of conventional PCI that has none: the card keeps its bus."""
     vm = wanted.vm
-    slots = [slot for slot in range(1, 0x1F) if slot not in _FAVOURITES]
-    if single["sound.address"] is None and vm.sound.model in _CONVENTIONAL["sound"]:
-        single["sound.address"] = _beside_the_ports(wanted, layout, "sound.address", slots)
-    if vm.watchdog is not None and vm.watchdog.model in _CONVENTIONAL["watchdog"]:
-        single["watchdog"] = _beside_the_ports(wanted, layout, "watchdog", slots)
+    if single["sound.address"] is None and is_conventional("sound", vm.sound.model):
+        single["sound.address"] = _beside_the_ports(wanted, layout, "sound.address", _PLAIN)
+    if vm.watchdog is not None and is_conventional("watchdog", vm.watchdog.model):
+        single["watchdog"] = _beside_the_ports(wanted, layout, "watchdog", _PLAIN)
+    if wanted.shared_memory and wanted.shared_memory.kind == "shm" and single["pci.ivshmem"] is None:
+        single["pci.ivshmem"] = _beside_the_ports(wanted, layout, "pci.ivshmem", _PLAIN)
     cards = zip(vm.networks, lists["networks"], strict=True)
     lists["networks"] = tuple(
-        _beside_the_ports(wanted, layout, f"networks[{index}].address", slots)
-        if address is None and network.model in _CONVENTIONAL["networks"]
+        _beside_the_ports(wanted, layout, f"networks[{index}].address", _PLAIN)
+        if address is None and is_conventional("interface", network.model)
         else address
         for index, (network, address) in enumerate(cards)
     )
@@ -239,14 +275,15 @@ def _placing(wanted: Wanted) -> list[str]:
     return ["lookingGlass.enable", joined("gpus", wanted.vm.gpu or ""), *(f"{wanted.path}.{key}" for key in keys)]
 
 
-def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
+def _root_ports(wanted: Wanted, layout: Layout, scsi: int) -> tuple[RootPort, ...]:
     """The root ports for every bus in use: consecutive functions from ``pci.firstRootPort``, free slots only."""
     vm = wanted.vm
     first = vm.pci.first_root_port
     needed, allowed = max(layout.buses, default=0), "the highest bus in use"
     if needed and any(layout.slot_is_free(slot) for slot in range(1, first.slot)):
         # libvirt's own ports would come first, in those slots, and take the numbers.
-        needed, allowed = needed + _unplaced(vm), "ports for every device, as libvirt would put its own before these"
+        allowed = "ports for every device, as libvirt would put its own before these"
+        needed += _unplaced(vm, scsi)
     count = needed if vm.pci.root_ports is None else vm.pci.root_ports
     if count < needed:
         remedy = f"Raise it to {needed}, or leave it out."
@@ -267,21 +304,20 @@ def _root_ports(wanted: Wanted, layout: Layout) -> tuple[RootPort, ...]:
     )
 
 
-def _unplaced(vm: Vm) -> int:
+def _unplaced(vm: Vm, scsi: int) -> int:
     """How many devices libvirt puts behind root ports: those of PCI Express without an address."""
     each = (
         *(disk.address for disk in vm.disks if bus_of(disk) in PCI_BUSES),
-        *(network.address for network in vm.networks if network.model not in _CONVENTIONAL["networks"]),
+        *(network.address for network in vm.networks if not is_conventional("interface", network.model)),
         *(item.address for item in vm.inputs if item.bus == "virtio"),
     )
     lone = (
         vm.usb.model.endswith("xhci") and vm.usb.address is None,
         bool(vm.channels) and vm.virtio_serial_address is None,
-        any(disk.bus == "scsi" for disk in vm.disks),
         vm.sound.model == "virtio" and vm.sound.address is None,
         vm.memballoon,
     )
-    return each.count(None) + sum(lone)
+    return each.count(None) + sum(lone) + scsi
 
 
 def guest_buses(bridges: Mapping[int, Address]) -> dict[int, int]:

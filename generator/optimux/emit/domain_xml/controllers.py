@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from optimux.emit.domain_xml.address import pci_address, placed
+from optimux.emit.domain_xml.address import placed
 from optimux.emit.xml import Element, element
-from optimux.pci import Address
 from optimux.plan.devices import Placement, Usb
 from optimux.plan.model import DomainPlan
 from optimux.sizes import Size
-
-SATA_ADDRESS = Address(0, 0, 0x1F, 2)  # where ICH9 has it, in every q35 machine
 
 
 def controllers(domain: DomainPlan) -> Iterator[Element]:
@@ -19,10 +16,10 @@ def controllers(domain: DomainPlan) -> Iterator[Element]:
     yield _usb(domain.usb)
     yield _pcie_root(domain.hole64)
     yield from (root_port(port.index, port.placement) for port in domain.root_ports)
-    if any(disk.bus == "sata" for disk in domain.disks):
-        yield element("controller", pci_address(SATA_ADDRESS), type_="sata", index="0")
-    if any(disk.bus == "scsi" for disk in domain.disks):
-        yield element("controller", type_="scsi", index="0", model="virtio-scsi")
+    for index, place in enumerate(domain.sata):
+        yield element("controller", placed(place), type_="sata", index=index)
+    for index in range(domain.scsi_controllers):
+        yield element("controller", type_="scsi", index=index, model="virtio-scsi")
     if domain.channels:
         yield element("controller", placed(domain.virtio_serial), type_="virtio-serial", index="0")
 
