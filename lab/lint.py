@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Where shell stands: our own scripts, and those that are generated (the goldens).
-_WITH_SHELL = ("dev", ".ci", "generator", "lab", "nix", "nixos-modules", "tests", "vm-tests")
+_WITH_SHELL = ("dev", ".ci", "docs", "generator", "lab", "nix", "nixos-modules", "tests", "vm-tests")
 # A file of the host that a script sources is not here (1091); what is written for ash is judged as dash (2187).
 _SHELLCHECK = ("shellcheck", "--exclude=SC1091,SC2187")
 _SECONDS = 300
