@@ -130,27 +130,6 @@ def asking_for_wishes(root: Path) -> list[str]:
     ]
 
 
-def wishes_emitted(root: Path) -> list[str]:
-    """Each import of the options by an emitter, their closed vocabularies apart: the plan is all that it reads."""
-    words = {name: set(_vocabularies(tree)) for name, tree in modules(root) if part(name) == "options"}
-    return [
-        f"{name} -> {node.module}.{alias.name}"
-        for name, tree in modules(root)
-        if part(name) == "emit"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module and part(node.module) == "options"
-        for alias in node.names
-        if alias.name not in words.get(node.module, set())
-    ]
-
-
-def _vocabularies(tree: ast.Module) -> Iterator[str]:
-    """The names that a module gives to a ``Literal``."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Literal["):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
-
-
 def test_every_module_is_in_a_room() -> None:
     """The packages apart that are nothing but rooms: those hold no code."""
     homeless = [(name, tree) for name, tree in modules(GENERATOR) if part(name) and room(name) is None]
@@ -195,10 +174,6 @@ def test_values_are_turned_into_values() -> None:
 
 def test_emitters_do_not_ask_what_the_user_stated() -> None:
     assert asking_for_wishes(GENERATOR) == []
-
-
-def test_emitters_read_nothing_of_the_options() -> None:
-    assert wishes_emitted(GENERATOR) == []
 
 
 TABLE = """\
@@ -271,7 +246,7 @@ UNSEEN = [
         ("acpi", "options"),
         ("judge", "patch"),
         ("emit", "patch"),
-        ("emit", "facts"),
+        ("emit", "options"),
         ("plan", "files"),
     ),
     *(("files", "declare"), ("declare", "notation"), ("notation", "declare"), ("options", "facts"), ("bundle", "plan")),
@@ -392,11 +367,3 @@ def test_what_stays_within_is_no_edge(line: str, tmp_path: Path) -> None:
 def test_emitters_that_ask_are_found(line: str, tmp_path: Path) -> None:
     assert len(asking_for_wishes(_tree(tmp_path, "optimux/emit/e.py", line))) == 1
     assert asking_for_wishes(_tree(tmp_path, "optimux/plan/a.py", line)) == []
-
-
-@pytest.mark.parametrize(("name", "found"), [("Vm", 1), ("Kind", 0)])
-def test_emitters_that_read_options_are_found(name: str, found: int, tmp_path: Path) -> None:
-    root = _tree(tmp_path, "optimux/emit/e.py", f"from optimux.options.vm import {name}")
-    (root / "optimux/options").mkdir()
-    (root / "optimux/options/vm.py").write_text('Kind = Literal["a"]\n\n\nclass Vm: ...\n')
-    assert len(wishes_emitted(root)) == found

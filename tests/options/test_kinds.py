@@ -27,6 +27,29 @@ KINDS: dict[str, tuple[str, list[Any], list[Any]]] = {
     ),
     "CPU_VENDOR": ('one of "intel", "amd"', ["intel", "amd"], ["via", "", True]),
     "SECURITY_MODULE": ('one of "apparmor", "selinux", "none"', ["apparmor", "selinux", "none"], ["smack", None]),
+    "INITRAMFS": (
+        'one of "mkinitcpio", "dracut", "initramfs-tools", "booster"',
+        ["mkinitcpio", "dracut", "initramfs-tools", "booster"],
+        ["mkinitrd", "Dracut", None],
+    ),
+    "BOOT_LOADER": (
+        'one of "grub", "systemd-boot", "grubby", "limine", "uki", "rpm-ostree", "refind", '
+        '"sdbootutil", "sdboot-manage", "kernelstub", "manual"',
+        [
+            "grub",
+            "systemd-boot",
+            "grubby",
+            "limine",
+            "uki",
+            "rpm-ostree",
+            "refind",
+            "sdbootutil",
+            "sdboot-manage",
+            "kernelstub",
+            "manual",
+        ],
+        ["lilo", "GRUB", None],
+    ),
     "ADDRESS": (
         'a PCI address such as "0000:01:00.0"',
         ["0000:00:00.0", "00010000:ff:1f.7"],

@@ -19,15 +19,22 @@ from optimux.options.gpus import Bind, Gpu, Rom
 from optimux.options.looking_glass import LookingGlass, Release
 from optimux.options.model import Options
 from optimux.options.vm.compute import Smbios
-from optimux.options.vm.devices import Disk
+from optimux.judge.finding import Finding, broken
+from optimux.options.vm.devices import Disk, Input
 from optimux.pci import Address
+from optimux.facts import Facts
+from optimux.plan import devices
 from optimux.plan.battery import Battery
+from optimux.plan.devices import Placement, settled
+from optimux.plan.guest import Enlightenment
 from optimux.plan.memory_size import frame_memory
-from optimux.plan.model import GpuPlan, HostPlan, SharedMemory
+from optimux.plan.model import GpuPlan, HostPlan, ImagePlan, NetworkPlan, SharedMemory
+from optimux.vm.evidence.checks import Check
 
 def uses(
     gpu: Gpu, options: Options, disk: Disk, smbios: Smbios, planned: GpuPlan, memory: SharedMemory, host: HostPlan,
-    battery: Battery, looking_glass: LookingGlass, address: Address,
+    battery: Battery, looking_glass: LookingGlass, address: Address, network: NetworkPlan, image: ImagePlan,
+    facts: Facts, finding: Finding, check: Check, place: Placement, input_: Input,
 ) -> None:
 """
 
@@ -45,6 +52,17 @@ WRONG = {
     'battery.variant == "fuller"': {"comparison-overlap"},
     'frame_memory(looking_glass.displays[0], "b8")': {"arg-type"},
     'release: Release = "b8"': {"assignment"},
+    'network.forward == "bridge"': {"comparison-overlap"},
+    'image.format == "vdi"': {"comparison-overlap"},
+    'host.guest_files[0][1] == "w"': {"comparison-overlap"},
+    'Enlightenment("relax")': {"arg-type"},
+    'Enlightenment("stimer", (), ("directly",))': {"arg-type"},
+    'facts.boot.initramfs[0].name == "mkinitrd"': {"comparison-overlap"},
+    'facts.boot.loaders[0].name == "lilo"': {"comparison-overlap"},
+    'finding.outcome == "hold"': {"comparison-overlap"},
+    'broken("key", "found", "wanted", "remedy", "grave")': {"arg-type"},
+    'Check("name", "pass", "found")': {"arg-type"},
+    'check.state == "skip"': {"comparison-overlap"},
     # A field that is none, one that is missing, one of another type, one that would change.
     'Gpu(functions=(), bnd="id")': {"call-arg"},
     'Gpu(bind="id")': {"call-arg"},
@@ -61,6 +79,12 @@ WRONG = {
     "disk.replace(source=1)": {"arg-type"},
     "address.replace(func=1)": {"call-arg"},
     "[disk.replace(bus='sata')][0].bus.upcase": {"attr-defined", "union-attr"},
+    # The same of a planned value that is made of a table, and what the table does not have as the value needs it.
+    'settled(devices.Input, input_, placement=place, bus="ide")': {"arg-type"},
+    "settled(devices.Input, input_, placment=None)": {"call-arg"},
+    "settled(devices.Input, input_)": {"call-arg"},
+    'settled(devices.Disk, disk, placement=None, bus="sata")': {"arg-type"},
+    "settled(devices.Input, input_, placement=place).bus.upcase": {"union-attr"},
 }
 # The declaration itself: what is annotated is what the kind loads and what the default is.
 WRONG_FIELDS = {
@@ -80,6 +104,10 @@ RIGHT = (
     "gpu.replace()",
     "address.replace(function=1)",
     'disk.replace(bus="sata").bus',
+    "settled(devices.Input, input_, placement=place).placement",
+    'settled(devices.Input, input_, placement=None, bus="usb").type',
+    'Enlightenment("stimer", (), ("direct",))',
+    'broken("key", "found", "wanted", "remedy", "blocks")',
 )
 RIGHT_FIELDS = (
     'a: Bind = option("a", Choice(Bind), default="id", doc="")',

@@ -149,7 +149,7 @@ def _host_rows(facts: Facts) -> Iterator[tuple[str, str]]:
     said = [f"{name} {version}" if version else f"no {name} seen" for name, version in versions]
     yield "system", ", ".join([facts.os.name or "unknown distribution", *said])
     if facts.boot.initramfs or facts.boot.loaders:
-        found = [seen.name for seen in (*facts.boot.initramfs, *facts.boot.loaders)]
+        found = [*(tool.name for tool in facts.boot.initramfs), *(loader.name for loader in facts.boot.loaders)]
         yield "boot", ", ".join(found)
     yield from _usb_rows(facts)
     if facts.kvmfr.state:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from optimux.cli.text import shown
-from optimux.judge.finding import BROKEN, HOLDS, UNSEEN
+from optimux.judge.finding import BROKEN, HOLDS, UNSEEN, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def _headline(report: Report) -> RenderableType:
     return text
 
 
-_COUNTED = ((BROKEN, "broken"), (UNSEEN, "unseen"), (HOLDS, "hold"))
+_COUNTED: tuple[tuple[Outcome, str], ...] = ((BROKEN, "broken"), (UNSEEN, "unseen"), (HOLDS, "hold"))
 
 
 def _broken(results: tuple[Result, ...]) -> RenderableType:

@@ -13,6 +13,20 @@ from optimux.version import Version
 Distribution = Literal["nixos", "arch", "debian", "fedora", "fedora-atomic", "opensuse"]
 CpuVendor = Literal["intel", "amd"]
 SecurityModule = Literal["apparmor", "selinux", "none"]
+Initramfs = Literal["mkinitcpio", "dracut", "initramfs-tools", "booster"]
+BootLoader = Literal[
+    "grub",
+    "systemd-boot",
+    "grubby",
+    "limine",
+    "uki",
+    "rpm-ostree",
+    "refind",
+    "sdbootutil",
+    "sdboot-manage",
+    "kernelstub",
+    "manual",
+]
 
 # The family of a distribution, by os-release's ID and by the names that users write.
 FAMILIES: dict[str, Distribution] = {
@@ -59,6 +73,8 @@ FAMILIES: dict[str, Distribution] = {
 DISTRIBUTION = Choice(Distribution, called={name: own for name, own in FAMILIES.items() if name != own})
 CPU_VENDOR = Choice(CpuVendor)
 SECURITY_MODULE = Choice(SecurityModule)
+INITRAMFS = Choice(Initramfs)
+BOOT_LOADER = Choice(BootLoader)
 
 HEX4 = "[0-9A-Fa-f]{4}"
 ADDRESS_PATTERN = r"[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\.[0-7]"

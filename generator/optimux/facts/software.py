@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, Table, Text, option
-from optimux.declare.values import TEXT
+from optimux.declare.values import BOOT_LOADER, INITRAMFS, TEXT
+
+if TYPE_CHECKING:
+    from optimux.declare.values import BootLoader, Initramfs
 
 
 class Os(Declared):
@@ -22,17 +25,27 @@ class Seen(Declared):
     evidence: str = option("evidence", TEXT, doc="The file that shows it.")
 
 
+class SeenInitramfs(Declared):
+    name: Initramfs = option("name", INITRAMFS, doc="The tool.")
+    evidence: str = option("evidence", TEXT, doc="The file that shows it.")
+
+
+class SeenLoader(Declared):
+    name: BootLoader = option("name", BOOT_LOADER, doc="The boot loader, or what writes its entries.")
+    evidence: str = option("evidence", TEXT, doc="The file that shows it.")
+
+
 class BootFacts(Declared):
-    initramfs: tuple[Seen, ...] = option(
+    initramfs: tuple[SeenInitramfs, ...] = option(
         "initramfs",
-        ListOf(Table(Seen)),
+        ListOf(Table(SeenInitramfs)),
         default=(),
         doc="Each tool that builds initramfs images here: mkinitcpio, dracut, initramfs-tools, booster. More than one, "
         "or none, settles nothing.",
     )
-    loaders: tuple[Seen, ...] = option(
+    loaders: tuple[SeenLoader, ...] = option(
         "loaders",
-        ListOf(Table(Seen)),
+        ListOf(Table(SeenLoader)),
         default=(),
         doc="Each boot loader that shows itself; the one that firmware started comes first.",
     )

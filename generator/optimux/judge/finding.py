@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final, Literal
 
 from optimux.record import Record
 
-HOLDS, BROKEN, UNSEEN = "holds", "broken", "unseen"
+Outcome = Literal["holds", "broken", "unseen"]
+HOLDS: Final = "holds"
+BROKEN: Final = "broken"
+UNSEEN: Final = "unseen"
 # A card cannot be passed; it can after a change that somebody makes; it can, but not as most users want.
-BLOCKS, CHANGE, ADVICE = "blocks", "change", "advice"
+Weight = Literal["blocks", "change", "advice"]
+BLOCKS: Final = "blocks"
+CHANGE: Final = "change"
+ADVICE: Final = "advice"
 
 
 class Finding(Record):
     """One precondition, looked at.
 
-    ``key`` names it for programs (``iommu.state``); ``outcome`` is ``HOLDS``, ``BROKEN`` or ``UNSEEN``; ``weight``
-    (``BLOCKS``, ``CHANGE`` or ``ADVICE``) says what follows where it does not hold. ``remedy`` is empty where it does.
+    ``key`` names it for programs (``iommu.state``); ``weight`` says what follows where it does not hold. ``remedy`` is
+    empty where it does.
     """
 
     key: str
-    outcome: str
+    outcome: Outcome
     found: str
     wanted: str
     remedy: str = ""
-    weight: str = CHANGE
+    weight: Weight = CHANGE
 
     @property
     def is_broken(self) -> bool:
@@ -36,12 +43,12 @@ def holds(key: str, found: str, wanted: str) -> Finding:
     return Finding(key, HOLDS, found, wanted)
 
 
-def broken(key: str, found: str, wanted: str, remedy: str, weight: str = CHANGE) -> Finding:
+def broken(key: str, found: str, wanted: str, remedy: str, weight: Weight = CHANGE) -> Finding:
     """A precondition that was seen not to hold."""
     return Finding(key, BROKEN, found, wanted, remedy, weight)
 
 
-def unseen(key: str, found: str, wanted: str, remedy: str, weight: str = ADVICE) -> Finding:
+def unseen(key: str, found: str, wanted: str, remedy: str, weight: Weight = ADVICE) -> Finding:
     """A precondition of which nothing can be said."""
     return Finding(key, UNSEEN, found, wanted, remedy, weight)
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from optimux.declare import Bool, Choice, Declared, Int, ListOf, MapOf, Table, Text, option
-from optimux.declare.values import CPU_VENDOR, DISTRIBUTION, PATH, SECURITY_MODULE, SIZE, VERSION, WORD
+from optimux.declare.values import (
+    BOOT_LOADER,
+    CPU_VENDOR,
+    DISTRIBUTION,
+    INITRAMFS,
+    PATH,
+    SECURITY_MODULE,
+    SIZE,
+    VERSION,
+    WORD,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optimux.declare.values import CpuVendor, Distribution, SecurityModule
+    from optimux.declare.values import BootLoader, CpuVendor, Distribution, Initramfs, SecurityModule
     from optimux.sizes import Size
     from optimux.version import Version
 
@@ -18,22 +28,6 @@ if TYPE_CHECKING:
 class Hugepages(Declared):
     size: Size = option("size", SIZE, doc="Size of one page, as the CPU offers it.", example="1GiB")
     count: int = option("count", Int(1, 1 << 24), doc="How many are reserved at boot.", unit="pages", example=16)
-
-
-Initramfs = Literal["mkinitcpio", "dracut", "initramfs-tools", "booster"]
-BootLoader = Literal[
-    "grub",
-    "systemd-boot",
-    "grubby",
-    "limine",
-    "uki",
-    "rpm-ostree",
-    "refind",
-    "sdbootutil",
-    "sdboot-manage",
-    "kernelstub",
-    "manual",
-]
 
 
 Forward = Literal["nat", "route", "open", "isolated"]
@@ -80,7 +74,7 @@ class Host(Declared):
     )
     initramfs: Initramfs | None = option(
         "initramfs",
-        Choice(Initramfs),
+        INITRAMFS,
         default=None,
         doc="What builds the initramfs. Null is what the facts show to be in use, else the distribution's own: "
         "mkinitcpio on Arch, initramfs-tools on Debian, dracut on Fedora and openSUSE. Meaningless on NixOS, and where "
@@ -89,7 +83,7 @@ class Host(Declared):
     )
     boot_loader: BootLoader | None = option(
         "bootLoader",
-        Choice(BootLoader),
+        BOOT_LOADER,
         default=None,
         doc="What holds the kernel command line; uki is a unified kernel image, manual has parameters only printed. "
         "Null is what the facts show to be in use, else grub on Arch, Debian and openSUSE, grubby on Fedora, "

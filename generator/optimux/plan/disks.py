@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 
 from optimux.findings import doubled
-from optimux.options.vm.devices import Disk, DiskBus
-from optimux.plan import devices
+from optimux.options.vm import devices as options
+from optimux.options.vm.devices import DiskBus
+from optimux.pci import Address
 from optimux.plan.customs import drive_place
+from optimux.plan.devices import Disk, settled
 from optimux.plan.wanted import Wanted
 
 PREFIXES = {"virtio": "vd", "sata": "sd", "scsi": "sd", "usb": "sd", "nvme": "nvme"}
@@ -16,7 +18,7 @@ PCI_BUSES = ("virtio", "nvme")
 
 
 def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
-    """The disks with bus, format, discard, readonly and target filled in, in the user's order."""
+    """The disks with bus, format, discard, readonly and target filled in, in the user's order and without places."""
     disks = wanted.vm.disks
     taken = {disk.target for disk in disks if disk.target}
     names = {prefix: _targets(prefix) for prefix in set(PREFIXES.values())}
@@ -27,7 +29,10 @@ def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
         target = disk.target or next(name for name in names[PREFIXES[bus]] if name not in taken)
         taken.add(target)
         resolved.append(
-            disk.replace(
+            settled(
+                Disk,
+                disk,
+                placement=None,
                 bus=bus,
                 target=target,
                 format=disk.format or ("raw" if cdrom or disk.type == "block" else "qcow2"),
@@ -35,19 +40,19 @@ def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
                 readonly=cdrom if disk.readonly is None else disk.readonly,
             )
         )
-        _check(resolved[-1], f"disks[{index}]", wanted)
+        _check(resolved[-1], disk.address, f"disks[{index}]", wanted)
     _check_targets(resolved, wanted)
     _check_sources(resolved, wanted)
     _check_places(resolved, wanted)
     return tuple(resolved)
 
 
-def bus_of(disk: Disk) -> DiskBus:
+def bus_of(disk: options.Disk) -> DiskBus:
     """The stated one, else virtio, which no firmware reads a CD-ROM from."""
     return disk.bus or ("sata" if disk.device == "cdrom" else "virtio")
 
 
-def in_libvirts_order(disks: tuple[devices.Disk, ...]) -> tuple[devices.Disk, ...]:
+def in_libvirts_order(disks: tuple[Disk, ...]) -> tuple[Disk, ...]:
     """Those of one bus together, by target (virDomainDiskInsert in src/conf/domain_conf.c)."""
     buses = [disk.bus for disk in disks]
     return tuple(sorted(disks, key=lambda disk: (buses.index(disk.bus), len(disk.target), disk.target)))
@@ -74,7 +79,7 @@ def _letters(number: int) -> str:
     return text
 
 
-def _check(disk: Disk, path: str, wanted: Wanted) -> None:
+def _check(disk: Disk, address: Address | None, path: str, wanted: Wanted) -> None:
     kind = (f"{path}.bus", f"{path}.device")  # which also decides the bus that nobody states
     if disk.iothread and disk.bus != "virtio":
         wanted.error(f"{path}.iothread", disk.iothread, "virtio disks only", "Remove it.", kind)
@@ -86,14 +91,14 @@ def _check(disk: Disk, path: str, wanted: Wanted) -> None:
         wanted.error(
             f"{path}.create", disk.create, "only with an image file of a disk", "Remove it.", (f"{path}.type", *kind)
         )
-    if disk.address and disk.bus not in PCI_BUSES:
-        wanted.error(f"{path}.address", disk.address, "virtio or nvme disks only", "Use driveAddress.", kind)
+    if address and disk.bus not in PCI_BUSES:
+        wanted.error(f"{path}.address", address, "virtio or nvme disks only", "Use driveAddress.", kind)
     if disk.drive_address:
         _check_drive_address(disk, disk.drive_address, path, wanted)
     if disk.device == "cdrom" and disk.bus in PCI_BUSES:
         wanted.error(f"{path}.bus", disk.bus, "sata, scsi or usb for a CD-ROM", 'Use "sata".', kind)
-    if disk.target and not disk.target.startswith(PREFIXES[disk.bus or "virtio"]):
-        wanted.error(f"{path}.target", disk.target, f"{PREFIXES[disk.bus or 'virtio']}…", "Or leave it out.", kind)
+    if not disk.target.startswith(PREFIXES[disk.bus]):
+        wanted.error(f"{path}.target", disk.target, f"{PREFIXES[disk.bus]}…", "Or leave it out.", kind)
 
 
 def _check_drive_address(disk: Disk, address: str, path: str, wanted: Wanted) -> None:

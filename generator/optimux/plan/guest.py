@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from optimux.record import Record
 
@@ -119,12 +119,34 @@ class Features(Record):
     smm: bool
 
 
+EnlightenmentName = Literal[
+    "relaxed",
+    "vapic",
+    "spinlocks",
+    "vpindex",
+    "runtime",
+    "synic",
+    "stimer",
+    "reset",
+    "vendor_id",
+    "frequencies",
+    "reenlightenment",
+    "tlbflush",
+    "ipi",
+    "evmcs",
+    "avic",
+    "emsr_bitmap",
+    "xmm_input",
+]
+EnlightenmentPart = Literal["direct", "extended"]
+
+
 class Enlightenment(Record):
     """A child of ``<hyperv>`` that is on: further attributes, and children that are on too."""
 
-    name: str
+    name: EnlightenmentName
     attributes: tuple[tuple[str, str], ...] = ()
-    children: tuple[str, ...] = ()
+    children: tuple[EnlightenmentPart, ...] = ()
 
 
 class Timers(Record):

@@ -11,7 +11,7 @@ from optimux.options.host import Hugepages
 from optimux.options.model import Options
 from optimux.pci import Id
 from optimux.plan.gpus import functions_of
-from optimux.plan.model import DomainPlan, HostPlan, SharedMemory, VfioOptions
+from optimux.plan.model import Access, DomainPlan, HostPlan, SharedMemory, VfioOptions
 from optimux.plan.platform import BY_DISTRIBUTION, BY_INITRAMFS, Platform
 from optimux.rules import rules, since
 from optimux.version import Version
@@ -148,9 +148,9 @@ def _device_acl(options: Options, memories: tuple[SharedMemory, ...]) -> tuple[s
     return _unique((*rules()["libvirt"]["deviceAcl"], *devices)) if devices else ()
 
 
-def _guest_files(memories: tuple[SharedMemory, ...], domains: tuple[DomainPlan, ...]) -> tuple[tuple[str, str], ...]:
+def _guest_files(memories: tuple[SharedMemory, ...], domains: tuple[DomainPlan, ...]) -> tuple[tuple[str, Access], ...]:
     """What virt-aa-helper cannot see: command line arguments, ROM files."""
-    files = [(memory.path, "rw") for memory in memories if memory.kind == "kvmfr"]
+    files: list[tuple[str, Access]] = [(memory.path, "rw") for memory in memories if memory.kind == "kvmfr"]
     for domain in domains:
         if domain.battery and not domain.battery_in_acpi:
             files.append((domain.battery_path, "r"))

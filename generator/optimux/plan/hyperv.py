@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optimux.options.vm.platform import Hyperv
-from optimux.plan.guest import Enlightenment
+from optimux.plan.guest import Enlightenment, EnlightenmentPart
 from optimux.plan.platform import BY_CPU_VENDOR, BY_LIBVIRT
 from optimux.plan.wanted import Wanted
 from optimux.rules import rules
@@ -21,8 +21,11 @@ def resolve_hyperv(wanted: Wanted) -> tuple[Enlightenment, ...]:
     if hyperv.evmcs and not on_intel:
         wanted.error("hyperv.evmcs", "true", "false on AMD", "VMCS is Intel's; leave it out.", BY_CPU_VENDOR)
     evmcs = hyperv.evmcs if hyperv.evmcs is not None else on_intel
-    direct = ("direct",) if hyperv.stimer_direct else ()
-    flushes = (("direct", hyperv.tlbflush_direct), ("extended", hyperv.tlbflush_extended))
+    direct: tuple[EnlightenmentPart, ...] = ("direct",) if hyperv.stimer_direct else ()
+    flushes: tuple[tuple[EnlightenmentPart, bool], ...] = (
+        ("direct", hyperv.tlbflush_direct),
+        ("extended", hyperv.tlbflush_extended),
+    )
     vendor = (("value", hyperv.vendor_id or ""),)
     table = (
         (hyperv.relaxed, Enlightenment("relaxed")),

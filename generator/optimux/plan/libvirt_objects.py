@@ -41,7 +41,7 @@ def resolve_images(domains: Iterable[DomainPlan]) -> tuple[ImagePlan, ...]:
     """The images that are made where they do not exist, each path once."""
     disks = [disk for domain in domains for disk in domain.disks if disk.create and disk.source]
     return tuple(
-        {disk.source: ImagePlan(disk.source, disk.format or "qcow2", disk.create) for disk in disks}.values()  # type: ignore[arg-type]
+        {disk.source: ImagePlan(disk.source, disk.format, disk.create) for disk in disks}.values()  # type: ignore[arg-type]
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from optimux.record import Record
 
 if TYPE_CHECKING:
     from optimux.errors import Problem
     from optimux.options.gpus import Bind
+    from optimux.options.host import Forward
     from optimux.options.looking_glass import MemoryKind, Release
+    from optimux.options.vm.devices import DiskFormat
     from optimux.pci import Address, Id
     from optimux.plan.battery import Battery
     from optimux.plan.devices import (
@@ -106,6 +108,10 @@ class BatteryTable(Record):
     battery: Battery
 
 
+# What a guest does to a file: read it, or write it as well.
+Access = Literal["r", "rw"]
+
+
 class HostPlan(Record):
     """The host's side. Module names use underscores, kernel parameters are single words."""
 
@@ -117,7 +123,7 @@ class HostPlan(Record):
     blacklist: tuple[str, ...]
     override_addresses: tuple[Address, ...]  # driver_override=vfio-pci before any driver loads
     device_acl: tuple[str, ...]  # the whole cgroup_device_acl, empty when libvirt's own list is enough
-    guest_files: tuple[tuple[str, str], ...]  # path, and "r" or "rw": what AppArmor must let every guest open
+    guest_files: tuple[tuple[str, Access], ...]  # path, and how: what AppArmor must let every guest open
     apparmor_drop_in: bool  # whether libvirt reads abstractions/libvirt-qemu.d
     user_groups: tuple[tuple[str, str], ...]  # user and group that it must be a member of
     idle_services: tuple[str, ...]  # units of drivers that have no card left, without ".service"
@@ -194,7 +200,7 @@ class NetworkPlan(Record):
     name: str
     uuid: str
     bridge: str | None  # None: libvirt chooses virbrN
-    forward: str  # "nat", "route", "open", "isolated"
+    forward: Forward
     address: str  # the host's own
     prefix: int
     dhcp: tuple[str, str] | None  # first and last address that guests get
@@ -212,7 +218,7 @@ class ImagePlan(Record):
     """An empty disk image that is made where ``path`` does not exist."""
 
     path: str
-    format: str  # "qcow2", "raw"
+    format: DiskFormat
     size: Size
 
 

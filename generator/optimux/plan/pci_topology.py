@@ -10,10 +10,9 @@ from optimux.declare.kind import joined
 from optimux.findings import Findings
 from optimux.options.gpus import Function
 from optimux.options.vm import Vm
-from optimux.options.vm.devices import Disk
 from optimux.pci import Address
 from optimux.plan.customs import is_conventional
-from optimux.plan.devices import HostDevice, Placement, Rom, RootPort, settled
+from optimux.plan.devices import Disk, HostDevice, Placement, Rom, RootPort, settled
 from optimux.plan.disks import PCI_BUSES, bus_of, last_controller
 from optimux.plan.wanted import Wanted
 from optimux.record import Record

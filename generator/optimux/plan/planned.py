@@ -26,9 +26,9 @@ from optimux.plan.devices import (
 from optimux.plan.pci_topology import PciTopology
 
 
-def planned_disks(disks: Sequence[devices.Disk], placements: Sequence[Placement | None]) -> tuple[Disk, ...]:
-    """Disks whose bus, target and so on are resolved, at their places."""
-    return tuple(settled(Disk, disk, placement=place) for disk, place in zip(disks, placements, strict=True))
+def planned_disks(disks: Sequence[Disk], placements: Sequence[Placement | None]) -> tuple[Disk, ...]:
+    """Resolved disks, at their places."""
+    return tuple(disk.replace(placement=place) for disk, place in zip(disks, placements, strict=True))
 
 
 def planned_devices(vm: Vm, topology: PciTopology) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from optimux.rules import families
 from optimux.version import Version
 
 if TYPE_CHECKING:
-    from optimux.declare.values import CpuVendor, Distribution, SecurityModule
-    from optimux.options.host import BootLoader, Initramfs
+    from optimux.declare.values import BootLoader, CpuVendor, Distribution, Initramfs, SecurityModule
 
 Tool = TypeVar("Tool", bound=str)
 INITRAMFS: tuple[Initramfs, ...] = ("mkinitcpio", "dracut", "initramfs-tools", "booster")
@@ -132,5 +131,5 @@ def _boot_loader(host: Host, facts: Facts, own: dict[str, Any]) -> BootLoader | 
     return host.boot_loader or _known(BOOT_LOADERS, seen) or default
 
 
-def _known(words: tuple[Tool, ...], seen: list[str]) -> Tool | None:
+def _known(words: tuple[Tool, ...], seen: list[Tool]) -> Tool | None:
     return next((word for word in words if word in seen), None)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optimux.options.vm.devices import Disk
+from optimux.options.vm import devices as options
 from optimux.plan.guest import Unattended, Windows
 from optimux.sizes import Size
 
 if TYPE_CHECKING:
     from optimux.options.vm import Vm
     from optimux.options.vm.windows import Unattended as Stated
+    from optimux.plan.devices import Disk
     from optimux.plan.wanted import Wanted
 
 # Accounts, groups and folders of users that Windows has by itself.
@@ -40,9 +41,9 @@ def with_media(vm: Vm) -> Vm:
             if first is not None:
                 disks[first] = disks[first].replace(boot_order=1)
         order = max((disk.boot_order or 0 for disk in disks), default=0) + 1
-        disks.append(Disk(device="cdrom", source=windows.iso, boot_order=order))
+        disks.append(options.Disk(device="cdrom", source=windows.iso, boot_order=order))
     if windows.virtio_win:
-        disks.append(Disk(device="cdrom", source=windows.virtio_win))
+        disks.append(options.Disk(device="cdrom", source=windows.virtio_win))
     return vm.replace(disks=tuple(disks)) if len(disks) > len(vm.disks) else vm
 
 

@@ -12,8 +12,8 @@ from optimux.emit.boot_loader.grub import FILE as GRUB
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from optimux.declare.values import BootLoader
     from optimux.emit.artifact import HostEntry
-    from optimux.options.host import BootLoader
     from optimux.plan.model import HostPlan, Plan
 
 __all__ = ["CMDLINE", "GRUB", "GRUB_DROP_IN", "boot_loader_entries"]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 
+from optimux.declare.values import BootLoader, Initramfs
 from optimux.facts.detect.root import Root
 from optimux.facts.detect.system import Packages
-from optimux.facts.software import BootFacts, Seen
+from optimux.facts.software import BootFacts, SeenInitramfs, SeenLoader
 
 # The program that is in no other tool's package, and dpkg's name of the package that puts it in use.
-INITRAMFS = (
+INITRAMFS: tuple[tuple[Initramfs, tuple[str, ...], str], ...] = (
     ("mkinitcpio", ("/usr/bin/mkinitcpio",), "mkinitcpio"),
     ("dracut", ("/usr/bin/dracut",), "dracut"),
     ("initramfs-tools", ("/usr/sbin/mkinitramfs",), "initramfs-tools"),
@@ -22,14 +23,14 @@ INITRAMFS = (
 LOADER_INFO = "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 # The stub in a unified image leaves its own, whoever started it.
 STUB_INFO = LOADER_INFO.replace("LoaderInfo", "StubInfo")
-STARTED = {
+STARTED: dict[str, BootLoader] = {
     "systemd-boot": "systemd-boot",
     "grub": "grub",
     "limine": "limine",
     "refind": "refind",
     "systemd-stub": "uki",
 }
-LOADERS = (
+LOADERS: tuple[tuple[BootLoader, tuple[str, ...]], ...] = (
     ("rpm-ostree", ("/run/ostree-booted",)),
     ("kernelstub", ("/etc/kernelstub/configuration",)),
     ("limine", ("/etc/default/limine", "/boot/limine.conf", "/boot/limine/limine.conf")),
@@ -81,28 +82,28 @@ def _cmdline_drop_ins(root: Root) -> tuple[str, ...] | None:
     return tuple(f"{CMDLINE_D}/{name}" for name in names)
 
 
-def _initramfs(root: Root, packages: Packages) -> tuple[Seen, ...]:
+def _initramfs(root: Root, packages: Packages) -> tuple[SeenInitramfs, ...]:
     """A program alone may be a leftover, or another tool's library: a package database that can be asked decides."""
     found = []
     for tool, programs, package in INITRAMFS:
         program = next((path for path in programs if root.exists(path)), None)
         if program and (not packages.knows or packages.version(package)):
-            found.append(Seen(name=tool, evidence=program))
+            found.append(SeenInitramfs(name=tool, evidence=program))
     return tuple(found)
 
 
-def _loaders(root: Root) -> tuple[Seen, ...]:
-    found = [Seen(name=name, evidence=LOADER_INFO) for name in _started(root)]
+def _loaders(root: Root) -> tuple[SeenLoader, ...]:
+    found = [SeenLoader(name=name, evidence=LOADER_INFO) for name in _started(root)]
     if root.exists(STUB_INFO) and "uki" not in (seen.name for seen in found):
-        found.append(Seen(name="uki", evidence=STUB_INFO))
+        found.append(SeenLoader(name="uki", evidence=STUB_INFO))
     for name, paths in LOADERS:
         path = next((path for path in paths if root.exists(path)), None)
         if path and name not in (seen.name for seen in found):
-            found.append(Seen(name=name, evidence=path))
+            found.append(SeenLoader(name=name, evidence=path))
     return tuple(found)
 
 
-def _started(root: Root) -> list[str]:
+def _started(root: Root) -> list[BootLoader]:
     """The variable is four bytes of attributes, then UTF-16."""
     data = root.data(LOADER_INFO, 512) if root.exists(LOADER_INFO) else None
     said = (data or b"")[4:].decode("utf-16-le", "ignore").lower()

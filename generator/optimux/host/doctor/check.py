@@ -10,6 +10,7 @@ from optimux.record import Record
 
 if TYPE_CHECKING:
     from optimux.host.doctor.look import Look
+    from optimux.judge.finding import Outcome
 
 __all__ = ["BROKEN", "HOLDS", "UNSEEN", "Check", "Result", "broken", "check", "holds", "unlogged", "unseen"]
 
@@ -22,7 +23,7 @@ class Result(Record):
     ``wanted`` and ``why`` are the check's own, and stand here for the reader.
     """
 
-    outcome: str
+    outcome: Outcome
     seen: str
     where: str = ""
     subject: str = ""

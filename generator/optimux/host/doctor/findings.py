@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from optimux.facts import Facts
     from optimux.facts.detect import Root
     from optimux.guest.provisioning import Report as GuestReport
+    from optimux.judge.finding import Outcome
     from optimux.plan.model import Plan
 
 HERE = "optimux.toml"
@@ -34,7 +35,7 @@ class Report(Record):
     harmless: tuple[tuple[str, str], ...] = ()
     previous: bool = False
 
-    def having(self, outcome: str) -> tuple[Result, ...]:
+    def having(self, outcome: Outcome) -> tuple[Result, ...]:
         """The results of one outcome, in the order of the checks."""
         return tuple(result for result in self.results if result.outcome == outcome)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from optimux.options.vm.devices import Disk
 from optimux.plan.checks.advice import advise_looking_glass, advise_passthrough
 from optimux.plan.checks.compute import check_compute
 from optimux.plan.checks.devices import check_devices
 from optimux.plan.checks.driver import check_driver
 from optimux.plan.checks.fragments import check_extra_xml
 from optimux.plan.checks.together import check_together
+from optimux.plan.devices import Disk
 from optimux.plan.wanted import Wanted
 
 __all__ = ["check_domain", "check_together"]

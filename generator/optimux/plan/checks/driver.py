@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from optimux.options.vm import Vm
-from optimux.options.vm.devices import Disk
+from optimux.plan.devices import Disk
 from optimux.plan.platform import BY_LIBVIRT
 from optimux.plan.wanted import Wanted
 from optimux.rules import since

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from optimux.record import Record
 
@@ -11,15 +11,18 @@ if TYPE_CHECKING:
     from optimux.plan.battery import Battery
     from optimux.plan.model import DomainPlan, SharedMemory
 
-PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-REPLACED = "replaced"  # the name of a finding that is no check: what stands for a part of the host
+State = Literal["passed", "failed", "skipped"]
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+SKIPPED: Final = "skipped"
+REPLACED: Final = "replaced"  # the name of a finding that is no check: what stands for a part of the host
 
 
 class Check(Record):
     """``name`` says what was looked at, ``found`` what was seen, ``remedy`` what to do when it failed."""
 
     name: str
-    state: str
+    state: State
     found: str
     remedy: str = ""
 
