@@ -7,7 +7,8 @@
   nixosSystem,
 }:
 let
-  source = import ./source.nix { inherit lib; } ../. [
+  sourceOf = import ./source.nix { inherit lib; } ../.;
+  source = sourceOf [
     "CHANGELOG.md"
     "CONTRIBUTING.md"
     "LICENSE"
@@ -50,11 +51,22 @@ let
       cp -r ${source} source
       chmod -R u+w source
       cd source
-      export HOME="$PWD/.home" PYTHONPATH="$PWD/generator" PYTHONDONTWRITEBYTECODE=1
+      export HOME="$PWD/.home" PYTHONPATH="$PWD/generator"
       mkdir "$HOME"
       ${script}
       touch "$out"
     '';
+
+  # A command that runs what is built, on these files of the source alone: it is built anew where they change.
+  onFiles =
+    name: files: script:
+    pkgs.runCommand "optimux-${name}"
+      { nativeBuildInputs = [ python self.packages.${pkgs.stdenv.hostPlatform.system}.optimux ]; }
+      ''
+        cd ${sourceOf files}
+        ${script}
+        touch "$out"
+      '';
 
   examples = lib.filter (name: lib.hasSuffix ".toml" name) (lib.attrNames (builtins.readDir ../examples));
   # An example as a system: what a user of the module writes, and nothing more than NixOS asks for.
@@ -112,18 +124,19 @@ in
 
   # What needs no foreign program; ./dev test runs the others against the real consumers.
   unit = inSource "unit" [ ] ''
-    python3 -m pytest -q -p no:cacheprovider -n "''${NIX_BUILD_CORES:-1}" \
+    workers=$((NIX_BUILD_CORES > 1 ? NIX_BUILD_CORES : 0)) # a single one would only stand beside who watches it
+    python3 -m pytest -q -p no:cacheprovider -n "$workers" \
       tests/acpi tests/looking_glass tests/options tests/test_golden.py tests/test_record.py
   '';
 
-  examples = inSource "examples" [ self.packages.${pkgs.stdenv.hostPlatform.system}.optimux ] ''
+  examples = onFiles "examples" [ "examples" "nix/validate.py" ] ''
     for example in examples/*.toml; do
-      optimux generate "$example" --output "$HOME/$(basename "$example" .toml)"
+      optimux generate "$example" --output "$TMPDIR/$(basename "$example" .toml)"
     done
-    python3 nix/validate.py ${pkgs.libvirt}/share/libvirt/schemas/domain.rng "$HOME"/*/domains/*.xml
+    python3 nix/validate.py ${pkgs.libvirt}/share/libvirt/schemas/domain.rng "$TMPDIR"/*/domains/*.xml
   '';
 
-  options-fresh = inSource "options-fresh" [ self.packages.${pkgs.stdenv.hostPlatform.system}.optimux ] ''
+  options-fresh = onFiles "options-fresh" [ "nixos-modules/options.nix" "docs/options.md" ] ''
     optimux schema --format nix | diff nixos-modules/options.nix -
     optimux schema --format markdown | diff docs/options.md -
   '';
