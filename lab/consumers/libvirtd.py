@@ -94,8 +94,7 @@ class Libvirtd:
 
     def _stop(self) -> None:
         for daemon in self._daemons:
-            daemon.kill()
-            daemon.wait(timeout=30)
+            self._session.end(daemon)
         self._log.close()
 
     def _virsh(self, *arguments: str, check: bool = True, input: str = "") -> subprocess.CompletedProcess[str]:

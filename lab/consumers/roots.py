@@ -197,7 +197,7 @@ def in_use(path: Path) -> Iterator[None]:
 
 @functools.cache
 def missing() -> str | None:
-    """Why roots cannot be built or entered here, or None."""
+    """Why roots cannot be entered here, or None. What building one needs beside that is asked where one is built."""
     for program, package in (("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux"), ("nsenter", "util-linux")):
         if not shutil.which(program):
             return f"{program} is not installed (Debian package {package})"
@@ -206,10 +206,6 @@ def missing() -> str | None:
     allowed = subprocess.run([*as_root(), "unshare", "--mount", "true"], capture_output=True, check=False, timeout=30)
     if allowed.returncode:
         return f"neither root nor user namespaces: {allowed.stderr.decode(errors='replace').strip()}"
-    try:
-        apt.mirror()
-    except Unavailable as reason:
-        return str(reason)
     return None
 
 

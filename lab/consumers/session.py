@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -140,6 +142,23 @@ class Session:
         return subprocess.Popen(
             [*self.entering(0), *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_ENVIRONMENT
         )
+
+    @staticmethod
+    def end(started: subprocess.Popen[bytes]) -> None:
+        """Kill what was started, and wait for it.
+
+        Killed with it, ``nsenter`` would leave it to the machine's first process, and the session, which ends when
+        all of its processes are gone, to whenever that looks: a second and more in some containers.
+        """
+        if started.poll() is None:  # from here on it is there, if only for this program to look at its end
+            for child in Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGKILL)
+        try:
+            started.wait(timeout=1)
+        except subprocess.TimeoutExpired:  # it had not come as far as to start anything
+            started.kill()
+            started.wait(timeout=_STARTUP_SECONDS)
 
     def put(self, path: str, content: str | bytes, mode: int = 0o644) -> None:
         """Write a file inside, with the folders above it."""

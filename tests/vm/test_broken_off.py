@@ -19,7 +19,7 @@ from optimux.vm.domain.libvirt import Libvirt
 from optimux.vm.errors import AcceleratorFailed, Silent, VmError
 from optimux.vm.evidence.checks import FAILED
 from optimux.vm.linux import cache, guest
-from optimux.vm.qemu import qtest
+from optimux.vm.qemu import process, qtest
 from optimux.vm.qemu.accel import Accelerator
 from optimux.vm.qemu.machine import Machine
 from optimux.vm.qemu.process import Process
@@ -49,7 +49,7 @@ def _program(file: Path, script: str) -> str:
 @pytest.fixture
 def running(qemu: str, emulated: Accelerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """A machine that is not let run, over which nobody is patient."""
-    monkeypatch.setattr(qtest, "_ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(qtest, "_ANSWER_SECONDS", 0.5)
     with start(Machine(arguments=("-S",)), emulated, qemu, tmp_path / "run") as run:
         yield run
 
@@ -76,7 +76,7 @@ def test_qtest(running: Run) -> None:
     with pytest.raises(VmError, match="qtest refused nonsense: FAIL"):
         running.qtest._ask("nonsense")
     _signal(running, signal.SIGSTOP)
-    with pytest.raises(Silent, match="QEMU did not answer over qtest within 1 s"):
+    with pytest.raises(Silent, match=r"QEMU did not answer over qtest within 0\.5 s"):
         running.qtest.read(0x1000, 3)
     _signal(running, signal.SIGKILL)
     with pytest.raises(VmError, match="the qtest connection broke off"):
@@ -101,8 +101,9 @@ def test_what_fails_beside_a_machine_has_its_logs(qemu: str, emulated: Accelerat
     assert raised.value.folder == tmp_path / "c"
 
 
-def test_no_monitor(emulated: Accelerator, tmp_path: Path) -> None:
+def test_no_monitor(emulated: Accelerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that takes the words and says something else over the monitor's socket."""
+    monkeypatch.setattr(process, "_BRIEF_SECONDS", 0.2)
     script = tmp_path / "talks.py"
     script.write_text(
         "import re, socket, sys, time\n"
@@ -130,12 +131,12 @@ def test_an_accelerator_that_fails_at_once(words: str, kind: type[VmError], tmp_
 
 def test_a_process_that_goes_on(tmp_path: Path) -> None:
     with (
-        Process(["/bin/sleep", "20"], tmp_path, ()) as process,
+        Process(["/bin/sleep", "20"], tmp_path, ()) as running,
         pytest.raises(VmError, match=r"still runs after 0\.1 s"),
     ):
-        process.wait(0.1)
-    with Process(["/bin/true"], tmp_path, ()) as process:
-        assert process.wait(20) == 0
+        running.wait(0.1)
+    with Process(["/bin/true"], tmp_path, ()) as running:
+        assert running.wait(20) == 0
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,8 @@ def test_a_process_that_goes_on(tmp_path: Path) -> None:
 def test_a_libvirt_that_is_none(
     script: str, said: str, programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(libvirt, "_SECONDS", 1.0)
+    monkeypatch.setattr(libvirt, "_SECONDS", 0.5 if "sleep" in script else 60.0)
+    monkeypatch.setattr(libvirt, "_EACH_SECONDS", 0.0)
     _program(programs / "virsh", script)
     with pytest.raises(VmError, match=said):
         Libvirt(str(tmp_path)).normal(["<domain/>"])
