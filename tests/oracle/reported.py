@@ -84,7 +84,32 @@ _NET = "<interface type='user'><model type='virtio'/><address type='pci' bus='{}
 _DRIVE = {"gpus": {"otherDevices": [{"address": "0000:05:00.0", "id": "144d:a80a"}], "softdeps": ["nouveau", "nvme"]}}
 _SPICE = "<graphics type='spice'>{}</graphics>"
 
+# Free ports in front of the card's: libvirt's bridge for conventional PCI takes the first of them, and a bus number.
+BRIDGED = "what libvirt would put on a bridge takes no bus before the card's"
+_FREE_PORTS = "".join(port(index, 1, index - 1) for index in range(1, 6)) + passed("01:00.0", "05:00.0")
+
+
+def _bridged(devices: str, *there: str) -> Reported:
+    return Reported(_FREE_PORTS + devices, config={"vms": {"pci": {"gpu": "0000:05:00.0"}}}, there=there)
+
+
+def _disks(bus: str, count: int) -> str:
+    each = "<disk type='file'><source file='/{0}.raw'/><target dev='sd{0}' bus='{1}'/></disk>"
+    return "".join(each.format(letter, bus) for letter in "abcdefghijklmnop"[:count])
+
+
+_UHCI = "<controller type='usb' index='0' model='ich9-uhci{}'><master startport='{}'/></controller>"
+_USB2 = "<controller type='usb' index='0' model='ich9-ehci1'/>" + _UHCI.format(1, 0) + _UHCI.format(2, 2)
+
 KINDS: dict[str, list[Reported]] = {
+    BRIDGED: [
+        _bridged(_disks("sata", 7), "<controller type='sata' index='1'>"),
+        _bridged(_disks("scsi", 8), "<controller type='scsi' index='0'>", "<controller type='scsi' index='1'>"),
+        _bridged("<controller type='usb' index='0' model='ich9-ehci1'/>", "model='ich9-ehci1'>"),
+        _bridged("<crypto model='virtio' type='qemu'><backend model='builtin'/></crypto>", "<crypto model='virtio'"),
+        _bridged("<interface type='user'><model type='vmxnet3'/></interface>", "vmxnet3"),
+        _bridged("<sound model='ich9'/>" + _NET.format(0).replace("slot='0'", "slot='0x1b'"), "<sound model='ich9'>"),
+    ],
     "a pair in any spelling is the pair": [
         Reported(
             arguments=(*_device("{'driver':'ivshmem-plain','id':'shmem0','memdev':'lg'}"), "-object",
@@ -248,6 +273,14 @@ KINDS: dict[str, list[Reported]] = {
                  "<controller type='pci' index='2' model='pci-bridge'/>"
                  "<controller type='pci' index='3' model='pcie-root-port'><model name='ioh3420'/></controller>"
                  + passed("01:00.0", "03:00.0")),
+    ],
+    "each disk of SCSI hangs on a controller that Windows knows": [
+        Reported(config={"vms": {"disks": [{"source": f"/{number}.raw", "bus": "scsi"} for number in range(8)]}},
+                 there=("index='1' model='virtio-scsi'",), gone=("lsilogic", "<controller type='scsi' index='1'/>")),
+    ],
+    "what has a slot of the chip set stays there": [
+        _bridged(_disks("sata", 6) + "<sound model='ich9'/>", "<sound model='ich9'/>"),
+        _bridged(_USB2, "model='ich9-ehci1'/>", "<master startport='2'/></controller>"),
     ],
     "no display by choice": [
         Reported(GPU + "<video><model type='none'/></video>", config=NO_PICTURE, there=("<model type='none'/>",)),

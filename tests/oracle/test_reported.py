@@ -6,7 +6,7 @@ import pytest
 
 from optimux.patch import Patched, patch_domain
 from tests.oracle.engine import Job, Oracle, Outcome
-from tests.oracle.reported import KINDS, Reported
+from tests.oracle.reported import BRIDGED, KINDS, Reported
 from tests.patch.accounted import unaccounted
 from tests.patch.plans import plan
 
@@ -53,3 +53,9 @@ def test_the_machines(oracle: Oracle, capsys: pytest.CaptureFixture[str]) -> Non
     ]
     assert "\n".join(found) == ""
     assert checks > 3 * len(CASES)
+
+
+def test_a_bridge_of_libvirts_takes_a_bus_before_the_patch(oracle: Oracle) -> None:
+    outcomes = oracle.outcomes([Job(case.document, plan(**case.config)) for case in KINDS[BRIDGED]])
+    said = ["\n".join(outcome.failed) for outcome in outcomes]
+    assert [words for words in said if ": the guest has it at 0000:06:00.0" not in words] == []

@@ -121,18 +121,20 @@ CONVENTIONAL = """
     |<controller type='scsi' model='lsilogic'/>|<controller type='scsi'/>|<controller type='usb'/>
     |<controller type='usb' model='piix3-uhci'/>|<controller type='usb' model='piix4-uhci'/>
     |<controller type='usb' model='vt82c686b-uhci'/>|<controller type='usb' model='pci-ohci'/>
-    |<controller type='usb' model='ehci'/>"""
+    |<controller type='usb' model='ehci'/>|<controller type='usb' model='ich9-ehci1'/>|<crypto model='virtio'/>
+    |<interface><model type='vmxnet3'/></interface>|<controller type='sata' index='1'/>"""
 NOT = """
     <watchdog model='itco'/>|<sound model='ich9'/>|<sound/>|<video><model type='virtio'/></video>|<video/>
     |<interface><model type='virtio'/></interface>|<interface><model type='e1000e'/></interface>
     |<interface type='hostdev'/>|<rng model='virtio'/>|<controller type='scsi' model='virtio-scsi'/>
-    |<controller type='usb' model='qemu-xhci'/>|<controller type='sata'/>|<controller model='ehci'/>|<disk/>"""
+    |<controller type='usb' model='qemu-xhci'/>|<controller type='sata'/>|<controller model='ehci'/>|<disk/>
+    |<controller type='usb' model='ich9-uhci1'/>|<controller type='usb' model='none'/>"""
 EXPRESS = """
     <disk><target bus='virtio'/></disk>|<controller type='virtio-serial'/>|<controller type='usb' model='nec-xhci'/>
     |<controller type='scsi' model='virtio-scsi'/>|<hostdev type='pci'/>|<hostdev type='mdev'/>
     |<hostdev type='scsi_host'/>
     |<input type='mouse' bus='virtio'/>|<interface type='hostdev'/>|<interface><model type='e1000e'/></interface>
-    |<interface><model type='virtio'/></interface>|<rng model='virtio'/>|<rng/>|<vsock/>|<filesystem/>|<crypto/>
+    |<interface><model type='virtio'/></interface>|<rng model='virtio'/>|<rng/>|<vsock/>|<filesystem/>
     |<sound model='virtio'/>|<memory model='virtio-mem'/>|<iommu model='virtio'/>
     |<channel><target type='virtio'/></channel>
     |<console><target type='virtio'/></console>|<disk><target bus='scsi'/></disk>"""

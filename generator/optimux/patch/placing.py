@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from optimux.emit.domain_xml.address import pci_address
+from optimux.emit.xml import element
 from optimux.notation.libvirt import number
 from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.device import BRIDGES, Device, Slot, address_of
@@ -13,23 +13,9 @@ from optimux.patch.node import Node, new_node
 from optimux.patch.overrides import drop_override_of_place
 from optimux.patch.ports import OWN_SLOTS, ensure_bus, free_slot, free_slot_of_argument, has_free_slot, spare_port
 from optimux.pci import Address
+from optimux.plan import customs
 from optimux.plan.devices import HostDevice
 
-# Elements whose device is one of conventional PCI, by their model; libvirt puts those behind a bridge of their own.
-_CONVENTIONAL = {
-    "shmem": re.compile(r".*"),
-    "pstore": re.compile(r".*"),
-    "watchdog": re.compile(r"i6300esb"),
-    "sound": re.compile(r"ac97|es1370|ich6"),
-    "video": re.compile(r"vga|qxl|cirrus|bochs|vmvga"),
-    "interface": re.compile(r"e1000|rtl8139|pcnet|ne2k_pci|"),
-}
-_TRANSITIONAL = "virtio-transitional"
-# Of controllers; libvirt's default ones, without a model, are among them.
-_CONTROLLERS = {
-    "scsi": ("lsilogic", ""),
-    "usb": ("piix3-uhci", "piix4-uhci", "vt82c686b-uhci", "pci-ohci", "ehci", ""),
-}
 Group = list[tuple[HostDevice, Node]]
 
 
@@ -145,25 +131,59 @@ def _settle_switches(draft: Draft) -> None:
 def settle_conventional(draft: Draft) -> None:
     """Devices of conventional PCI without an address get one on bus 0: libvirt's bridge for them would take a bus."""
     first = primary_video(draft)
+    _add_implied_controllers(draft)
     for node in draft.all_devices():
-        if node is first or not is_conventional(node) or node.child("address") is not None or not has_free_slot(draft):
-            continue
-        place = free_slot(draft)
-        set_address(draft, node, place)
-        draft.did(f"put {describe(node)} at {place}", "libvirt would add a bridge, which takes a bus before the GPU's")
+        if node is not first and _needs_slot(draft, node) and node.child("address") is None and has_free_slot(draft):
+            _settle(draft, node)
+
+
+def _settle(draft: Draft, node: Node) -> None:
+    place = free_slot(draft)
+    set_address(draft, node, place)
+    draft.did(f"put {describe(node)} at {place}", "libvirt would add a bridge, which takes a bus before the GPU's")
+
+
+def _add_implied_controllers(draft: Draft) -> None:
+    """Those of drives that libvirt would add by itself: all but ICH9's own, the first of SATA, are conventional."""
+    most: dict[str, int] = {}
+    for disk in draft.all_devices():
+        target = disk.child("target") if disk.local == "disk" else None
+        bus = target.get("bus") if target is not None else ""
+        place = customs.drive_place(bus, target.get("dev")) if target is not None else None
+        if place is not None:
+            address = disk.child("address", type_="drive")
+            controller = number(address.get("controller", "0")) if address is not None else place[0]
+            most[bus] = max(most.get(bus, 0), controller or 0)
+    for bus, highest in sorted(most.items()):
+        there = {node.get("index", "0") for node in draft.devices.all("controller", type_=bus)}
+        for index in range(bus == "sata", highest + 1):
+            if str(index) not in there and has_free_slot(draft):
+                why = "libvirt would add it by itself, for the disks"
+                _settle(draft, draft.insert(draft.devices, element("controller", type_=bus, index=index), why))
+
+
+def _needs_slot(draft: Draft, node: Node) -> bool:
+    """Whether a device without an address would come on libvirt's bridge: ICH9's sound where its slot is taken, too."""
+    has_lost = node.local == "sound" and node.get("model") == "ich9" and draft.machine.at((0, customs.SOUND_SLOT))
+    return is_conventional(node) or bool(has_lost)
 
 
 def is_conventional(node: Node) -> bool:
-    """Whether a device is one of conventional PCI, by its model; libvirt's default card is one."""
-    kind, model = _CONVENTIONAL.get(node.local), node.child("model")
+    """Whether libvirt takes a device for one of conventional PCI that has no slot of its own."""
+    model = node.child("model")
     said = node.get("model") or (model.get("type") if model is not None else "")
-    if said == _TRANSITIONAL:
-        return True
     if node.local == "controller":
-        return said in _CONTROLLERS.get(node.get("type"), ())
-    if node.get("type") == "hostdev":
-        return False
-    return kind is not None and kind.fullmatch(said) is not None
+        return customs.is_conventional(node.get("type"), said) and not _has_own_slot(node, said)
+    return node.get("type") != "hostdev" and customs.is_conventional(node.local, said)
+
+
+def _has_own_slot(controller: Node, model: str) -> bool:
+    """The first SATA controller, and EHCI beside the UHCI whose slot libvirt chooses."""
+    index = controller.get("index", "0")
+    if model == "ich9-ehci1" and controller.parent is not None:
+        beside = controller.parent.all("controller", type_="usb", model="ich9-uhci1")
+        return any(each.get("index", "0") == index for each in beside)
+    return controller.get("type") == "sata" and index == "0"
 
 
 def _unplanned_functions(draft: Draft, group: Group, slot: Slot) -> list[Node]:
@@ -346,7 +366,7 @@ def place_new(draft: Draft, node: Node, wanted: Address | None, *, conventional:
         if not draft.machine.others((target.bus, target.slot), [node]):
             set_address(draft, node, target)
             return
-    if is_conventional(node) and draft.plan.host_devices and has_free_slot(draft):
+    if _needs_slot(draft, node) and draft.plan.host_devices and has_free_slot(draft):
         set_address(draft, node, free_slot(draft))
     elif is_crowded(draft):
         port = 0 if conventional else spare_port(draft, "libvirt does not see the places that arguments take")

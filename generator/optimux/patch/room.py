@@ -10,9 +10,8 @@ from optimux.patch.node import Node
 from optimux.patch.placing import is_conventional, planned_nodes, set_address, settle_conventional
 from optimux.patch.ports import OWN_SLOTS, add_port, free_port_place, free_slot, spare_function
 
-_XHCI = ("qemu-xhci", "nec-xhci")
 # Elements whose device sits on PCI Express whatever their model, where it has a model of virtio's or none is asked.
-_ALWAYS = frozenset({"rng", "vsock", "filesystem", "crypto"})
+_ALWAYS = frozenset({"rng", "vsock", "filesystem"})
 _WHY = "libvirt would make a port for what has no place, in front of the GPU's, and the GPU would change its bus"
 
 _GAP = "libvirt would make one of this index in front of the GPU's, which would change its bus"
@@ -110,7 +109,7 @@ def _is_express(node: Node) -> bool:
         return any(target.get("bus") == "virtio" for target in node.all("target"))
     if node.local == "controller":
         kind = node.get("type")
-        has_port = kind == "virtio-serial" or kind == "scsi" or model in _XHCI
+        has_port = kind == "virtio-serial" or kind == "scsi" or model.endswith("xhci")
         return has_port or model == "pcie-to-pci-bridge"
     if node.local == "hostdev":
         return node.get("type") in ("pci", "mdev", "scsi_host")

@@ -20,6 +20,7 @@ _CONVENTIONAL = {
     "video": re.compile(r"vga|qxl|cirrus|bochs|vmvga"),  # bochs is of either kind: on bus 0 it takes no port
     "watchdog": re.compile(r"i6300esb"),
 }
+SOUND_SLOT, USB_SLOT = 0x1B, 0x1D  # of bus 0, where libvirt puts ICH9's, unless they say otherwise
 _TRANSITIONAL = "virtio-transitional"  # of any kind: such a device works in conventional slots only
 # Disks on one controller; virDomainDiskDefAssignAddress in src/conf/domain_conf.c counts so whatever its model.
 _PER_CONTROLLER = {"sata": 6, "scsi": 7}

@@ -11,7 +11,7 @@ from optimux.findings import Findings
 from optimux.options.gpus import Function
 from optimux.options.vm import Vm
 from optimux.pci import Address
-from optimux.plan.customs import is_conventional
+from optimux.plan.customs import SOUND_SLOT, USB_SLOT, is_conventional
 from optimux.plan.devices import Disk, HostDevice, Placement, Rom, RootPort, settled
 from optimux.plan.disks import PCI_BUSES, bus_of, last_controller
 from optimux.plan.wanted import Wanted
@@ -21,9 +21,7 @@ from optimux.record import Record
 BUILT_IN_SLOTS = (0x00, 0x1F)
 SATA_ADDRESS = Address(0, 0, 0x1F, 2)
 VIDEO_SLOT = 0x02
-# Where libvirt puts ICH9's sound and USB, unless they say otherwise.
-_SOUND_SLOT, _USB_SLOT = 0x1B, 0x1D
-_PLAIN = tuple(slot for slot in range(1, 0x1F) if slot not in (0x1A, _SOUND_SLOT, _USB_SLOT))
+_PLAIN = tuple(slot for slot in range(1, 0x1F) if slot not in (0x1A, SOUND_SLOT, USB_SLOT))
 
 
 class Layout:
@@ -194,17 +192,12 @@ def _video(wanted: Wanted, layout: Layout) -> Address | None:
     return _beside_the_ports(wanted, layout, "video.address", (VIDEO_SLOT, *range(1, 0x1F)))
 
 
-def _port_slots(wanted: Wanted, layout: Layout, more: int = 0) -> set[int]:
-    """The slots of bus 0 that the root ports fill, as far as it is known by now, and so many ``more`` of them."""
-    pci = wanted.vm.pci
-    ports = (pci.root_ports or max(layout.buses, default=0)) + more
-    free = (slot for slot in range(pci.first_root_port.slot, 0x1F) if layout.slot_is_free(slot))
-    return set(islice(free, (ports + 7) // 8))
-
-
 def _beside_the_ports(wanted: Wanted, layout: Layout, key: str, slots: Iterable[int]) -> Address | None:
     """The first of some slots of bus 0 that nobody has and that the root ports leave, taken for a key."""
-    reserved = _port_slots(wanted, layout)
+    pci = wanted.vm.pci
+    first = pci.first_root_port.slot
+    ports = pci.root_ports or max(layout.buses, default=0)
+    reserved = range(first, first + (pci.first_root_port.function + ports + 7) // 8)
     slot = next((slot for slot in slots if layout.slot_is_free(slot) and slot not in reserved), None)
     address = None if slot is None else Address(0, 0, slot, 0)
     layout.take(f"{wanted.path}.{key}", address)
@@ -227,11 +220,12 @@ def _settle_chipset(wanted: Wanted, layout: Layout, single: dict[str, Address | 
     """
     vm = wanted.vm
     if vm.sound.model == "ich9" and single["sound.address"] is None:
-        ports = _port_slots(wanted, layout, _unplaced(vm, scsi))
-        if _SOUND_SLOT in ports or not layout.slot_is_free(_SOUND_SLOT):
+        ports = (vm.pci.root_ports or max(layout.buses, default=0)) + _unplaced(vm, scsi)
+        free = (slot for slot in range(vm.pci.first_root_port.slot, 0x1F) if layout.slot_is_free(slot))
+        if SOUND_SLOT in islice(free, (ports + 7) // 8) or not layout.slot_is_free(SOUND_SLOT):
             single["sound.address"] = _beside_the_ports(wanted, layout, "sound.address", _PLAIN)
     if single["usb.address"] is None and is_conventional("usb", vm.usb.model):
-        single["usb.address"] = _beside_the_ports(wanted, layout, "usb.address", (_USB_SLOT, *_PLAIN))
+        single["usb.address"] = _beside_the_ports(wanted, layout, "usb.address", (USB_SLOT, *_PLAIN))
 
 
 def _settle_conventional(

@@ -12,6 +12,7 @@ from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.device import address_of
 from optimux.patch.node import Node, new_node
 from optimux.patch.placing import is_conventional, place_new
+from optimux.plan.customs import drive_place
 from optimux.plan.devices import Disk, Network
 
 _DRIVER = ("cache", "io", "iothread")
@@ -80,16 +81,20 @@ def _without_boot(node: Node) -> None:
 
 
 def _scsi(draft: Draft, node: Node) -> None:
-    """The controller that the plan has, where there is none: libvirt's default one takes seven disks and no target."""
-    controllers = list(draft.devices.all("controller", type_="scsi"))
-    if not controllers:
-        wanted = element("controller", type_="scsi", index="0", model="virtio-scsi")
-        place_new(draft, draft.insert(draft.devices, wanted, "the disk hangs on it"), None, conventional=False)
+    """The controllers that the plan has, unless others are there: libvirt's default one has no driver in Windows."""
+    address, target = node.child("address"), node.child("target")
+    implied = drive_place("scsi", target.get("dev")) if target is not None else None
+    index = int(address.get("controller")) if address is not None else implied[0] if implied is not None else 0
+    there = {each.get("index", "0"): each.get("model") for each in draft.devices.all("controller", type_="scsi")}
+    if set(there.values()) <= {"virtio-scsi"}:
+        for number in range(index + 1):
+            if str(number) not in there:
+                wanted = element("controller", type_="scsi", index=number, model="virtio-scsi")
+                place_new(draft, draft.insert(draft.devices, wanted, "the disk hangs on it"), None, conventional=False)
+    elif address is not None and there.get(str(index)) != "virtio-scsi":
+        address.remove()
         return
-    address = node.child("address")
-    index = address.get("controller") if address is not None else ""
-    mine = next((each for each in controllers if each.get("index", "0") == index), None)
-    if address is not None and (mine is None or mine.get("model") != "virtio-scsi" or _is_taken(draft, address)):
+    if address is not None and _is_taken(draft, address):
         address.remove()
 
 

@@ -11,10 +11,8 @@ from optimux.patch.concerns.stated import WHY, covers, put, run
 from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.device import address_of
 from optimux.patch.node import Node, new_node
-from optimux.patch.placing import place_new
+from optimux.patch.placing import is_conventional, place_new
 from optimux.plan.devices import Usb
-
-_EXPRESS = ("qemu-xhci", "nec-xhci")
 
 
 def usb(draft: Draft) -> None:
@@ -37,7 +35,8 @@ def _model(draft: Draft) -> None:
             draft.unpatched("usb.model", "a controller is not taken away from devices that may be plugged into it")
     elif node is None:
         wanted = element("controller", type_="usb", index="0", model=planned.model, ports=planned.ports)
-        place_new(draft, draft.insert(draft.devices, wanted, WHY), planned.address, conventional=False)
+        node = draft.insert(draft.devices, wanted, WHY)
+        place_new(draft, node, planned.address, conventional=is_conventional(node))
     elif node.get("model") != planned.model:
         if any(each.get("model").startswith("ich9-uhci") for each in draft.devices.all("controller", type_="usb")):
             draft.unpatched("usb.model", f"{node.get('model')} has companion controllers: edit them together")
@@ -47,12 +46,12 @@ def _model(draft: Draft) -> None:
 
 def _exchange(draft: Draft, node: Node, planned: Usb) -> None:
     """Another model; one of the chip set's has its own slot, where none of PCI Express belongs."""
-    was_express = node.get("model") in _EXPRESS
+    was_conventional = is_conventional(node)
     draft.set(node, "model", planned.model, WHY)
     address = node.child("address")
-    if address is not None and was_express != (planned.model in _EXPRESS):
+    if address is not None and was_conventional != is_conventional(node):
         draft.remove(address, "it is the place of the earlier model")
-        place_new(draft, node, planned.address, conventional=False)
+        place_new(draft, node, planned.address, conventional=is_conventional(node))
         if (place := address_of(node)) is not None:
             draft.did(f"put {describe(node)} at {place}", WHY)
 
