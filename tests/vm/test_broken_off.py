@@ -7,12 +7,14 @@ import signal
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from optimux.files.acpi_tables import MOST_TABLE
 from optimux.files.trust import Untrusted
 from optimux.vm.domain import libvirt, started, whole_domain
 from optimux.vm.domain.libvirt import Libvirt
@@ -178,6 +180,15 @@ def test_tables_that_never_come(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(VmError, match=r"no ACPI tables after 0\.05 s"):
         started.Started(run, (), adapted, {}).boot()
     assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(("size", "lent"), [(3 << 20, True), (MOST_TABLE, True), (MOST_TABLE + 1, False)])
+def test_a_table_is_lent_whole_or_not_at_all(size: int, lent: bool, tmp_path: Path) -> None:
+    """One that was cut off would be another table, which QEMU refuses or the guest reads."""
+    (tmp_path / "table").write_bytes(b"\1" * size)
+    with ExitStack() as stack:
+        found = started._lend([str(tmp_path / "table"), "/no/such"], {}, stack)
+        assert [os.fstat(file).st_size for file in found.values()] == ([size] if lent else [])
 
 
 def test_a_machine_that_is_none_of_qemus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def opened(plan: Plan, *, wanted: bool) -> Iterator[Vms]:
     if not wanted or not plan.domains:
         yield Vms((), None)
         return
-    from optimux.cli.acpi_tables import read_table
+    from optimux.files.acpi_tables import read_table
     from optimux.libvirt.connection import Connection
     from optimux.libvirt.define import steps_for
     from optimux.libvirt.uri import SYSTEM

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimux.cli.acpi_tables import read_table
 from optimux.cli.difference import write_difference, write_machine
 from optimux.cli.existing_domain import UNKNOWN, names_of
 from optimux.cli.guest_medium import missing_media, place_media
@@ -16,6 +15,7 @@ from optimux.cli.inputs import place_options, plan_of
 from optimux.cli.report import FAILED, report_warnings, say
 from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
+from optimux.files.acpi_tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

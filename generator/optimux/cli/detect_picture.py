@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from optimux.cli.drawing import show
+from optimux.judge.gpus import nearest_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,23 +21,18 @@ if TYPE_CHECKING:
     from optimux.facts import Facts, PciDevice
     from optimux.judge.gpus import Verdict
 
-LEAST, MOST = 60, 200
 COLOURS = {"ready": "green", "after-changes": "yellow", "no": "red"}
 WORDS = {
     "ready": "can be passed now",
     "after-changes": "can be passed after changes",
     "no": "cannot be passed",
 }
-RANK = {"ready": 0, "after-changes": 1, "no": 2}
 MOST_UNSEEN = 5
 
 
 def draw(facts: Facts, judged: tuple[Verdict, ...], file: object = None) -> None:
-    """Print the picture; as wide as the terminal, from 60 to 200 columns, 100 where there is none."""
-    console = Console(file=file or sys.stdout, highlight=False, emoji=False)  # type: ignore[arg-type]
-    width = console.width if console.is_terminal else 100
-    console.width = min(max(width, LEAST), MOST)
-    console.print(picture(facts, judged))
+    """Print the picture."""
+    show(picture(facts, judged), file)
 
 
 def picture(facts: Facts, judged: tuple[Verdict, ...]) -> RenderableType:
@@ -63,8 +60,7 @@ def _headline(facts: Facts, judged: tuple[Verdict, ...]) -> RenderableType:
 
 def _best(judged: tuple[Verdict, ...]) -> Verdict | None:
     """The card that is nearest to being passed."""
-    order = sorted(judged, key=lambda v: (v.role == "integrated", RANK[v.passthrough], v.device.boot_vga))
-    return order[0] if order else None
+    return next(iter(nearest_first(judged)), None)
 
 
 def _next(verdict: Verdict) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from optimux.cli.drawing import show
 from optimux.cli.text import shown
 from optimux.judge.finding import BROKEN, HOLDS, UNSEEN, Outcome
 
@@ -21,17 +21,13 @@ if TYPE_CHECKING:
     from optimux.host.doctor.check import Result
     from optimux.host.doctor.findings import Report
 
-LEAST, MOST = 60, 200
 COLOURS = {HOLDS: "green", BROKEN: "red", UNSEEN: "yellow"}
 SIGNS = {HOLDS: "ok", BROKEN: "broken", UNSEEN: "unseen"}
 
 
 def draw(report: Report, *, show_all: bool = False, file: object = None) -> None:
-    """Print the picture; as wide as the terminal, from 60 to 200 columns, 100 where there is none."""
-    console = Console(file=file or sys.stdout, highlight=False, emoji=False)  # type: ignore[arg-type]
-    width = console.width if console.is_terminal else 100
-    console.width = min(max(width, LEAST), MOST)
-    console.print(picture(report, show_all=show_all))
+    """Print the picture."""
+    show(picture(report, show_all=show_all), file)
 
 
 def picture(report: Report, *, show_all: bool = False) -> RenderableType:

@@ -13,6 +13,7 @@ from optimux.cli.inputs import plan_of
 from optimux.cli.report import DONE, FAILED, report_warnings, say
 from optimux.cli.verb import Verb, VerbGroup
 from optimux.errors import InvalidInput, Problem
+from optimux.files.read import read_bytes
 
 if TYPE_CHECKING:
     from optimux.guest.provisioning import Report, Row
@@ -73,7 +74,7 @@ def _payload(folder: str) -> dict[str, bytes]:
         raise InvalidInput(
             [Problem("--payload", f"{size >> 20} MiB", allowed, "Leave out what the setup does not need.")]
         )
-    return {name: path.read_bytes() for name, path in found.items()}
+    return {name: read_bytes(str(path), MOST_PAYLOAD) for name, path in found.items()}
 
 
 _CONNECT = click.option(

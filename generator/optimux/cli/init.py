@@ -29,7 +29,6 @@ Examples:
 """
 # What the configuration itself brings about.
 DONE = ("gpu.driver", "iommu.given", "gpu.subsystem", "qemu.spice")
-RANK = {"ready": 0, "after-changes": 1, "no": 2}
 
 
 @click.command("init", cls=Verb, epilog=EXAMPLES)
@@ -102,7 +101,9 @@ def _chosen(judged: Sequence[Verdict], address: str | None, *, asks: bool) -> Ve
             allowed = ", ".join(str(verdict.device.address) for verdict in judged) or "none: there is no display device"
             raise InvalidInput([Problem("--gpu", f'"{address}"', allowed, "Compare with `optimux detect`.")])
         return found[0]
-    order = sorted(judged, key=lambda v: (v.role == "integrated", RANK[v.passthrough], v.device.boot_vga))
+    from optimux.judge.gpus import nearest_first
+
+    order = nearest_first(judged)
     sensible = [verdict for verdict in order if verdict.passthrough != "no"]
     if asks and len(sensible) > 1:
         for number, verdict in enumerate(sensible, 1):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimux.cli.acpi_tables import read_table
 from optimux.cli.existing_domain import vm_of
 from optimux.cli.here import place_of
 from optimux.cli.inputs import place_options, plan_of
 from optimux.cli.report import FAILED, report_warnings, say
 from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
+from optimux.files.acpi_tables import read_table
 from optimux.files.read import read_bytes
 from optimux.patch import CONCERNS, Patched, patch_domain
 from optimux.patch.source import MAX_BYTES

@@ -9,10 +9,8 @@ import click
 
 from optimux.cli.verb import Verb
 from optimux.errors import InvalidInput, Problem
+from optimux.files.acpi_tables import MOST_TABLE
 from optimux.files.read import named, read_bytes
-
-# No firmware comes near it: the largest tables hold some hundred KiB.
-LIMIT = 4 << 20
 
 EPILOG = """\b
 Examples:
@@ -98,7 +96,7 @@ def read_back(source: str, as_json: bool) -> bytes:
     from optimux.acpi.text_forms import from_text
     from optimux.cli.report import say
 
-    found, name = from_text(read_bytes(source, LIMIT)), named(source)
+    found, name = from_text(read_bytes(source, MOST_TABLE)), named(source)
     if found.form:
         say(f"{name} is {found.form}: the table of {len(found.table)} bytes is read out of it")
     return describe(found.table, name, as_json)

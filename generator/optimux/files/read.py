@@ -67,9 +67,14 @@ def opened(path: str) -> BufferedReader:
     return os.fdopen(_open(path), "rb")
 
 
+def at_once(path: str, flags: int) -> int:
+    """An opener that does not wait for a pipe's other end."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+
+
 def _open(path: str) -> int:
     # Without waiting: a named pipe that nobody writes to would hold the open itself.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    descriptor = at_once(path, os.O_RDONLY)
     try:
         _await_writer(descriptor)
         os.set_blocking(descriptor, True)

@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING, Literal
 
 from optimux.errors import Problem
+from optimux.files.read import at_once
 from optimux.record import Record
 from optimux.rules import rules
 
@@ -75,7 +76,7 @@ def _wanted(kind: Kind, distribution: str) -> tuple[str, str]:
 def _wrong(path: str, kind: Kind, language: str | None) -> str | None:
     """What a file is in place of the medium, in words, or nothing."""
     try:
-        with open(path, "rb", opener=_at_once) as file:
+        with open(path, "rb", opener=at_once) as file:
             status = os.fstat(file.fileno())
             if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
                 return "which is no file"
@@ -91,11 +92,6 @@ def _wrong(path: str, kind: Kind, language: str | None) -> str | None:
     if size < volume.size:
         return f"which was cut off: {size >> 20} of {volume.size >> 20} MiB"
     return next(iter(_unlike(volume, kind, language)), None)
-
-
-def _at_once(path: str, flags: int) -> int:
-    """A pipe is not waited for."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _volume(start: bytes) -> Volume | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from optimux.emit.guest.answer_file import answer_file
 from optimux.emit.guest.iso import iso_image
 from optimux.errors import InvalidInput, Problem
+from optimux.files.read import at_once
 
 if TYPE_CHECKING:
     from optimux.plan.model import DomainPlan
@@ -38,7 +39,7 @@ def read_password(domain: DomainPlan) -> str | None:
     key, path = f"vms.{domain.key}.windows.unattended.passwordFile", Path(stated.password_file)
     allowed = "a file that its owner alone may read"
     try:
-        with open(path, encoding="utf-8", opener=_at_once) as file:
+        with open(path, encoding="utf-8", opener=at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             line = file.readline(4096)
     except UnicodeDecodeError:
@@ -50,11 +51,6 @@ def read_password(domain: DomainPlan) -> str | None:
         raise InvalidInput([Problem(key, f"{path}, mode {stat.S_IMODE(mode):04o}", allowed, f"chmod 600 {path}")])
     check_password(line.rstrip("\r\n"), key)
     return line.rstrip("\r\n")
-
-
-def _at_once(path: str, flags: int) -> int:
-    """A pipe is not waited for."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def check_password(password: str, where: str) -> None:

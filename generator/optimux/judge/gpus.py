@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from optimux.facts import Facts, PciDevice
@@ -22,6 +22,7 @@ from optimux.judge.roles import (
 from optimux.record import Record
 
 READY, AFTER_CHANGES, IMPOSSIBLE = "ready", "after-changes", "no"
+_RANK = {READY: 0, AFTER_CHANGES: 1, IMPOSSIBLE: 2}
 
 
 class Verdict(Record):
@@ -57,6 +58,11 @@ class Verdict(Record):
             "reasons": [{"found": f.found, "wanted": f.wanted, "remedy": f.remedy} for f in self.reasons],
             "evidence": [{"source": e.source, "found": e.found, "says": e.says} for e in self.outputs.evidence],
         }
+
+
+def nearest_first(judged: Iterable[Verdict]) -> list[Verdict]:
+    """By how near each is to being passed, the processor's own last; of equals the one that firmware does not use."""
+    return sorted(judged, key=lambda v: (v.role == "integrated", _RANK[v.passthrough], v.device.boot_vga))
 
 
 def verdicts(facts: Facts) -> tuple[Verdict, ...]:

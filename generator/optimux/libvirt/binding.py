@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +20,18 @@ _FOLDERS = (
 
 class LibvirtError(OptimuxError):
     """What libvirt refused, in its own words."""
+
+
+class Asking:
+    """What asks libvirt: ``_libvirt`` is the binding, and each call that it refuses is a ``LibvirtError``."""
+
+    _libvirt: Any
+
+    def _call(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except self._libvirt.libvirtError as error:
+            raise LibvirtError(str(error)) from None
 
 
 def binding(name: str = "libvirt") -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optimux.libvirt.binding import LibvirtError, opened
+from optimux.libvirt.binding import Asking, LibvirtError, opened
 from optimux.libvirt.uri import is_local, uri_of
 from optimux.record import Record
 
@@ -22,7 +22,7 @@ class Found(Record):
     running: bool
 
 
-class Connection:
+class Connection(Asking):
     """An open connection; use as a context manager. Raises ``LibvirtError``."""
 
     def __init__(self, uri: str | None = None) -> None:
@@ -72,10 +72,4 @@ class Connection:
         except self._libvirt.libvirtError as error:
             if error.get_error_code() == self._libvirt.VIR_ERR_NO_DOMAIN:
                 return None
-            raise LibvirtError(str(error)) from None
-
-    def _call(self, action: Any) -> Any:
-        try:
-            return action()
-        except self._libvirt.libvirtError as error:
             raise LibvirtError(str(error)) from None

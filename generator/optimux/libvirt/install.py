@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from optimux.libvirt.agent import Transport
-from optimux.libvirt.binding import LibvirtError
+from optimux.libvirt.binding import Asking
 from optimux.patch.card import without_card
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from optimux.plan.model import DomainPlan
 
@@ -77,7 +77,7 @@ def _with_medium(devices: Any, path: str) -> str:
     return target
 
 
-class Machine:
+class Machine(Asking):
     """See ``guest.installation.Machine``; ``answers`` is the path of the medium that goes."""
 
     def __init__(self, libvirt: Any, connection: Any, xml: str, answers: str) -> None:
@@ -125,12 +125,6 @@ class Machine:
         """A locked tray is opened: Windows holds it while it reads."""
         flags = self._libvirt.VIR_DOMAIN_AFFECT_LIVE | self._libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
         self._call(lambda: self._domain.updateDeviceFlags(xml, flags))
-
-    def _call(self, call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except self._libvirt.libvirtError as error:
-            raise LibvirtError(str(error)) from None
 
 
 def disk_targets(xml: str) -> Sequence[str]:

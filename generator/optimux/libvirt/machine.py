@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optimux.errors import InvalidInput, OptimuxError, Problem
-from optimux.libvirt.binding import LibvirtError, opened
+from optimux.libvirt.binding import Asking, LibvirtError, opened
 from optimux.libvirt.uri import uri_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class VirtualMachine:
+class VirtualMachine(Asking):
     """A domain that is defined. Every method raises ``LibvirtError`` with libvirt's words."""
 
     def __init__(self, libvirt: Any, connection: Any, domain: Any) -> None:
@@ -54,12 +54,6 @@ class VirtualMachine:
     def shut_down(self) -> None:
         """Ask the guest to shut down, as its power button does."""
         self._call(self._domain.shutdown)
-
-    def _call(self, action: Any) -> Any:
-        try:
-            return action()
-        except self._libvirt.libvirtError as error:
-            raise LibvirtError(str(error)) from None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import cache
 from itertools import chain, count
 
 from optimux.emit.xml import Element
@@ -36,7 +37,7 @@ class Draft:
         self.root = root
         self.plan = plan
         self.concerns = concerns
-        self.read_table = read_table
+        self.read_table = cache(read_table)  # a domain may name one thousands of times
         self.concern = ""
         self.changes: list[Change] = []
         self.machine = Machine(root)

@@ -69,7 +69,7 @@ def _graphics(device: _Element) -> Iterator[str]:
 
     kind = device.get("type", "")
     if kind not in ("spice", "vnc"):
-        _remove(device)
+        remove(device)
         yield f"graphics {kind}: left out"
         return
     device.attrib.clear()
@@ -108,7 +108,7 @@ def _port(device: _Element) -> Iterator[str]:
         return
     target = device.find("target")
     if target is not None and target.get("type") == "guestfwd":
-        _remove(device)
+        remove(device)
         yield "guestfwd: left out"
         return
     device.attrib.pop("tty", "")
@@ -120,7 +120,7 @@ def _port(device: _Element) -> Iterator[str]:
 
 def _smartcard(device: _Element) -> Iterator[str]:
     if device.get("mode") != "passthrough" or device.get("type") != "spicevmc":
-        _remove(device)
+        remove(device)
         yield "smartcard: left out"
 
 
@@ -138,7 +138,7 @@ def _rng(device: _Element) -> Iterator[str]:
 
 def _left_out(device: _Element) -> Iterator[str]:
     words = {"tpm": "TPM", "memory": "memory module"}.get(str(device.tag), str(device.tag))
-    _remove(device)
+    remove(device)
     yield f"{words}: left out"
 
 
@@ -147,7 +147,7 @@ def _hostdev(device: _Element) -> Iterator[str]:
     kind = device.get("type", "")
     if kind in ("pci", "mdev"):
         return
-    _remove(device)
+    remove(device)
     yield f"host device of {kind}: left out"
 
 
@@ -164,7 +164,8 @@ def _keep(device: _Element, tags: tuple[str, ...]) -> None:
             device.remove(child)
 
 
-def _remove(device: _Element) -> None:
+def remove(device: _Element) -> None:
+    """Take a device out of its domain."""
     parent = device.getparent()
     if parent is not None:
         parent.remove(device)

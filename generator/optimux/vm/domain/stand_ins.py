@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from optimux.pci import Address
 from optimux.record import Record
 from optimux.vm.domain.reduce import QEMU
+from optimux.vm.domain.reduce_devices import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def take_out(xml: str) -> Placed:
         else:
             found += _card(device, f"net{number}", buses, overrides)
     for device in [*root.findall("devices/hostdev"), *root.findall("devices/interface")]:
-        _remove(device)
+        remove(device)
     return Placed(etree.tostring(root, encoding="unicode"), tuple(found), tuple(overrides))
 
 
@@ -145,9 +146,3 @@ def _buses(root: _Element) -> dict[int, str]:
 
 def _address(node: _Element) -> Address:
     return Address(*(int(node.get(key, "0"), 0) for key in ("domain", "bus", "slot", "function")))
-
-
-def _remove(device: _Element) -> None:
-    parent = device.getparent()
-    if parent is not None:
-        parent.remove(device)

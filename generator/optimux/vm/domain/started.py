@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optimux.files.acpi_tables import read_table
 from optimux.files.scratch import own_folder
 from optimux.record import Record
 from optimux.vm.domain.adapt import Lent, adapt, table_paths
@@ -21,6 +21,7 @@ from optimux.vm.qemu.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from optimux.pci import Address, Id
     from optimux.vm.domain.adapt import Adapted
@@ -154,17 +155,11 @@ def _lend(paths: Iterable[str], known: Mapping[str, bytes], stack: ExitStack) ->
     """A descriptor for each table whose bytes are known or can be read."""
     found = {}
     for path in paths:
-        try:
-            content = known.get(path) or _read(path)
-        except OSError:
+        content = known.get(path) or read_table(path)
+        if content is None:
             continue
         found[path] = os.memfd_create("optimux-table")
         stack.callback(os.close, found[path])
         os.write(found[path], content)
         os.lseek(found[path], 0, os.SEEK_SET)
     return found
-
-
-def _read(path: str) -> bytes:
-    with Path(path).open("rb") as file:
-        return file.read(1 << 20)

@@ -1,29 +1,29 @@
-"""The files of ACPI tables that a domain names, read where they lie on this machine."""
+"""Files of ACPI tables, read where a domain names them on this machine."""
 
 from __future__ import annotations
 
 import os
 import stat
-from functools import cache
 
-# No firmware comes near it.
-_LIMIT = 4 << 20
+from optimux.files.read import at_once
+
+# No firmware comes near it: the largest tables hold some hundred KiB.
+MOST_TABLE = 4 << 20
 
 
-@cache
 def read_table(path: str) -> bytes | None:
     """The bytes of a regular file of at most 4 MiB; ``None`` for what is missing, no file, or not to be read."""
     if not path.startswith("/") or "\0" in path:
         return None
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = at_once(path, os.O_RDONLY)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LIMIT:
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_TABLE:
             return None
         try:
-            return file.read(_LIMIT)
+            return file.read(MOST_TABLE)
         except OSError:
             return None
