@@ -8,6 +8,7 @@ from tests.bad_input.case import case
 from tests.bad_input.edits import GPU, VM, Edits, of_vm
 
 IDD: Edits = {"lookingGlass.release": "idd", "lookingGlass.memory": "shm"}
+DISKS = [{"source": f"/{number}.qcow2"} for number in range(12)]
 
 
 def _network(**keys: Any) -> Edits:
@@ -96,6 +97,18 @@ TOPOLOGY = (
         of_vm(pci={"firstRootPort": "0000:00:10.0", "rootPorts": 1, "ivshmem": "0000:00:11.0"}),
         (f"{VM}.pci.rootPorts", "1", "as libvirt would put its own before these", "Raise it to"),
         twin=of_vm(pci={"firstRootPort": "0000:00:01.0", "rootPorts": 1, "ivshmem": "0000:00:11.0"}),
+    ),
+    case(
+        "fewer root ports than libvirt would add up to an argument's device",
+        of_vm(pci={"rootPorts": 1, "ivshmem": "0000:00:03.0"}, disks=DISKS),
+        (f"{VM}.pci.rootPorts", "1", "as libvirt would put its own at pci.ivshmem", "Raise it to"),
+        twin=of_vm(pci={"rootPorts": 1, "ivshmem": "0000:00:10.0"}, disks=DISKS),
+    ),
+    case(
+        "an argument's device behind a root port",
+        of_vm(pci={"ivshmem": "0000:02:00.0"}),
+        (f"{VM}.pci.ivshmem", "0000:02:00.0", "an address of bus 00, with kvmfr memory", "such as 0000:00:10.0"),
+        twin={**of_vm(pci={"ivshmem": "0000:02:00.0"}), "lookingGlass.memory": "shm"},
     ),
     case(
         "no room for the root ports",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from optimux.emit.bundle import domain_artifacts
+from optimux.pci import Address
 from optimux.plan.model import DomainPlan
 from optimux.plan.resolve import plan_from
 from tests.golden_cases import CASES
@@ -59,6 +60,9 @@ KEPT = {
     "EHCI": _made({"usb": {"model": "ich9-ehci1"}}, **_THIRD),
     "a shared memory of libvirt's": _made(ivshmem="auto", **_THIRD),
     "sound whose slot a card has": _made({"networks": [{"address": "0000:00:1b.0"}]}, **_THIRD),
+    "an argument in the slot of sound": _made(memory="kvmfr", ivshmem="0000:00:1b.0"),
+    "an argument in the ports' way": _made({"disks": _disks("virtio", 8)}, "kvmfr", ivshmem="0000:00:03.0"),
+    "an argument before the ports": _made(memory="kvmfr", ivshmem="0000:00:01.0", firstRootPort="0000:00:03.0"),
     "sound whose slot a root port has": _made(firstRootPort="0000:00:1b.0"),
 }
 
@@ -87,3 +91,19 @@ def test_what_the_plan_leaves_to_libvirt_takes_the_cards_bus(oracle: Oracle) -> 
     outcomes = oracle.outcomes([Job(xml_of(plan), plan) for plan in left.values()])
     said = {name: "\n".join([out.fault, *out.failed]) for name, out in zip(left, outcomes, strict=True)}
     assert {name: words for name, words in said.items() if ": the guest has it " not in words} == {}
+
+
+def test_qemu_refuses_an_argument_where_libvirt_puts_its_own(oracle: Oracle) -> None:
+    """libvirt does not see the place of an argument's device."""
+    sound = KEPT["an argument in the slot of sound"]
+    ports, before = KEPT["an argument in the ports' way"], KEPT["an argument before the ports"]
+    behind = _made(memory="kvmfr")
+    assert behind.ivshmem is not None
+    left = [
+        sound.replace(sound=KEPT["EHCI"].sound),
+        ports.replace(root_ports=ports.root_ports[:1]),
+        before.replace(root_ports=()),
+        behind.replace(ivshmem=behind.ivshmem.replace(address=Address.parse("0000:02:00.0"))),
+    ]
+    outcomes = oracle.outcomes([Job(xml_of(plan), plan) for plan in left])
+    assert [out.fault for out in outcomes if "not available for" not in out.fault] == []

@@ -116,6 +116,7 @@ def pci_topology(wanted: Wanted, resolved: Sequence[Disk]) -> PciTopology:
     if functions or others:
         _settle_conventional(wanted, layout, single, lists)
     sata = _sata(wanted, layout, last_controller(resolved, "sata"))
+    _check_argument(wanted)
     devices = tuple(_host_device(wanted, function, guest, layout) for function, guest in (*functions, *others))
     return PciTopology(
         root_ports=_root_ports(wanted, layout, scsi),
@@ -228,6 +229,20 @@ def _settle_chipset(wanted: Wanted, layout: Layout, single: dict[str, Address | 
         single["usb.address"] = _beside_the_ports(wanted, layout, "usb.address", (USB_SLOT, *_PLAIN))
 
 
+def _argument(wanted: Wanted) -> Address | None:
+    """Where kvmfr's device is planned: one of an argument, whose place libvirt does not see and may give away."""
+    memory = wanted.shared_memory
+    return wanted.vm.pci.ivshmem if memory is not None and memory.kind == "kvmfr" else None
+
+
+def _check_argument(wanted: Wanted) -> None:
+    """libvirt puts another device behind a root port that it sees nothing behind."""
+    address = _argument(wanted)
+    if address is not None and address.bus:
+        allowed, remedy = "an address of bus 00, with kvmfr memory", "Choose a free slot, such as 0000:00:10.0."
+        wanted.error("pci.ivshmem", address, allowed, remedy, ["lookingGlass.memory"])
+
+
 def _settle_conventional(
     wanted: Wanted, layout: Layout, single: dict[str, Address | None], lists: dict[str, tuple[Address | None, ...]]
 ) -> None:
@@ -273,10 +288,12 @@ def _root_ports(wanted: Wanted, layout: Layout, scsi: int) -> tuple[RootPort, ..
     vm = wanted.vm
     first = vm.pci.first_root_port
     needed, allowed = max(layout.buses, default=0), "the highest bus in use"
+    every = needed + _unplaced(vm, scsi)
     if needed and any(layout.slot_is_free(slot) for slot in range(1, first.slot)):
         # libvirt's own ports would come first, in those slots, and take the numbers.
-        allowed = "ports for every device, as libvirt would put its own before these"
-        needed += _unplaced(vm, scsi)
+        needed, allowed = every, "ports for every device, as libvirt would put its own before these"
+    elif _reaches_argument(wanted, layout, every):
+        needed, allowed = every, "ports for every device, as libvirt would put its own at pci.ivshmem"
     count = needed if vm.pci.root_ports is None else vm.pci.root_ports
     if count < needed:
         remedy = f"Raise it to {needed}, or leave it out."
@@ -295,6 +312,14 @@ def _root_ports(wanted: Wanted, layout: Layout, scsi: int) -> tuple[RootPort, ..
         RootPort(placement=Placement(address, address.function == 0), index=index, guest_bus=numbers[index])
         for index, address in enumerate(places, 1)
     )
+
+
+def _reaches_argument(wanted: Wanted, layout: Layout, count: int) -> bool:
+    """Whether so many ports, in the lowest free slots as libvirt puts them, take that of kvmfr's device."""
+    address = _argument(wanted)
+    if address is None:
+        return False
+    return count > 8 * sum(layout.slot_is_free(slot) for slot in range(1, address.slot))
 
 
 def _unplaced(vm: Vm, scsi: int) -> int:
