@@ -12,6 +12,7 @@ from optimux.vm.evidence.ivshmem import ID
 from optimux.vm.linux.busybox import find_busybox
 from optimux.vm.linux.guest_report import GuestReport
 from optimux.vm.linux.kernel import find_kernel
+from optimux.vm.linux.vmlinux import vmlinux
 from optimux.vm.qemu.memory import shared_file
 from optimux.vm.verify import guest_checks
 from optimux.vm.verify import guest_level as level
@@ -51,11 +52,13 @@ def _memory_faults(report: GuestReport) -> list[str]:
 
 def test_all_is_well(qemu: str, emulated: Accelerator, tmp_path: Path) -> None:
     try:
-        find_kernel(), find_busybox()
+        kernel, _ = find_kernel(), find_busybox()
     except VmError as error:
         pytest.skip(f"{error.message}. {error.remedy}")
     checks = list(level.guest_level(subject(), emulated, qemu, tmp_path))
     assert [check.state for check in checks] == ["passed"] * 7, checks
+    # What QEMU started, where the image could be unpacked.
+    assert (vmlinux(kernel.image.read_bytes()) is not None) == (".elf" in (tmp_path / "command.txt").read_text())
 
 
 def test_a_perfect_report_has_no_fault() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from optimux.vm.linux.busybox import find_busybox
 from optimux.vm.linux.guest_report import parse_report
 from optimux.vm.linux.initramfs import initramfs
+from optimux.vm.linux.vmlinux import direct_image
 from optimux.vm.qemu.machine import Kernel
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ def guest_machine(
     machine: Machine, kernel: LinuxKernel, token: str, supplies: Sequence[str] = (), frame_mib: int = 0
 ) -> Machine:
     """``machine`` with the guest in it. Raises ``VmError`` where there is no busybox."""
-    image = initramfs(kernel, find_busybox())
-    direct = Kernel(str(kernel.image), str(image), guest_parameters(token, supplies, frame_mib))
+    image = kernel.image if machine.firmware else direct_image(kernel, machine.machine)
+    initrd = initramfs(kernel, find_busybox())
+    direct = Kernel(str(image), str(initrd), guest_parameters(token, supplies, frame_mib))
     return machine.replace(kernel=direct, memory_mib=max(machine.memory_mib, _MEMORY_MIB))
 
 

@@ -9,6 +9,7 @@ from optimux.record import Record
 from optimux.vm.errors import VmError
 from optimux.vm.linux import debian_package
 from optimux.vm.linux.cache import present
+from optimux.vm.linux.unpack import zstd
 
 # Adapter and battery; phram makes the shared memory's BAR a device that can be read and written (mtd is its core).
 WANTED = ("ac", "battery", "mtd", "phram")
@@ -68,16 +69,12 @@ def read_module(file: Path) -> bytes:
         import gzip
 
         return gzip.decompress(data)
-    return _unpack_zstd(file) if file.suffix == ".zst" else data
-
-
-def _unpack_zstd(file: Path) -> bytes:
-    import subprocess
-
-    try:
-        return subprocess.run(["zstd", "-dcq", str(file)], check=True, capture_output=True, timeout=30).stdout
-    except (OSError, subprocess.SubprocessError):
-        raise VmError(f"{file} cannot be unpacked", "Install zstd.") from None
+    if file.suffix != ".zst":
+        return data
+    content = zstd(data)
+    if content is None:
+        raise VmError(f"{file} cannot be unpacked", "Install zstd.")
+    return content
 
 
 def _releases(root: Path) -> list[str]:
