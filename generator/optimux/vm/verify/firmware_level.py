@@ -32,7 +32,10 @@ TITLES = {"seabios": "SeaBIOS", "ovmf": "OVMF"}
 # How long the firmware may take at all, and how long its result must stand still to be called final when it is wrong.
 _LIMIT_SECONDS = {"seabios": 20.0, "ovmf": 90.0}
 _STILL_SECONDS = {"seabios": 0.7, "ovmf": 3.0}
-_STEP_SECONDS = {"seabios": 0.01, "ovmf": 0.1}  # a look at OVMF's memory is dearer
+# Between two looks; one at OVMF's memory is dear, and in vain before its first words, which come after the tables.
+_STEP_SECONDS = {"seabios": 0.01, "ovmf": 0.2}
+_MUTE_SECONDS = {"seabios": 0.01, "ovmf": 1.0}
+_BRIEF_SECONDS = 0.02
 _PATTERN_SIZE = 4096
 
 
@@ -74,7 +77,15 @@ def _settled(run: Run, subject: Subject, firmware: str, memory_size: int) -> Vie
             seen, since = view, now
         elif view.tables is not None and now - since > still:
             return view
-        time.sleep(_STEP_SECONDS[firmware])
+        _pause(run, firmware)
+
+
+def _pause(run: Run, firmware: str) -> None:
+    end = time.monotonic() + _MUTE_SECONDS[firmware]
+    mute = not run.console.text
+    time.sleep(_STEP_SECONDS[firmware])
+    while mute and not run.console.text and time.monotonic() < end:
+        time.sleep(_BRIEF_SECONDS)
 
 
 def _view(run: Run, firmware: str, memory_size: int) -> View:
