@@ -1,6 +1,8 @@
 """The round: applied, the card is vfio-pci's after a boot; by the entry without Optimux, and rolled back, it is not.
 
-Each boot begins in the firmware and is the loader's own: its menu, its command line, its initramfs.
+Each boot begins in the firmware and is the loader's own: its menu, its command line, its initramfs. One that ends with
+the kernel's first words shows what the loader gave it; what such words, or an initramfs without vfio-pci, lead to is
+shown by a complete one with the same tools.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import pytest
 
 from lab.l1.applied import LATER, Dracut, Round, dracut, grub
 from lab.l1.configs import AUDIO, GPU, by_id_config
-from lab.l1.loaders import WORDS, boot, command_line, next_of_grub, refind
+from lab.l1.loaders import WORDS, boot, command_line, drivers_on, next_of_grub, refind
 from optimux.emit.artifact import HostLines
 from optimux.emit.boot_loader.tools import REFIND
 from optimux.emit.host import host_entries
@@ -38,9 +40,23 @@ def is_bound(seen: Seen) -> None:
 
 def is_as_it_was(seen: Seen, *, without: bool) -> None:
     """Rolled back, or by the entry ``without`` our changes, where vfio-pci lies in the image all the same."""
-    assert set(seen.words).isdisjoint(OURS)
-    assert (WITHOUT in seen.words) == without
+    are_as_they_were(seen.words, without=without)
     assert seen.late == NATIVE
+
+
+def are_as_they_were(words: tuple[str, ...], *, without: bool) -> None:
+    """The loader's words for the kernel."""
+    assert set(words) >= set(WORDS)
+    assert set(words).isdisjoint(OURS)
+    assert (WITHOUT in words) == without
+
+
+def came_and_went(there_and_back: Round) -> None:
+    """vfio-pci in the images on the loader's own partition, where the native driver was before."""
+    before, after = (drivers_on(started.esp) for started in (there_and_back.applied, there_and_back.rolled_back))
+    assert before >= {"bochs", "vfio-pci"}
+    assert "bochs" in after
+    assert "vfio-pci" not in after
 
 
 @pytest.fixture(scope="module")
@@ -70,24 +86,28 @@ def test_grub_and_dracut(by_dracut: Dracut, tmp_path: Path) -> None:
 
 @pytest.mark.xdist_group("apply_dracut")
 def test_systemd_boot_and_dracut(by_dracut: Dracut, tmp_path: Path) -> None:
+    """Rolled back, such an initramfs boots in the test above."""
     there_and_back = by_dracut.systemd_boot
     is_bound(boot(there_and_back.applied, tmp_path / "applied", NATIVE))
     _default(there_and_back.applied, "*-optimux-off*")
     is_as_it_was(boot(there_and_back.applied, tmp_path / "without", NATIVE), without=True)
-    is_as_it_was(boot(there_and_back.rolled_back, tmp_path / "rolled-back", NATIVE), without=False)
+    are_as_they_were(command_line(there_and_back.rolled_back, tmp_path / "rolled-back"), without=False)
+    came_and_went(there_and_back)
 
 
 @pytest.mark.xdist_group("apply_dracut")
 def test_a_unified_image(by_dracut: Dracut, tmp_path: Path) -> None:
     """Of a kernel that came after apply, the newest: its image has our words, the one beside it has not.
 
-    That the copy of the first kernel's image is what booted before is seen by its bytes.
+    That the copy of the first kernel's image is what booted before is seen by its bytes. The initramfs in the image is
+    the one of the tests above.
     """
     unified = by_dracut.unified
     is_bound(boot(unified.applied, tmp_path / "applied", NATIVE))
     _default(unified.applied, f"*{LATER}-optimux-off*")
-    is_as_it_was(boot(unified.applied, tmp_path / "without", NATIVE), without=True)
-    is_as_it_was(boot(unified.rolled_back, tmp_path / "rolled-back", NATIVE), without=False)
+    are_as_they_were(command_line(unified.applied, tmp_path / "without"), without=True)
+    are_as_they_were(command_line(unified.rolled_back, tmp_path / "rolled-back"), without=False)
+    came_and_went(unified)
 
 
 def _default(started: Started, entry: str) -> None:

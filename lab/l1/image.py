@@ -51,15 +51,22 @@ _MODULES = (
     r"drivers/(usb/(common|core|host|storage)|vfio|vhost|video|virt)|sound/(core|hda|pci/hda|soundcore)",
     r"fs/(autofs|binfmt|configfs|efivarfs|ext4|fat|fuse|jbd2|mbcache|nls|overlayfs)",
 )
-# Keeps those of a pattern and what they depend on. There is a Python in every root, and no xz in some.
+# Keeps those of a pattern and what they depend on, without their signatures (Linux, include/linux/module_signature.h:
+# twelve bytes before the mark, the last four of them the length). There is a Python in every root, and no xz in some.
 _LIGHT = """import lzma, pathlib, re, sys
+mark = b"~Module signature appended~\\n"
 folder, wanted = pathlib.Path(sys.argv[1]), re.compile("kernel/(" + sys.argv[2] + ")")
 needs = dict(line.split(":") for line in (folder / "modules.dep").read_text().splitlines())
 kept = {path for module, others in needs.items() if wanted.match(module) for path in (module, *others.split())}
 for path in needs:
     file = folder / path
-    if path in kept and file.suffix == ".xz":
-        file.with_suffix("").write_bytes(lzma.decompress(file.read_bytes()))
+    if path in kept:
+        data = file.read_bytes()
+        data = lzma.decompress(data) if file.suffix == ".xz" else data
+        end = len(data) - len(mark)
+        if data.endswith(mark):
+            data = data[: end - 12 - int.from_bytes(data[end - 4 : end], "big")]
+        file.with_suffix("" if file.suffix == ".xz" else file.suffix).write_bytes(data)
     if path not in kept or file.suffix == ".xz":
         file.unlink()
 """
@@ -134,7 +141,9 @@ def put_all(session: Session, files: Mapping[str, str | bytes]) -> None:
 
 
 def light_modules(session: Session) -> None:
-    """Without those that nothing here needs, and the others unpacked: an emulated machine takes seconds for that."""
+    """Without those that nothing here needs, and the others unpacked and unsigned: an emulated machine takes seconds to
+    unpack them, and a third of a boot to check who has signed them.
+    """
     release = release_of(session)
     session.run(["python3", "-c", _LIGHT, f"/lib/modules/{release}", "|".join(_MODULES)], timeout=BUILD_SECONDS)
     session.run(["depmod", release])

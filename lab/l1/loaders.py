@@ -7,6 +7,7 @@ script (``witness.sh``), which prints who has the card, then switches off: of an
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from contextlib import ExitStack, contextmanager
@@ -35,19 +36,38 @@ if TYPE_CHECKING:
 ESP = "/boot/efi"
 WITNESS = "/usr/local/sbin/witness"
 # What every entry of the machine has, with ours or without: the user's own words.
-WORDS = ("console=ttyS0", "panic=-1", f"init={WITNESS}", *quick())
+# Units of an initramfs with systemd that have no part in what is looked at; each program costs an emulated processor a
+# fifth of a second.
+_MASKED = (
+    *("systemd-tmpfiles-setup-dev-early", "systemd-tmpfiles-setup-dev", "systemd-tmpfiles-setup", "systemd-sysctl"),
+    *("kmod-static-nodes", "dracut-cmdline-ask", "initrd-udevadm-cleanup-db"),
+)
+WORDS = (
+    *("console=ttyS0", "panic=-1", f"init={WITNESS}", *quick()),
+    *(f"rd.systemd.mask={unit}.service" for unit in _MASKED),
+)
 _SECONDS = 300
 _SIZE_MIB = 2048
 _MEMORY_MIB = 1024
 # Where nothing lies that a boot needs, and most of what would have to be copied.
-_LEFT_OUT = ("/usr/share", "/usr/lib/grub", "/opt", "/nix", "/var/cache", "/usr/lib/x86_64-linux-gnu/qemu")
+_LEFT_OUT = (
+    *("/opt", "/nix", "/usr/lib/grub", "/usr/lib/python3", "/usr/lib/python3.13", "/usr/lib/udev/hwdb.d", "/usr/share"),
+    *(f"/usr/lib/x86_64-linux-gnu/{folder}" for folder in ("dri", "gconv", "perl", "perl-base", "qemu")),
+    *("/usr/src", "/var/cache", "/var/lib"),
+)
+# And large files of others' there: a compiler's library, QEMU.
+_EMPTIED = "find /mnt/usr/bin /mnt/usr/lib/x86_64-linux-gnu -maxdepth 1 -type f -size +2500k ! -name 'libcrypto.*'"
+_DRIVER = re.compile(rb"/([\w-]+)\.ko\0")
 _GRUB_MODULES = "part_msdos fat ext2 normal configfile search search_fs_uuid linux echo test loadenv serial gzio"
 
 
 class Started(Record):
-    """Files of this machine: a disk with the system, and the folder that is the EFI system partition."""
+    """Files of this machine: a disk with the system, and the folder that is the EFI system partition.
 
-    disk: Path
+    Without a disk a boot comes as far as the kernel's first words.
+    """
+
+    disk: Path | None
     esp: Path
 
 
@@ -71,20 +91,21 @@ def install_grub(session: Session) -> None:
     session.run([*words, *_GRUB_MODULES.split()])
 
 
-def captured(session: Session, folder: Path) -> Started:
-    """The session's system as a machine's disks."""
+def captured(session: Session, folder: Path, *, system: bool = True) -> Started:
+    """The session's system as a machine's disks; without the ``system`` what a loader finds on its own partition."""
     folder.mkdir()
     session.put(WITNESS, Path(__file__).with_name("witness.sh").read_bytes(), 0o755)
     esp = folder / "esp"
     esp.mkdir()
     packed = session.run_bytes(["tar", "-C", ESP, "-cf", "-", "."], timeout=BUILD_SECONDS).stdout
     subprocess.run(["tar", "-C", esp, "-xf", "-", "--no-same-owner"], input=packed, check=True)
-    return Started(_disk(session, folder / "disk.ext4"), esp)
+    return Started(_disk(session, folder / "disk.ext4") if system else None, esp)
 
 
 def _disk(session: Session, target: Path) -> Path:
     over = " && ".join(f"{{ [ ! -d /mnt{path} ] || mount -t tmpfs none /mnt{path}; }}" for path in _LEFT_OUT)
-    session.run(["sh", "-c", f"mount --bind / /mnt && {over}"])
+    emptied = f': >/tmp/empty; {_EMPTIED} | while read -r file; do mount --bind /tmp/empty "$file"; done'
+    session.run(["sh", "-c", f"mount --bind / /mnt && {over} && {emptied}"])
     try:
         make_disk(session, "/mnt", target, _SIZE_MIB, "-U", ROOT_UUID)
     finally:
@@ -94,6 +115,7 @@ def _disk(session: Session, target: Path) -> Path:
 
 def next_of_grub(started: Started, entry: str) -> None:
     """Have GRUB start ``entry`` once: what ``grub-reboot`` writes, a block of 1024 bytes (GRUB's manual, 15.2)."""
+    assert started.disk is not None
     variables = started.disk.with_name("grubenv")
     variables.write_text(f"# GRUB Environment Block\nnext_entry={entry}\n".ljust(1024, "#"))
     for command in ("rm /boot/grub/grubenv", f"write {variables} /boot/grub/grubenv"):
@@ -167,6 +189,12 @@ def command_line(started: Started, folder: Path) -> tuple[str, ...]:
         return tuple(run.console.wait_for(r"\] Command line: (.*)\n", _SECONDS)[1].split())
 
 
+def drivers_on(esp: Path) -> set[str]:
+    """The drivers in what lies on the partition: an initramfs that is not packed, also as a part of a unified image."""
+    files = (path for path in esp.rglob("*") if path.is_file())
+    return {name.decode() for path in files for name in _DRIVER.findall(path.read_bytes())}
+
+
 def _read(text: str, addresses: list[str]) -> Seen:
     found: dict[str, dict[str, str]] = {"early": {}, "late": {}}
     words: tuple[str, ...] = ()
@@ -182,12 +210,15 @@ def _read(text: str, addresses: list[str]) -> Seen:
 
 def _disks(started: Started) -> tuple[str, ...]:
     """The root is the first disk of Linux. The firmware starts what is on the ESP; GRUB sees only disks that it may."""
-    disk = {"driver": "file", "filename": str(started.disk)}
-    root = {"driver": "raw", "node-name": "root", "file": disk, "read-only": False}
-    esp = {"driver": "vvfat", "node-name": "esp", "dir": str(started.esp), "fat-type": 16, "read-only": True}
     assert ROOT_DEVICE == "/dev/vda"
+    words: list[str] = []
+    if started.disk is not None:
+        disk = {"driver": "file", "filename": str(started.disk)}
+        root = {"driver": "raw", "node-name": "root", "file": disk, "read-only": False}
+        words += ("-blockdev", json.dumps(root))
+        words += ("-device", "virtio-blk-pci,drive=root,bus=pcie.0,addr=0x10,bootindex=1")
+    esp = {"driver": "vvfat", "node-name": "esp", "dir": str(started.esp), "fat-type": 16, "read-only": True}
     return (
-        *("-blockdev", json.dumps(root), "-blockdev", json.dumps(esp)),
-        *("-device", "virtio-blk-pci,drive=root,bus=pcie.0,addr=0x10,bootindex=1"),
+        *(*words, "-blockdev", json.dumps(esp)),
         *("-device", "virtio-blk-pci,drive=esp,bus=pcie.0,addr=0x11,bootindex=0"),
     )
