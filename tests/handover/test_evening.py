@@ -13,7 +13,7 @@ from optimux.host.handover import session
 from optimux.host.handover.cards import Card
 from optimux.host.handover.kernel import Refused
 from optimux.host.handover.picture import look
-from optimux.host.handover.session import Client, await_picture, begin, prepare, read_domain, wait
+from optimux.host.handover.session import Client, await_picture, begin, prepare, read_needs, wait
 from tests.detect.tree import put
 from tests.handover.machine import BELOW_PORT, CARD, GPU, process
 from tests.handover.test_start import XML, Vm
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_what_is_read_of_a_domain(xml: str, networks: tuple[str, ...], client: Client) -> None:
-    assert read_domain(xml) == session.Domain(networks, client)
+    assert read_needs(xml) == session.Needs(networks, client)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from optimux.host.doctor.check import Result
 from optimux.host.doctor.findings import ENDS_A_START, before_start
 from optimux.host.handover.kernel import Refused
 from optimux.host.handover.picture import look
-from optimux.host.handover.session import PICTURE_SECONDS, await_picture, begin, prepare, read_domain, wait
+from optimux.host.handover.session import PICTURE_SECONDS, await_picture, begin, prepare, read_needs, wait
 from optimux.host.looking_glass import Heartbeat, release_of
 from tests.doctor.machine import CONFIG, Members, tree
 from tests.handover.machine import CARD, process
@@ -105,7 +105,7 @@ def test_no_kvmfr_device(tmp_path: Path) -> None:
 
 
 def test_what_the_client_is_told() -> None:
-    client = read_domain(XML).client
+    client = read_needs(XML).client
     assert client.command(None) == (
         "looking-glass-client",
         "app:shmFile=/dev/shm/looking-glass",
@@ -117,7 +117,7 @@ def test_what_the_client_is_told() -> None:
         "lgmp:shmDevice=/dev/shm/looking-glass",
     )
     socket = XML.replace("<listen type='address'/>", "<listen type='socket' socket='/run/spice'/>")
-    assert read_domain(socket).client.command(None)[-2:] == ("spice:host=/run/spice", "spice:port=0")
+    assert read_needs(socket).client.command(None)[-2:] == ("spice:host=/run/spice", "spice:port=0")
 
 
 def test_a_running_vm_is_gone_on_with() -> None:

@@ -11,9 +11,7 @@ import pytest
 
 from optimux.emit.domain_xml import domain_xml
 from optimux.errors import InvalidInput
-from optimux.pci import Address
 from optimux.plan.model import DomainPlan
-from optimux.plan.pci_topology import guest_buses
 from optimux.plan.resolve import plan_from
 from optimux.vm.errors import VmError
 from optimux.vm.qemu.programs import find_qemu
@@ -115,21 +113,6 @@ def test_alone_in_a_slot_nothing_is_said() -> None:
     ).domains
     assert domain.networks[0].placement is not None
     assert not domain.networks[0].placement.multifunction
-
-
-def test_guests_count_buses_by_places() -> None:
-    ports = {3: Address.parse("0000:00:01.0"), 1: Address.parse("0000:00:02.0"), 2: Address.parse("0000:00:01.1")}
-    assert guest_buses(ports) == {3: 1, 2: 2, 1: 3}
-
-
-def test_what_is_behind_a_port_is_counted_before_the_next_port() -> None:
-    bridges = {
-        1: Address.parse("0000:00:01.0"),
-        2: Address.parse("0000:00:02.0"),
-        3: Address.parse("0000:01:00.0"),  # on what is behind port 1
-        5: Address.parse("0000:09:00.0"),  # on nothing
-    }
-    assert guest_buses(bridges) == {1: 1, 3: 2, 2: 3}
 
 
 def _refused(vm: dict[str, Any]) -> list[str]:

@@ -29,7 +29,7 @@ from optimux.vm.qemu.accel import choose, tcg
 from optimux.vm.qemu.console import Console
 from optimux.vm.qemu.machine import AcpiTable, Ivshmem, Kernel, Machine, Port, Share, command_line
 from optimux.vm.qemu.snapshot import Snapshot
-from optimux.vm.verify.domain import read_domain
+from optimux.vm.verify.generated import read_generated
 from optimux.vm.verify.supplies import expected_supplies, supply_faults
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ _XML = """<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
 
 
 def test_a_domain_is_read() -> None:
-    domain = read_domain(_XML)
+    domain = read_generated(_XML)
     assert domain.machine == "pc-q35-9.2"
     assert [(table.path, table.options) for table in domain.tables] == [("/a", ("sig=SLIC",)), ("/b", ("oem_id=FOO",))]
     assert domain.ports == (Port(1, "0x1.0x2", True),)

@@ -42,18 +42,18 @@ class _Found(Record):
 
 def compared(artifacts: Sequence[Artifact], tree: Tree | None, index: Index) -> Comparison:
     """The comparison; ``tree`` is ``None`` for a folder that is not there."""
-    wanted = {artifact.path: artifact for artifact in artifacts}
+    made = {artifact.path: artifact for artifact in artifacts}
     if tree is None:
-        return Comparison(tuple(wanted), (), (), (), ())
-    blocking = {path: name for path in (*wanted, *index.paths) if (name := _blocking(tree, path))}
-    known = [path for path in (*wanted, *(p for p in index.paths if p not in wanted)) if path not in blocking]
+        return Comparison(tuple(made), (), (), (), ())
+    blocking = {path: name for path in (*made, *index.paths) if (name := _blocking(tree, path))}
+    known = [path for path in (*made, *(p for p in index.paths if p not in made)) if path not in blocking]
     present = {path: _found(entry) for path in known if (entry := tree.entry(path))}
     return Comparison(
-        added=tuple(path for path in wanted if path not in present),
-        changed=tuple(path for path in wanted if path in present and not _same(wanted[path], present[path])),
-        obsolete=tuple(path for path in present if path not in wanted),
-        foreign=tuple(path for path in present if _is_foreign(path, present[path].digest, wanted.get(path), index)),
-        blocking=tuple(dict.fromkeys(blocking[path] for path in wanted if path in blocking)),
+        added=tuple(path for path in made if path not in present),
+        changed=tuple(path for path in made if path in present and not _same(made[path], present[path])),
+        obsolete=tuple(path for path in present if path not in made),
+        foreign=tuple(path for path in present if _is_foreign(path, present[path].digest, made.get(path), index)),
+        blocking=tuple(dict.fromkeys(blocking[path] for path in made if path in blocking)),
     )
 
 

@@ -182,6 +182,6 @@ def _text(
 
 
 def _existing(path: str) -> Existing:
-    from optimux.cli.init_domain import read_domain
+    from optimux.cli.init_domain import read_existing
 
-    return read_domain(path)
+    return read_existing(path)

@@ -11,7 +11,7 @@ from optimux.findings import Findings
 from optimux.judge.propose import Existing
 
 
-def read_domain(path: str) -> Existing:
+def read_existing(path: str) -> Existing:
     """The domain in a file, as ``virsh dumpxml --inactive`` prints it. Raises ``InvalidInput``."""
     from lxml import etree
 

@@ -18,7 +18,7 @@ from optimux.record import Record
 
 if TYPE_CHECKING:
     from optimux.host.handover.cards import Card
-    from optimux.host.handover.session import Domain, Vm
+    from optimux.host.handover.session import Needs, Vm
 
 EXAMPLES = """\b
 Examples:
@@ -49,7 +49,7 @@ def command(vm: str, detach: bool, no_client: bool, idd: bool, connect: str | No
         click.echo(_desktop_file(vm), nl=False)
         return DONE
     from optimux.host.handover.picture import look
-    from optimux.host.handover.session import begin, prepare, read_domain
+    from optimux.host.handover.session import begin, prepare, read_needs
     from optimux.libvirt.machine import machine
 
     with machine(vm, connect) as found:
@@ -57,7 +57,7 @@ def command(vm: str, detach: bool, no_client: bool, idd: bool, connect: str | No
             _check(found.name)
             prepare(found, _cards(), look, say)
         begin(found, say)
-        show = None if no_client else _client(read_domain(found.xml()), found.name, idd)
+        show = None if no_client else _client(read_needs(found.xml()), found.name, idd)
         try:
             client = _shown(found, show) if show else None
         except KeyboardInterrupt:
@@ -99,7 +99,7 @@ class Show(Record):
     memory: str
 
 
-def _client(domain: Domain, name: str, idd: bool) -> Show | None:
+def _client(domain: Needs, name: str, idd: bool) -> Show | None:
     """How the client is called, where there is a picture to show and a desktop to show it on; else why not."""
     if domain.client.memory is None:
         say(f"{name} has no Looking Glass")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from optimux import pci
 from optimux.declare.kind import joined
 from optimux.findings import Findings
 from optimux.options.gpus import Function
 from optimux.options.vm import Vm
-from optimux.pci import Address
+from optimux.pci import Address, guest_buses
 from optimux.plan.customs import SOUND_SLOT, USB_SLOT, is_conventional
 from optimux.plan.devices import Disk, HostDevice, Placement, Rom, RootPort, settled
 from optimux.plan.disks import PCI_BUSES, bus_of, last_controller
@@ -307,7 +306,7 @@ def _root_ports(wanted: Wanted, layout: Layout, scsi: int) -> tuple[RootPort, ..
         found = f"room for {len(places)} ports"
         because = ["pci.rootPorts", *_placing(wanted)]
         wanted.error("pci.firstRootPort", found, f"room for {count}", "Start at a lower slot.", because)
-    numbers = guest_buses(dict(enumerate(places, 1)))
+    numbers = guest_buses({index: (0, at.slot, at.function) for index, at in enumerate(places, 1)}, 0)
     return tuple(
         RootPort(placement=Placement(address, address.function == 0), index=index, guest_bus=numbers[index])
         for index, address in enumerate(places, 1)
@@ -336,13 +335,3 @@ def _unplaced(vm: Vm, scsi: int) -> int:
         vm.memballoon,
     )
     return each.count(None) + sum(lone) + scsi
-
-
-def guest_buses(bridges: Mapping[int, Address]) -> dict[int, int]:
-    """The bus numbers that a guest's firmware gives to what is behind each bridge, by libvirt's controller index.
-
-    ``bridges`` has the place of every port and bridge, whose bus is the index of the controller that it sits on.
-    Bridges on a controller that is not there get none.
-    """
-    found = pci.guest_buses({index: (at.bus, at.slot, at.function) for index, at in bridges.items()}, 0)
-    return {index: number for index, number in found.items() if number}

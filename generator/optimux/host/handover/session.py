@@ -56,14 +56,14 @@ class Client(Record):
         return ("looking-glass-client", *words)
 
 
-class Domain(Record):
-    """What a domain's XML says that matters here."""
+class Needs(Record):
+    """What a domain's XML says that its start and its picture need."""
 
     networks: tuple[str, ...]
     client: Client
 
 
-def read_domain(xml: str) -> Domain:
+def read_needs(xml: str) -> Needs:
     """From libvirt's XML, live or not."""
     from lxml import etree
 
@@ -76,7 +76,7 @@ def read_domain(xml: str) -> Domain:
         host, socket = graphics.get("listen"), None if listen is None else listen.get("socket")
         port = int(graphics.get("port", "-1"))
     client = Client(_memory(root), host, port if port and port > 0 else None, socket)
-    return Domain(tuple(dict.fromkeys(name for name in networks if name)), client)
+    return Needs(tuple(dict.fromkeys(name for name in networks if name)), client)
 
 
 def _memory(root: object) -> str | None:
@@ -93,9 +93,9 @@ def _memory(root: object) -> str | None:
     return found[0] if found else None
 
 
-def prepare(vm: Vm, cards: tuple[Card, ...], look: Callable[[Card], Picture], say: Say) -> Domain:
+def prepare(vm: Vm, cards: tuple[Card, ...], look: Callable[[Card], Picture], say: Say) -> Needs:
     """Every precondition that can be seen before libvirt is asked; then its networks. Raises ``Refused``."""
-    domain = read_domain(vm.xml())
+    domain = read_needs(vm.xml())
     _check_memory(domain.client.memory)
     for card in cards:
         if vm.name in card.domains and card.on_demand:

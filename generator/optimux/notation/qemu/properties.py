@@ -106,7 +106,7 @@ class Properties:
 
     def _set_piece(self, key: str, value: str) -> None:
         places = [number for number, piece in enumerate(self._pieces) if piece.key == key]
-        written = value.replace(",", ",,")
+        written = escaped(value)
         if not places:
             self._pieces.append(_Piece(key, f"{key}={written}", value))
             return
@@ -124,6 +124,11 @@ class Properties:
         if self.is_json:
             return write_json(self.values, single_quoted=is_single_quoted(self._text))
         return ",".join(piece.text for piece in self._pieces)
+
+
+def escaped(value: str) -> str:
+    """A value as it stands between the commas of an option string."""
+    return value.replace(",", ",,")
 
 
 def _split(text: str) -> list[str]:

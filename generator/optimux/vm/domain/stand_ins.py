@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from optimux.notation.libvirt import bus_id
+from optimux.notation.qemu.numbers import write_place
 from optimux.pci import Address
 from optimux.record import Record
 from optimux.vm.domain.reduce import QEMU
@@ -129,18 +131,17 @@ def _place(device: _Element, buses: dict[int, str]) -> dict[str, Any]:
     if kind == "usb":
         return {"bus": f"usb.{place.get('bus', '0')}", "port": place.get("port", "1")}
     guest = _address(place)
-    slot = f"0x{guest.slot:x}" + (f".0x{guest.function:x}" if guest.function else "")
     shared = {"multifunction": True} if place.get("multifunction") == "on" else {}
-    return {"bus": buses.get(guest.bus, f"pci.{guest.bus}"), "addr": slot, **shared}
+    return {"bus": buses.get(guest.bus) or bus_id(guest.bus), "addr": write_place(guest), **shared}
 
 
 def _buses(root: _Element) -> dict[int, str]:
     """libvirt's names for QEMU's buses, by index; a user's alias is one."""
-    buses = {0: "pcie.0"}
+    buses = {0: bus_id(0)}
     for controller in root.findall("devices/controller[@type='pci']"):
         index = int(controller.get("index", "0"))
         if index:
-            buses[index] = _alias(controller, f"pci.{index}")
+            buses[index] = _alias(controller, bus_id(index))
     return buses
 
 

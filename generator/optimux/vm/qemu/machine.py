@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from optimux.notation.libvirt import bus_id
+from optimux.notation.qemu.properties import escaped
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def command_line(machine: Machine, accelerator: Accelerator) -> list[str]:
 
 def flash(firmware: Ovmf, variables: str) -> list[str]:
     """UEFI firmware with a copy of its variables."""
-    code, copy = (path.replace(",", ",,") for path in (firmware.code, variables))
+    code, copy = (escaped(path) for path in (firmware.code, variables))
     return [
         *("-drive", f"if=pflash,format=raw,readonly=on,file={code}"),
         *("-drive", f"if=pflash,format=raw,file={copy}"),
@@ -123,7 +125,7 @@ def flash(firmware: Ovmf, variables: str) -> list[str]:
 
 
 def _port(port: Port) -> dict[str, object]:
-    place = {"driver": "pcie-root-port", "id": f"pci.{port.index}", "bus": "pcie.0", "addr": port.address}
+    place = {"driver": "pcie-root-port", "id": bus_id(port.index), "bus": bus_id(0), "addr": port.address}
     return place | {"chassis": port.index, "port": port.index, "multifunction": port.multifunction}
 
 
@@ -140,7 +142,7 @@ def _kernel(kernel: Kernel | None) -> Iterator[str]:
 
 
 def _share(share: Share) -> str:
-    path = share.path.replace(",", ",,")
+    path = escaped(share.path)
     return f"local,path={path},mount_tag={share.tag},security_model=none" + (",readonly=on" if share.readonly else "")
 
 

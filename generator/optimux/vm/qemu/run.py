@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimux.files.scratch import discard, own_folder, temporary_file, write_new
+from optimux.notation.qemu.properties import escaped
 from optimux.vm.errors import AcceleratorFailed, Crashed, Silent, VmError
 from optimux.vm.qemu.console import Console
 from optimux.vm.qemu.machine import command_line, flash
@@ -175,7 +176,7 @@ def _consoles(folder: Path) -> list[str]:
     words = []
     for name in ("console", "report"):
         discard(folder / f"{name}.log")  # QEMU would follow a link, and write to a file that is there
-        path = str(folder / f"{name}.log").replace(",", ",,")
+        path = escaped(str(folder / f"{name}.log"))
         words += ["-chardev", f"file,id={name},path={path}", "-serial", f"chardev:{name}"]
     return words
 

@@ -10,7 +10,7 @@ from optimux.record import Record
 from optimux.vm.qemu.machine import AcpiTable, Machine
 from optimux.vm.qemu.memory import SharedFile, shared_file
 from optimux.vm.qemu.programs import has_machine
-from optimux.vm.verify.domain import read_domain
+from optimux.vm.verify.generated import read_generated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from optimux.vm.evidence.checks import Subject
     from optimux.vm.qemu.run import Run
-    from optimux.vm.verify.domain import Domain
+    from optimux.vm.verify.generated import Generated
 
 NEWEST = "q35"  # QEMU's alias
 
@@ -50,7 +50,7 @@ def throwaway(subject: Subject, qemu: str, folder: Path) -> Iterator[Throwaway]:
     The machine type is the domain's where ``qemu`` knows it, else that QEMU's newest q35.
     The shared memory is a file of its own, as large as the XML says: the host's real device is left alone.
     """
-    domain = read_domain(subject.xml)
+    domain = read_generated(subject.xml)
     folder = own_folder(folder)
     with ExitStack() as stack:
         (source, file), shared = ("", None), []
@@ -70,7 +70,9 @@ def throwaway(subject: Subject, qemu: str, folder: Path) -> Iterator[Throwaway]:
         yield Throwaway(machine, domain.machine, source, file, inherited)
 
 
-def _tables(subject: Subject, domain: Domain, folder: Path, stack: ExitStack) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _tables(
+    subject: Subject, domain: Generated, folder: Path, stack: ExitStack
+) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Descriptors of the tables, and their options. QEMU gets no path: it would split one at a colon."""
     for table in domain.tables:
         if subject.table is not None and table.path == subject.table_path:

@@ -22,23 +22,23 @@ _DEFAULT_SIZE = 4 << 20  # libvirt's, for a <shmem> without one
 _QEMU = f"{{{QEMU}}}"
 
 
-class WantedTable(Record):
+class NamedTable(Record):
     """A table file that the domain names; ``options`` are what else ``-acpitable`` gets with it."""
 
     path: str
     options: tuple[str, ...]
 
 
-class Domain(Record):
+class Generated(Record):
     """The parts that a throwaway machine takes over; ``machine`` is the type, such as ``pc-q35-10.0``."""
 
     machine: str
-    tables: tuple[WantedTable, ...]
+    tables: tuple[NamedTable, ...]
     ports: tuple[Port, ...]
     shared: tuple[Ivshmem, ...]
 
 
-def read_domain(xml: str) -> Domain:
+def read_generated(xml: str) -> Generated:
     """Tables, root ports and shared memory of a domain, wherever they stand: elements or command line."""
     from lxml import etree
 
@@ -46,13 +46,13 @@ def read_domain(xml: str) -> Domain:
     given = list(_options([node.get("value", "") for node in root.iterfind(f"{_QEMU}commandline/{_QEMU}arg")]))
     # slic replaces the table's own signature.
     tables = [
-        WantedTable((node.text or "").strip(), ("sig=SLIC",) if node.get("type") == "slic" else ())
+        NamedTable((node.text or "").strip(), ("sig=SLIC",) if node.get("type") == "slic" else ())
         for node in root.findall("os/acpi/table")
     ]
     tables += [_acpitable(values) for values in given if values.option == "acpitable"]
     shared = (*_shmem_elements(root), *_shmem_arguments(given))
     machine = next((node.get("machine", "") for node in root.iterfind("os/type")), "")
-    return Domain(machine, tuple(tables), tuple(_ports(root)), shared)
+    return Generated(machine, tuple(tables), tuple(_ports(root)), shared)
 
 
 def _options(words: list[str]) -> Iterator[Properties]:
@@ -63,10 +63,10 @@ def _options(words: list[str]) -> Iterator[Properties]:
                 yield Properties(option.name, option.value)
 
 
-def _acpitable(values: Properties) -> WantedTable:
+def _acpitable(values: Properties) -> NamedTable:
     """QEMU takes a word without a key for ``data=``, a table without a header: it is to judge that."""
     path = values.get("file") or values.get("data")
-    return WantedTable(path, tuple(f"{key}={values.get(key)}" for key in values.values if key not in ("file", "data")))
+    return NamedTable(path, tuple(f"{key}={values.get(key)}" for key in values.values if key not in ("file", "data")))
 
 
 def _ports(root: _Element) -> list[Port]:
