@@ -45,7 +45,9 @@ class Libvirtd:
 
     The first start over a root probes QEMU, which takes four times as long as the rest: what libvirtd keeps of that is
     kept for the next ones, as on a machine that starts it once more. libvirtd itself probes again where it no longer
-    holds. Entering raises ``Refused`` with the daemon's log where it stops, for instance over its configuration.
+    holds, so it is kept with the time of QEMU's last change: a file of a root gets links in other roots, and libvirtd
+    takes it for another program. Entering raises ``Refused`` with the daemon's log where it stops, for instance over
+    its configuration.
     """
 
     def __init__(self, session: Session) -> None:
@@ -53,7 +55,8 @@ class Libvirtd:
 
     def __enter__(self) -> Self:
         probed = self._probed()
-        if probed.exists():
+        was_kept = probed.exists()
+        if was_kept:
             self._session.run(["tar", "-xC", "/"], input=probed.read_bytes())
         self._log = tempfile.TemporaryFile()
         self._daemons = [self._session.start([daemon], self._log) for daemon in ("virtlogd", "libvirtd")]
@@ -62,23 +65,28 @@ class Libvirtd:
         except BaseException:
             self._stop()
             raise
-        if not probed.exists():
+        if not was_kept:
             self._keep(probed)
         return self
 
     def _probed(self) -> Path:
-        """Where it is kept: apart for each kernel, and for a session without KVM."""
+        """Where it is kept: apart for each kernel, for a session without KVM, and for QEMU as it was changed last."""
         with_kvm = self._session.run(["test", "-e", "/dev/kvm"], check=False).returncode == 0
-        name = f"{self._session.root.name}-{os.uname().release}{'-kvm' if with_kvm else ''}.tar"
-        return lab.cache() / "probed" / name
+        programs = (self._session.root / "usr/bin").glob("qemu-system-*")
+        changed = max((int(program.lstat().st_ctime) for program in programs), default=0)
+        name = f"{self._session.root.name}-{os.uname().release}{'-kvm' if with_kvm else ''}"
+        return lab.cache() / "probed" / f"{name}.{changed}.tar"
 
     def _keep(self, probed: Path) -> None:
-        """For the next ones, complete or not at all."""
+        """For the next ones, complete or not at all; what was kept of an earlier QEMU goes."""
         probed.parent.mkdir(parents=True, exist_ok=True)
         content = self._session.run_bytes(["tar", "-cC", "/", _PROBED]).stdout
         with tempfile.NamedTemporaryFile(dir=probed.parent, delete=False) as file:
             file.write(content)
         Path(file.name).replace(probed)
+        for earlier in probed.parent.glob(f"{probed.name.rsplit('.', 2)[0]}.*tar"):
+            if earlier != probed:
+                earlier.unlink(missing_ok=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
