@@ -17,7 +17,7 @@ from optimux.notation.qemu.short import Assignment, Cpu, read_cpu, read_global, 
 from optimux.pci import Address
 from optimux.vm.errors import VmError
 from optimux.vm.qemu.programs import find_qemu
-from tests.notation.witness import Witness, place
+from tests.notation.witness import Witness, feature, place
 
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -231,6 +231,14 @@ def test_hosts(text: str, found: Address | None) -> None:
     assert read_host(text) == found
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["-hypervisor,+hypervisor", "+hypervisor,hypervisor=off", "-hypervisor,hypervisor", "hypervisor,hypervisor=off"],
+)
+def test_which_sign_of_a_cpu_is_in_force(qemu: str, words: str) -> None:
+    assert dict(read_cpu(f"max,{words}").features) == {"hypervisor": feature(qemu, f"max,{words}", "hypervisor")}
+
+
 def test_words_are_paired() -> None:
     line = ["-nodefaults", "-device", "a", "disk.img", "--object", "b", "-cpu", "-x", "-own", "-S", "-device"]
     found = [(option.name, option.value, option.first) for option in options(line)]
@@ -254,7 +262,7 @@ def test_options_of_their_own() -> None:
     assert read_global("vfio-pci.x-a=1") == Assignment("global", "vfio-pci", "x-a", "1")
     assert read_global("driver=vfio-pci,property=x-a,value=1") == read_global("vfio-pci.x-a=1")
     assert read_cpu("host,-hypervisor,+a_b,kvm=off,topoext") == Cpu(
-        "host", (("hypervisor", "off"), ("a-b", "on"), ("kvm", "off"), ("topoext", "on"))
+        "host", (("kvm", "off"), ("topoext", "on"), ("a-b", "on"), ("hypervisor", "off"))
     )
     for read, text in ((read_set, "device.a"), (read_set, "a=b"), (read_global, "x"), (read_cpu, ",a")):
         with pytest.raises(UnreadableError):

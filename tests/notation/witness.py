@@ -75,13 +75,25 @@ class Witness:
 
 def place(program: str, option: str, value: str) -> tuple[int, int] | None:
     """Slot and function that ``addr`` gives a device; ``None`` where QEMU refuses."""
-    words = ["-S", "-display", "none", "-nodefaults", "-machine", "q35,accel=tcg", "-qmp", "stdio", option, value]
-    asked = "".join(json.dumps({"execute": word}) + "\n" for word in ("qmp_capabilities", "query-pci", "quit"))
-    done = subprocess.run([program, *words], input=asked, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    for answer in answers:
+    for answer in _answers([program, option, value], {"execute": "query-pci"}):
         for bus in answer.get("return") or ():
             for entry in bus["devices"]:
                 if (entry["id"]["vendor"], entry["id"]["device"]) == (0x1B36, 0x0005):
                     return entry["slot"], entry["function"]
     return None
+
+
+def feature(program: str, cpu: str, name: str) -> str:
+    """Whether ``-cpu`` leaves a feature ``on`` or ``off``."""
+    asked = {"execute": "qom-get", "arguments": {"path": "/machine/unattached/device[0]", "property": name}}
+    values = [answer.get("return") for answer in _answers([program, "-cpu", cpu], asked)]
+    return "on" if True in values else "off" if False in values else f"QEMU refuses {cpu}"
+
+
+def _answers(command: list[str], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a QEMU of its own says to one command of QMP."""
+    words = ["-S", "-display", "none", "-nodefaults", "-machine", "q35,accel=tcg", "-qmp", "stdio"]
+    said = [{"execute": "qmp_capabilities"}, asked, {"execute": "quit"}]
+    text = "".join(json.dumps(each) + "\n" for each in said)
+    done = subprocess.run([*command, *words], input=text, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

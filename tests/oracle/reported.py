@@ -212,6 +212,8 @@ KINDS: dict[str, list[Reported]] = {
                  there=("<input type='evdev'", "/dev/input/mouse")),
     ],
     "a CPU of the arguments": [
+        Reported(arguments=("-cpu", "host,-hypervisor,+hypervisor"), there=("policy='disable' name='hypervisor'",),
+                 gone=("-cpu", "require")),
         Reported(arguments=("-cpu", "host,-hypervisor"), there=("policy='disable' name='hypervisor'",), gone=("-cpu",)),
         Reported(arguments=("-cpu", "host,kvm=off,hv_vendor_id=null,+topoext"), gone=("-cpu",),
                  there=("<hidden state='on'/>", "vendor_id")),

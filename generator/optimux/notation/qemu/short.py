@@ -23,7 +23,7 @@ class Assignment(Record):
 
 
 class Cpu(Record):
-    """``-cpu``: the model, and each feature with its value in the order in which they stand."""
+    """``-cpu``: the model, and each feature once, with the value that is in force."""
 
     model: str
     features: tuple[tuple[str, str], ...]
@@ -51,12 +51,14 @@ def read_global(text: str) -> Assignment:
 def read_cpu(text: str) -> Cpu:
     """``host,-hypervisor,hv_relaxed,topoext=on``: a sign, a bare word or a value; no comma can be meant.
 
-    Underscores in a name are dashes to QEMU (target/i386/cpu.c, x86_cpu_parse_featurestr). Raises ``UnreadableError``.
+    Underscores in a name are dashes to QEMU (target/i386/cpu.c, x86_cpu_parse_featurestr), which sets what has a value
+    first, then what has a plus, then what has a minus, wherever they stand. Raises ``UnreadableError``.
     """
     model, *words = text.split(",")
     if not model:
         raise UnreadableError("no CPU model")
-    return Cpu(model, tuple(_feature(word) for word in words if word))
+    in_force = sorted((word for word in words if word), key=lambda word: "+-".find(word[0]))
+    return Cpu(model, tuple(dict(map(_feature, in_force)).items()))
 
 
 def _feature(word: str) -> tuple[str, str]:
