@@ -19,7 +19,9 @@ from optimux.options.gpus import Bind, Gpu, Rom
 from optimux.options.looking_glass import LookingGlass, Release
 from optimux.options.model import Options
 from optimux.options.vm.compute import Smbios
+from optimux.host.handover.verdict import Verdict
 from optimux.judge.finding import Finding, broken
+from optimux.judge.gpus import Verdict as Card
 from optimux.options.vm.devices import Disk, Input
 from optimux.pci import Address
 from optimux.facts import Facts
@@ -35,6 +37,7 @@ def uses(
     gpu: Gpu, options: Options, disk: Disk, smbios: Smbios, planned: GpuPlan, memory: SharedMemory, host: HostPlan,
     battery: Battery, looking_glass: LookingGlass, address: Address, network: NetworkPlan, image: ImagePlan,
     facts: Facts, finding: Finding, check: Check, place: Placement, input_: Input,
+    card: Card, judged: Verdict,
 ) -> None:
 """
 
@@ -63,6 +66,11 @@ WRONG = {
     'broken("key", "found", "wanted", "remedy", "grave")': {"arg-type"},
     'Check("name", "pass", "found")': {"arg-type"},
     'check.state == "skip"': {"comparison-overlap"},
+    'card.role == "integrate"': {"comparison-overlap"},
+    'card.passthrough == "after-change"': {"comparison-overlap"},
+    'card.outputs.own.value == "attached"': {"comparison-overlap"},
+    'card.outputs.panel.confidence == "sure"': {"comparison-overlap"},
+    'judged.word == "close"': {"comparison-overlap"},
     # A field that is none, one that is missing, one of another type, one that would change.
     'Gpu(functions=(), bnd="id")': {"call-arg"},
     'Gpu(bind="id")': {"call-arg"},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final, Literal
 
 from optimux.facts import Facts, PciDevice
 from optimux.judge.finding import BLOCKS, BROKEN, Finding, blocking, broken, holds, unseen
 from optimux.judge.outputs import ATTACHED, UNKNOWN, Outputs, outputs_of
 from optimux.judge.roles import (
+    Role,
     by_mux,
     displays,
     functions_of,
@@ -21,7 +22,10 @@ from optimux.judge.roles import (
 )
 from optimux.record import Record
 
-READY, AFTER_CHANGES, IMPOSSIBLE = "ready", "after-changes", "no"
+Passthrough = Literal["ready", "after-changes", "no"]
+READY: Final = "ready"
+AFTER_CHANGES: Final = "after-changes"
+IMPOSSIBLE: Final = "no"
 _RANK = {READY: 0, AFTER_CHANGES: 1, IMPOSSIBLE: 2}
 
 
@@ -29,13 +33,13 @@ class Verdict(Record):
     """One display device: its part in the machine, its outputs, and whether it can be passed."""
 
     device: PciDevice
-    role: str
+    role: Role
     outputs: Outputs
     findings: tuple[Finding, ...]
 
     @property
-    def passthrough(self) -> str:
-        """``ready``, ``after-changes``, or ``no``."""
+    def passthrough(self) -> Passthrough:
+        """Whether it can be passed: now, after changes, or not."""
         if blocking(self.findings):
             return IMPOSSIBLE
         return AFTER_CHANGES if self.reasons else READY
@@ -73,7 +77,7 @@ def verdicts(facts: Facts) -> tuple[Verdict, ...]:
 def _verdict(facts: Facts, device: PciDevice) -> Verdict:
     outputs = outputs_of(facts, device)
     integrated = is_integrated(facts, device)
-    role = "integrated" if integrated else "discrete"
+    role: Role = "integrated" if integrated else "discrete"
     return Verdict(device, role, outputs, tuple(_findings(facts, device, outputs, integrated=integrated)))
 
 

@@ -8,14 +8,29 @@ methods, the number of display devices and the absence of a sound function say n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final, Generic, Literal, TypeVar
 
 from optimux.facts import Facts, PciDevice
 from optimux.judge.roles import is_integrated, is_virtual
 from optimux.record import Record
 
-YES, NO, UNKNOWN = "yes", "no", "unknown"
-ATTACHED, SWITCHABLE, NONE = "attached", "switchable", "none"
-CERTAIN, STRONG, WEAK = "certain", "strong", "weak"
+Own = Literal["yes", "no", "unknown"]
+Panel = Literal["attached", "switchable", "none", "unknown"]
+Confidence = Literal["certain", "strong", "weak"]
+YES: Final = "yes"
+NO: Final = "no"
+UNKNOWN: Final = "unknown"
+ATTACHED: Final = "attached"
+SWITCHABLE: Final = "switchable"
+NONE: Final = "none"
+CERTAIN: Final = "certain"
+STRONG: Final = "strong"
+WEAK: Final = "weak"
+Word = TypeVar("Word", Own, Panel)
+_BY_CLASS: dict[str, tuple[Own, Panel, str]] = {
+    "0302": (NO, NONE, "no laptop's 0302 card has outputs"),
+    "0300": (YES, UNKNOWN, ""),
+}
 
 
 class Evidence(Record):
@@ -26,9 +41,9 @@ class Evidence(Record):
 
     source: str
     found: str
-    own: str = UNKNOWN
-    panel: str = UNKNOWN
-    confidence: str = CERTAIN
+    own: Own = UNKNOWN
+    panel: Panel = UNKNOWN
+    confidence: Confidence = CERTAIN
     note: str = ""
 
     @property
@@ -40,18 +55,18 @@ class Evidence(Record):
         return f"{said}: {self.note}" if self.note else said
 
 
-class Answer(Record):
+class Answer(Record, Generic[Word]):
     """A value, and how sure it is; ``None`` for an unknown one."""
 
-    value: str
-    confidence: str | None = None
+    value: Word
+    confidence: Confidence | None = None
 
 
 class Outputs(Record):
     """Both answers of one GPU with all that was looked at."""
 
-    own: Answer
-    panel: Answer
+    own: Answer[Own]
+    panel: Answer[Panel]
     evidence: tuple[Evidence, ...]
 
 
@@ -61,12 +76,12 @@ def outputs_of(facts: Facts, device: PciDevice) -> Outputs:
     return Outputs(_own(evidence), _panel(evidence), evidence)
 
 
-def _own(evidence: tuple[Evidence, ...]) -> Answer:
+def _own(evidence: tuple[Evidence, ...]) -> Answer[Own]:
     """The first that says something."""
     return next((Answer(item.own, item.confidence) for item in evidence if item.own != UNKNOWN), Answer(UNKNOWN))
 
 
-def _panel(evidence: tuple[Evidence, ...]) -> Answer:
+def _panel(evidence: tuple[Evidence, ...]) -> Answer[Panel]:
     """A panel that is seen, or switched, on the card is there, whatever another piece of evidence misses."""
     said = [item for item in evidence if item.panel != UNKNOWN]
     for value in (ATTACHED, SWITCHABLE):
@@ -104,10 +119,10 @@ def _of_connectors(facts: Facts, device: PciDevice) -> Iterator[Evidence]:
     if device.driver == "vfio-pci":
         yield Evidence(source, found, note="the card's own driver is not bound; this is an old list")
         return
-    own = YES if any(c.is_output for c in listed) else NO
+    own: Own = YES if any(c.is_output for c in listed) else NO
     panels = [c for c in listed if c.is_panel]
     lit = any(c.status == "connected" for c in panels)
-    panel = (ATTACHED if lit else SWITCHABLE) if panels else NONE
+    panel: Panel = (ATTACHED if lit else SWITCHABLE) if panels else NONE
     if not panels and not any(c.is_output for c in listed):  # only what no cable fits
         yield Evidence(source, found, note="no connectors of hardware")
     elif device.is_asleep and own == NO:
@@ -154,7 +169,7 @@ def _of_mux(facts: Facts, device: PciDevice) -> Iterator[Evidence]:
 def _of_class(device: PciDevice, *, dark: bool) -> Iterator[Evidence]:
     source = f"/sys/bus/pci/devices/{device.address}/class"
     found = f"class {device.pci_class}"
-    said = {"0302": (NO, NONE, "no laptop's 0302 card has outputs"), "0300": (YES, UNKNOWN, "")}.get(device.pci_class)
+    said = _BY_CLASS.get(device.pci_class)
     if said is None:
         yield Evidence(source, found, note="cards of this class occur with and without outputs")
     elif dark:

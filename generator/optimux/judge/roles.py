@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from optimux.facts import Facts, PciDevice
 
+Role = Literal["integrated", "discrete"]
 INTEL, AMD, NVIDIA = 0x8086, 0x1002, 0x10DE
 # AMD's own side of its processors: the functions beside an integrated GPU's display are 1022's, one is the PSP (1080).
 AMD_PLATFORM = 0x1022
@@ -44,8 +47,8 @@ def is_integrated(facts: Facts, device: PciDevice) -> bool:
     return False
 
 
-def role_of(facts: Facts, device: PciDevice) -> str:
-    """``integrated`` or ``discrete``."""
+def role_of(facts: Facts, device: PciDevice) -> Role:
+    """Whether it is part of the processor, or a card."""
     return "integrated" if is_integrated(facts, device) else "discrete"
 
 

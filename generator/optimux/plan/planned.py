@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from optimux.options.vm import Vm, devices
 from optimux.plan.devices import (
@@ -31,8 +31,24 @@ def planned_disks(disks: Sequence[Disk], placements: Sequence[Placement | None])
     return tuple(disk.replace(placement=place) for disk, place in zip(disks, placements, strict=True))
 
 
-def planned_devices(vm: Vm, topology: PciTopology) -> dict[str, Any]:
-    """Every other device, by the plan's own field."""
+class OtherDevices(TypedDict):
+    """Every device that is no disk, by the plan's own field."""
+
+    networks: tuple[Network, ...]
+    usb: Usb
+    inputs: tuple[Input, ...]
+    evdev: tuple[Evdev, ...]
+    spice: Spice
+    channels: tuple[Channel, ...]
+    sound: Sound
+    video: Video
+    tpm: Tpm
+    serials: tuple[Serial, ...]
+    watchdog: Watchdog | None
+
+
+def planned_devices(vm: Vm, topology: PciTopology) -> OtherDevices:
+    """Every device that is no disk, at its place."""
     return {
         "networks": tuple(map(_network, vm.networks, topology.networks)),
         "usb": _usb(vm.usb, topology.usb),

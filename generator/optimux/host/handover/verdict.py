@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from optimux.host.handover.modules import VFIO
 from optimux.judge.finding import ADVICE, BLOCKS, CHANGE, HOLDS, UNSEEN, Finding, broken, holds, unseen
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from optimux.host.handover.picture import Picture
     from optimux.pci import Id
 
-CAN, CLOSE_FIRST, CANNOT, INCOMPLETE, GIVEN, IN_USE = "can", "close-first", "cannot", "incomplete", "given", "in-use"
-_SAID = {
+Word = Literal["can", "close-first", "cannot", "incomplete", "given", "in-use"]
+CAN: Final = "can"
+CLOSE_FIRST: Final = "close-first"
+CANNOT: Final = "cannot"
+INCOMPLETE: Final = "incomplete"
+GIVEN: Final = "given"
+IN_USE: Final = "in-use"
+_SAID: dict[Word, str] = {
     CAN: "can be given now",
     CLOSE_FIRST: "can be given once this is done:",
     CANNOT: "cannot be given:",
@@ -30,7 +36,7 @@ _SAID = {
 class Verdict(Record):
     """What is to be said of a card; ``findings`` has every precondition."""
 
-    word: str
+    word: Word
     findings: tuple[Finding, ...]
 
     @property
@@ -56,7 +62,7 @@ def verdict(picture: Picture) -> Verdict:
     return Verdict(_word(findings), findings)
 
 
-def _word(findings: tuple[Finding, ...]) -> str:
+def _word(findings: tuple[Finding, ...]) -> Word:
     wrong = {finding.weight for finding in findings if finding.is_broken}
     if BLOCKS in wrong:
         return CANNOT
