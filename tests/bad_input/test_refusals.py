@@ -87,6 +87,8 @@ def test_everything_is_reported_at_once(tmp_path: Path, capsys: Capture) -> None
 
 
 ARCH: Edits = {"host.distribution": "arch"}  # whose kernel has iommufd
+LAYOUT: Edits = {f"{VM}.pci.rootPorts": 0, f"{VM}.pci.ivshmem": "0000:00:10.1"}
+LAID_OUT = (f"{VM}.pci.ivshmem", f"{VM}.pci.rootPorts")
 
 FOLLOW_UPS: tuple[tuple[Edits, list[str]], ...] = (
     # A GPU that cannot be read is still declared.
@@ -127,6 +129,13 @@ FOLLOW_UPS: tuple[tuple[Edits, list[str]], ...] = (
         [f"{GPU}.bind", f"{VM}.memory", f"{VM}.gpu", f"{VM}.vcpus"],
     ),
     ({f"{VM}.memory": GONE, f"{VM}.disks.1.address": "0000:00:05.0"}, [f"{VM}.memory", f"{VM}.disks[1].address"]),
+    # Where devices go is judged by the options that say it, and by no other of the same tables.
+    ({**LAYOUT, f"{VM}.disks.0.cache": "nonne"}, [f"{VM}.disks[0].cache", *LAID_OUT]),
+    ({**LAYOUT, f"{GPU}.rom.bar": 3}, [f"{GPU}.rom.bar", *LAID_OUT]),
+    ({**LAYOUT, f"{VM}.sound.modle": "usb"}, [f"{VM}.sound.modle", *LAID_OUT]),
+    ({**LAYOUT, "lookingGlass.size": "big"}, ["lookingGlass.size", *LAID_OUT]),
+    ({**LAYOUT, f"{VM}.disks.0.bus": "vritio"}, [f"{VM}.disks[0].bus"]),
+    ({**LAYOUT, f"{GPU}.functions.0.address": "x"}, [f"{GPU}.functions[0].address"]),
     # But what has nothing to do with it is said.
     ({"host.cpuVendor": "AMD", f"{VM}.vcpus": 3}, ["host.cpuVendor", f"{VM}.vcpus"]),
     ({f"{GPU}.functions": [], f"{VM}.vcpus": 3}, [f"{GPU}.functions", f"{VM}.vcpus"]),

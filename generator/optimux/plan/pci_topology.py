@@ -277,9 +277,17 @@ def _host_device(wanted: Wanted, function: Function, guest: Address, layout: Lay
 
 
 def _placing(wanted: Wanted) -> list[str]:
-    """Every option by which the guest's layout is judged."""
-    keys = ("gpu", "pci", "video", "usb", "sound", "virtioSerialAddress", "disks", "networks", "inputs", "lookingGlass")
-    return ["lookingGlass.enable", joined("gpus", wanted.vm.gpu or ""), *(f"{wanted.path}.{key}" for key in keys)]
+    """Every option by which the guest's layout is judged, and no more: one that cannot be read hides the complaint."""
+    vm, card = wanted.vm, joined("gpus", wanted.vm.gpu or "")
+    keys = ["gpu", "virtioSerialAddress", "lookingGlass.enable", "lookingGlass.memory"]
+    keys += ["video.model", "video.address", "usb.model", "usb.address", "sound.address"]
+    keys += [f"pci.{key}" for key in ("gpu", "firstRootPort", "rootPorts", "ivshmem")]
+    for disk in range(len(vm.disks)):
+        keys += [f"disks[{disk}].{key}" for key in ("bus", "device", "address", "driveAddress", "target")]
+    keys += [f"networks[{network}].{key}" for network in range(len(vm.networks)) for key in ("model", "address")]
+    keys += [f"inputs[{item}].{key}" for item in range(len(vm.inputs)) for key in ("bus", "address")]
+    shared = ("lookingGlass.enable", "lookingGlass.memory", f"{card}.functions", f"{card}.otherDevices")
+    return [*shared, *(f"{wanted.path}.{key}" for key in keys)]
 
 
 def _root_ports(wanted: Wanted, layout: Layout, scsi: int) -> tuple[RootPort, ...]:
