@@ -19,7 +19,7 @@ from optimux.plan.battery import BATTERY_ONLY, Battery
 from optimux.sizes import Size
 from optimux.vm.evidence.acpi_memory import find_tables
 from optimux.vm.evidence.faults import size_fault, slot_fault, table_fault
-from optimux.vm.evidence.ivshmem import Device, find_devices
+from optimux.vm.evidence.ivshmem import SharedDevice, find_devices
 from optimux.vm.linux import cpio
 from optimux.vm.linux.archive import extract
 from optimux.vm.linux.busybox import find_busybox, is_static
@@ -126,7 +126,7 @@ def test_tables_are_compared() -> None:
 
 def test_sizes_and_slots_are_compared() -> None:
     place = Address(0, 0, 16, 0)
-    right = Device(place, 64 << 20, 0x1000)
+    right = SharedDevice(place, 64 << 20, 0x1000)
     assert size_fault(Size.mib_of(64), [right]) == ""
     assert slot_fault(place, right) == slot_fault(None, right) == ""
     assert "BAR 2 has 64MiB, planned is 128MiB" in size_fault(Size.mib_of(128), [right])
@@ -141,7 +141,7 @@ def test_devices_behind_bridges_are_found() -> None:
     entry["regions"] = [{"bar": 2, "size": 1 << 20, "address": -1}]
     bridge = {"bus": 0, "slot": 1, "function": 0, "id": {"vendor": 1, "device": 2}, "regions": []}
     answer = [{"bus": 0, "devices": [bridge | {"pci_bridge": {"devices": [entry]}}]}]
-    assert find_devices(answer) == (Device(Address(0, 1, 2, 0), 1 << 20, None),)
+    assert find_devices(answer) == (SharedDevice(Address(0, 1, 2, 0), 1 << 20, None),)
     entry["regions"] = [{"bar": 2, "size": 1 << 20, "address": 0xF0000000}]
     assert find_devices(answer)[0].base == 0xF0000000
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from optimux.emit.artifact import HostEntry, HostFile
 from optimux.emit.text import commented
+from optimux.notation.kernel import ids_parameter
 from optimux.plan.model import Plan
 
 PATH = "/etc/modprobe.d/optimux.conf"
@@ -31,7 +32,7 @@ def vfio_options(plan: Plan) -> tuple[str, ...]:
     """The parameters of vfio-pci as modprobe writes them, such as ``ids=10de:249d,10de:228b``."""
     vfio = plan.host.vfio
     written = {
-        f"ids={','.join(map(str, vfio.ids))}": bool(vfio.ids),
+        ids_parameter(vfio.ids): bool(vfio.ids),
         "disable_idle_d3=1": vfio.disable_idle_d3,
         "disable_vga=1": vfio.disable_vga,
     }

@@ -1,1 +1,1 @@
-"""How libvirt and QEMU spell things, read and written: the one home of each notation."""
+"""How libvirt, QEMU and the kernel spell things, read and written: the one home of each notation."""

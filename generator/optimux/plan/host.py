@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from optimux.facts import Facts
 from optimux.findings import Findings
+from optimux.notation.kernel import ids_parameter, page_size
 from optimux.options.gpus import Gpu
-from optimux.options.host import Hugepages
 from optimux.options.model import Options
 from optimux.pci import Id
 from optimux.plan.gpus import functions_of
@@ -64,7 +64,7 @@ def _kernel_params(options: Options, platform: Platform, facts: Facts) -> tuple[
     if any(_releases_framebuffer(gpu, facts) for gpu in options.gpus.values()):
         params += table["releaseFramebuffer"]
     for pages in options.host.hugepages:
-        params += [f"hugepagesz={_kernel_size(pages)}", f"hugepages={pages.count}"]
+        params += [f"hugepagesz={page_size(pages.size)}", f"hugepages={pages.count}"]
     return (*params, *_binding_params(options, platform), *options.host.extra_kernel_params)
 
 
@@ -77,12 +77,7 @@ def _binding_params(options: Options, platform: Platform) -> tuple[str, ...]:
     ids = _vfio_options(options).ids
     if platform.initramfs is not None or platform.distribution == "nixos" or not ids:
         return ()
-    return "rd.driver.pre=vfio-pci", f"vfio_pci.ids={','.join(map(str, ids))}"
-
-
-def _kernel_size(pages: Hugepages) -> str:
-    """``memparse()`` in the kernel's lib/cmdline.c knows K, M and G."""
-    return str(pages.size).removesuffix("iB")
+    return "rd.driver.pre=vfio-pci", f"vfio_pci.{ids_parameter(ids)}"
 
 
 def _releases_framebuffer(gpu: Gpu, facts: Facts) -> bool:

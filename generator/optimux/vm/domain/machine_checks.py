@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimux.sizes import Size
-from optimux.vm.domain.started import Function
+from optimux.vm.domain.started import SeenFunction
 from optimux.vm.evidence.checks import SKIPPED, Check, judged
 from optimux.vm.evidence.faults import table_fault
 from optimux.vm.evidence.ivshmem import ID
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optimux.pci import Address
     from optimux.plan.devices import HostDevice
     from optimux.plan.model import DomainPlan, SharedMemory
-    from optimux.vm.domain.started import Machine
+    from optimux.vm.domain.started import BootedMachine
     from optimux.vm.domain.translate import Translated
     from optimux.vm.evidence.acpi_memory import Tables
 
@@ -29,7 +29,7 @@ def machine_checks(
     plan: DomainPlan,
     table: bytes | None,
     domain: Translated,
-    machine: Machine,
+    machine: BootedMachine,
     passed: Sequence[tuple[str, Address]],
 ) -> Iterator[Check]:
     """Every finding. ``table`` is the planned battery table, ``passed`` are the ids of host devices."""
@@ -40,7 +40,7 @@ def machine_checks(
         yield _host_device(device.source, seen_at(plan, device), machine, passed)
 
 
-def _names(domain: Translated, machine: Machine) -> Check:
+def _names(domain: Translated, machine: BootedMachine) -> Check:
     """QEMU refuses an id twice; libvirt drops an override of an alias that no device has, in silence."""
     lost = [alias for alias in domain.overridden if alias not in machine.names]
     fault = f"no device has the alias {', '.join(lost)}: libvirt drops the <qemu:override>" if lost else ""
@@ -48,7 +48,7 @@ def _names(domain: Translated, machine: Machine) -> Check:
     return judged("devices", fault, f"{len(machine.names)} with an id, none of them twice", remedy)
 
 
-def _memory(plan: DomainPlan, machine: Machine) -> Iterator[Check]:
+def _memory(plan: DomainPlan, machine: BootedMachine) -> Iterator[Check]:
     memory, name = plan.shared_memory, "Looking Glass device"
     if memory is None:
         yield Check(name, SKIPPED, "none is planned")
@@ -67,11 +67,11 @@ def _memory(plan: DomainPlan, machine: Machine) -> Iterator[Check]:
         yield judged(f"{name}: address", fault, f"at {place}", "optimux patch --only memory,pci moves it.")
 
 
-def _sorted(memory: SharedMemory, machine: Machine) -> tuple[list[Function], list[str], list[str]]:
+def _sorted(memory: SharedMemory, machine: BootedMachine) -> tuple[list[SeenFunction], list[str], list[str]]:
     """The planned device; others that look like one of Looking Glass; devices of another use."""
     functions = {function.name: function for function in machine.functions if function.id == ID and function.name}
     anonymous = iter([function for function in machine.functions if function.id == ID and not function.name])
-    mine, alike, others = list[Function](), list[str](), list[str]()
+    mine, alike, others = list[SeenFunction](), list[str](), list[str]()
     for name, path in machine.memory.items():
         function = functions.get(name) or next(anonymous, None)
         if path == memory.path and function:
@@ -81,7 +81,7 @@ def _sorted(memory: SharedMemory, machine: Machine) -> tuple[list[Function], lis
     return mine, alike, others
 
 
-def _count_fault(mine: list[Function], alike: list[str], memory: SharedMemory) -> str:
+def _count_fault(mine: list[SeenFunction], alike: list[str], memory: SharedMemory) -> str:
     if len(mine) > 1:
         return f"{len(mine)} devices over {memory.path}, at {', '.join(str(each.address) for each in mine)}"
     if not mine:
@@ -120,7 +120,9 @@ def seen_at(plan: DomainPlan, device: HostDevice) -> Address:
     return device.guest.replace(bus=buses.get(device.guest.bus, device.guest.bus))
 
 
-def _host_device(source: Address, planned: Address, machine: Machine, passed: Sequence[tuple[str, Address]]) -> Check:
+def _host_device(
+    source: Address, planned: Address, machine: BootedMachine, passed: Sequence[tuple[str, Address]]
+) -> Check:
     name, remedy = f"host device {source}", "optimux patch --only gpu,pci places it."
     ids = [id_ for id_, given in passed if given == source]
     if len(ids) != 1:

@@ -34,7 +34,7 @@ _LIMIT_SECONDS = {"seabios": 30.0, "ovmf": 120.0}
 _STEP_SECONDS = 0.02
 
 
-class Function(Record):
+class SeenFunction(Record):
     """A PCI function of the machine: its id in QEMU (empty where it has none), its place, and its largest BAR."""
 
     name: str
@@ -43,13 +43,13 @@ class Function(Record):
     size: int
 
 
-class Machine(Record):
+class BootedMachine(Record):
     """What the firmware made of the machine. ``memory`` has for each ivshmem device the domain's path of its file.
 
     ``names`` are the ids of all devices, those on other buses than PCI too.
     """
 
-    functions: tuple[Function, ...]
+    functions: tuple[SeenFunction, ...]
     tables: Tables
     memory: dict[str, str]
     names: tuple[str, ...]
@@ -65,7 +65,7 @@ class Started:
         self.run, self.replaced, self._paths = run, (*replaced, *adapted.replaced), paths
         self.passed = adapted.passed
 
-    def boot(self, firmware: str = "seabios") -> Machine:
+    def boot(self, firmware: str = "seabios") -> BootedMachine:
         """Let the firmware run until its tables are in memory, and look. Raises ``VmError`` where they never come."""
         run = self.run
         run.qmp.execute("cont")
@@ -77,7 +77,7 @@ class Started:
             time.sleep(_STEP_SECONDS)
         run.qmp.execute("stop")
         functions = tuple(_function(entry) for entry in entries(run.qmp.execute("query-pci")))
-        return Machine(functions, tables, self._memory(), self.names())
+        return BootedMachine(functions, tables, self._memory(), self.names())
 
     def names(self) -> tuple[str, ...]:
         """The ids of the devices."""
@@ -106,9 +106,9 @@ def _tables(run: Run, firmware: str) -> Tables | None:
     return find_tables(Snapshot(run.read_memory), MEMORY_MIB << 20, firmware == "ovmf")
 
 
-def _function(entry: dict[str, Any]) -> Function:
+def _function(entry: dict[str, Any]) -> SeenFunction:
     sizes = [region["size"] for region in entry["regions"] if region["type"] == "memory"]
-    return Function(entry["qdev_id"], address_of(entry), id_of(entry), max(sizes, default=0))
+    return SeenFunction(entry["qdev_id"], address_of(entry), id_of(entry), max(sizes, default=0))
 
 
 @contextmanager

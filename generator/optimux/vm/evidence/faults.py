@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimux.pci import Address
-    from optimux.vm.evidence.ivshmem import Device
+    from optimux.vm.evidence.ivshmem import SharedDevice
 
 _SIGNATURE, _OEM_IDS = slice(0, 4), slice(10, 24)
 
@@ -53,7 +53,7 @@ def _name(table: bytes) -> str:
     return f"{header.signature} {header.oem_id.strip()}/{header.oem_table_id.strip()}"
 
 
-def size_fault(planned: Size, devices: Sequence[Device]) -> str:
+def size_fault(planned: Size, devices: Sequence[SharedDevice]) -> str:
     """Whether there is one ivshmem device whose BAR 2 has the planned size."""
     if not devices:
         return "the machine has no ivshmem device"
@@ -64,7 +64,7 @@ def size_fault(planned: Size, devices: Sequence[Device]) -> str:
     return "" if size == planned.bytes else f"BAR 2 has {seen}, planned is {planned}"
 
 
-def slot_fault(planned: Address | None, device: Device) -> str:
+def slot_fault(planned: Address | None, device: SharedDevice) -> str:
     """Whether the device is where the plan puts it."""
     if planned is None or device.address == planned:
         return ""

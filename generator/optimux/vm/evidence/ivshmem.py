@@ -17,7 +17,7 @@ ID = Id(0x1AF4, 0x1110)
 _BAR = 2
 
 
-class Device(Record):
+class SharedDevice(Record):
     """An ivshmem device in ``query-pci``: ``base`` is its BAR's guest address, ``None`` while it is not mapped."""
 
     address: Address
@@ -25,15 +25,15 @@ class Device(Record):
     base: int | None
 
 
-def find_devices(answer: Iterable[dict[str, Any]]) -> tuple[Device, ...]:
+def find_devices(answer: Iterable[dict[str, Any]]) -> tuple[SharedDevice, ...]:
     """The ivshmem devices of a ``query-pci`` answer, those behind bridges included."""
     return tuple(_device(entry) for entry in entries(answer) if id_of(entry) == ID)
 
 
-def _device(entry: dict[str, Any]) -> Device:
+def _device(entry: dict[str, Any]) -> SharedDevice:
     bars = [region for region in entry["regions"] if region["bar"] == _BAR]
     address = address_of(entry)
     if not bars:
-        return Device(address, 0, None)
+        return SharedDevice(address, 0, None)
     base = bars[0]["address"]
-    return Device(address, bars[0]["size"], base if base > 0 else None)
+    return SharedDevice(address, bars[0]["size"], base if base > 0 else None)

@@ -12,7 +12,7 @@ from optimux.sizes import Size
 from optimux.vm.evidence.acpi_memory import Tables, find_tables
 from optimux.vm.evidence.checks import FAILED, PASSED, SKIPPED, Check, judged
 from optimux.vm.evidence.faults import size_fault, slot_fault, table_fault
-from optimux.vm.evidence.ivshmem import Device, find_devices
+from optimux.vm.evidence.ivshmem import SharedDevice, find_devices
 from optimux.vm.qemu.programs import find_ovmf
 from optimux.vm.qemu.run import start
 from optimux.vm.qemu.snapshot import Snapshot
@@ -43,7 +43,7 @@ class View(Record):
     """What is seen of the machine at one moment."""
 
     tables: Tables | None
-    devices: tuple[Device, ...]
+    devices: tuple[SharedDevice, ...]
 
 
 def firmware_level(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from optimux.vm.evidence.checks import FAILED, SKIPPED, Check, judged
 from optimux.vm.evidence.faults import size_fault, slot_fault, table_fault
-from optimux.vm.evidence.ivshmem import ID, Device
+from optimux.vm.evidence.ivshmem import ID, SharedDevice
 from optimux.vm.verify.supplies import expected_supplies, supply_faults
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def memory_check(subject: Subject, report: GuestReport) -> Check:
     name, memory = "shared memory in Linux", subject.memory
     if memory is None:
         return Check(name, SKIPPED, "no shared memory is planned")
-    devices = [Device(place, report.bars.get(place, 0), None) for place, id_ in report.pci.items() if id_ == ID]
+    devices = [SharedDevice(place, report.bars.get(place, 0), None) for place, id_ in report.pci.items() if id_ == ID]
     fault = size_fault(memory.size, devices) or slot_fault(subject.slot, devices[0])
     found = f"{ID} at {devices[0].address}, BAR 2 of {memory.size}" if devices else ""
     return judged(name, fault, found, f"The domain's ivshmem device must be {memory.size}, as {memory.path} is.")
