@@ -98,6 +98,8 @@ def _disks(bus: str, count: int) -> str:
     return "".join(each.format(letter, bus) for letter in "abcdefghijklmnop"[:count])
 
 
+_PAIR = ("-object", KVMFR.format("lg"))
+_AT_12 = {"vms": {"pci": {"ivshmem": "0000:00:12.0"}}}
 _UHCI = "<controller type='usb' index='0' model='ich9-uhci{}'><master startport='{}'/></controller>"
 _USB2 = "<controller type='usb' index='0' model='ich9-ehci1'/>" + _UHCI.format(1, 0) + _UHCI.format(2, 2)
 
@@ -186,9 +188,9 @@ KINDS: dict[str, list[Reported]] = {
                  there=("<sound",)),
     ],
     "an address without a bus is one of bus 0": [
-        Reported(arguments=_device("ich9-intel-hda,addr=0x10"), elsewhere="Looking Glass device: address"),
-        Reported(arguments=_device("pci-testdev,addr=10"), elsewhere="Looking Glass device: address"),
-        Reported(arguments=_device("{'driver':'pci-testdev','addr':128}"), elsewhere="Looking Glass device: address"),
+        Reported(arguments=_device("ich9-intel-hda,addr=0x10")),
+        Reported(arguments=_device("pci-testdev,addr=10")),
+        Reported(arguments=_device("{'driver':'pci-testdev','addr':128}")),
         Reported(arguments=_device("pci-testdev,addr=0x2", "pci-testdev,addr=0x1.0x0,multifunction=on"),
                  fault="slot 1 function 0"),
         Reported(arguments=_device("pci-testdev,addr=0x3", "pci-testdev,addr=0x4", "pci-testdev,addr=0x5")),
@@ -283,6 +285,17 @@ KINDS: dict[str, list[Reported]] = {
     "what has a slot of the chip set stays there": [
         _bridged(_disks("sata", 6) + "<sound model='ich9'/>", "<sound model='ich9'/>"),
         _bridged(_USB2, "model='ich9-ehci1'/>", "<master startport='2'/></controller>"),
+    ],
+    "the shared memory is where the guest finds it, or where it is stated": [
+        Reported(arguments=(*_PAIR, *_device("ivshmem-plain,memdev=lg,addr=10.1")), gone=("10.1",)),
+        Reported(arguments=(*_PAIR, *_device("ivshmem-plain,memdev=lg,addr=16")), there=("addr=16",)),
+        Reported(arguments=(*_PAIR, *_device("ivshmem-plain,memdev=lg,addr=16")), config=_AT_12, gone=("addr=16",)),
+        Reported(arguments=(*_PAIR, *_device("ivshmem-plain,memdev=lg,addr=16", "pci-testdev,addr=12")), config=_AT_12,
+                 there=("lg,addr=16",), said=("is at 0000:00:12.0",), elsewhere="Looking Glass device: address"),
+        Reported(GPU + _shmem("looking-glass", "<address type='pci' slot='0x11'/>"), config={**SHM, **_AT_12},
+                 there=("slot='0x12'",)),
+        Reported(GPU + _shmem("looking-glass", "<address type='pci' slot='0x11'/>"), config=SHM,
+                 there=("slot='0x11'",)),
     ],
     "no display by choice": [
         Reported(GPU + "<video><model type='none'/></video>", config=NO_PICTURE, there=("<model type='none'/>",)),

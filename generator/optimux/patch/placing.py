@@ -320,9 +320,14 @@ def place_video(draft: Draft) -> None:
 
 
 def place_shmem(draft: Draft, node: Node) -> None:
-    """A ``<shmem>`` without an address gets the planned one, or a free one beside it."""
-    wanted = draft.plan.ivshmem.address if draft.plan.ivshmem else None
-    if wanted is not None and address_of(node) is None:
+    """A ``<shmem>`` without an address gets the planned one, or a free one beside it; any the stated one."""
+    wanted, present = draft.plan.ivshmem.address if draft.plan.ivshmem else None, address_of(node)
+    if wanted is None:
+        return
+    if draft.states("pci.ivshmem"):
+        if present != wanted:
+            _place_single(draft, node, wanted, "the configuration says so", wanted)
+    elif present is None:
         _place_single(draft, node, wanted, "without an address libvirt adds a bridge for it", None)
 
 
@@ -339,13 +344,14 @@ def _place_single(draft: Draft, node: Node, wanted: Address, why: str, stated: A
     elif others and address_of(node) is None:
         target = free_slot(draft)
     elif others:
-        draft.leave(f"{describe(node)} where it is", f"{_named(others[0])} is at {wanted}")
+        draft.leave(f"{describe(node)} where it is", f"{named(others[0])} is at {wanted}")
         return
     if set_address(draft, node, target):
         draft.did(f"put {describe(node)} at {target}", why)
 
 
-def _named(device: Device) -> str:
+def named(device: Device) -> str:
+    """A device in a few words, an argument too."""
     if device.node is not None:
         return describe(device.node)
     return f"the argument {device.argument}"

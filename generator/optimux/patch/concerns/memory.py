@@ -15,7 +15,7 @@ from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.aliases import aliases
 from optimux.patch.machine.arguments import Argument
 from optimux.patch.node import Node
-from optimux.patch.placing import free_ivshmem_address, place_shmem
+from optimux.patch.placing import free_ivshmem_address, named, place_shmem
 from optimux.patch.ports import drop_empty_bridges, free_slot_of_argument, used_buses
 from optimux.pci import Address
 from optimux.plan.model import SharedMemory
@@ -218,7 +218,7 @@ def _bus_and_place(place: Address) -> dict[str, str]:
 
 
 def _place_argument(draft: Draft, device: Argument) -> None:
-    """An address for a device that has none, or one that something else of the domain has too.
+    """An address for a device that has none, or one that something else of the domain has too, or not the stated one.
 
     Without a planned place only ``key=value`` needs one: QEMU makes what stands so before all that is JSON.
     """
@@ -228,15 +228,31 @@ def _place_argument(draft: Draft, device: Argument) -> None:
             update(draft, device, why, **_bus_and_place(free_slot_of_argument(draft)))
         return
     found = next((d for d in draft.machine.devices if d.argument is device), None)
+    why = "without a place of its own it can collide"
     if found is not None and found.place is not None:
-        slot, _ = found.place
+        slot, function = found.place
         if all(other is found for other in draft.machine.at(slot)):
-            return
+            wanted = draft.plan.ivshmem.address
+            is_there = slot == (draft.machine.bus_of(wanted.bus), wanted.slot) or not draft.states("pci.ivshmem")
+            if function == 0 and (is_there or not _has_free_planned_place(draft, device)):
+                return
+            why = "a guest finds nothing in a slot without function 0" if function else "the configuration says so"
     elif device.get("addr") and device.get("bus"):
         return
     place = free_ivshmem_address(draft)
     if place is not None:
-        update(draft, device, "without a place of its own it can collide", **_bus_and_place(place))
+        update(draft, device, why, **_bus_and_place(place))
+
+
+def _has_free_planned_place(draft: Draft, device: Argument) -> bool:
+    """Whether nobody is at the planned place of a device that works where it is, which is said else."""
+    assert draft.plan.ivshmem is not None
+    wanted = draft.plan.ivshmem.address
+    bus = draft.machine.bus_of(wanted.bus)
+    others = draft.machine.at((bus, wanted.slot)) if bus is not None else []
+    if others:
+        draft.leave(f"the argument {device} where it is", f"{named(others[0])} is at {wanted}")
+    return not others
 
 
 def _leave_others(draft: Draft, planned: SharedMemory) -> None:
