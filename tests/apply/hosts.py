@@ -8,11 +8,10 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
+from optimux.emit.artifact import STEPS, HostCommand, HostEntry, HostFile, HostLines
 from optimux.files.root import Root
 from optimux.host.apply.carry_out import carry_out
 from optimux.host.apply.prepare import Prepared, prepare
-from optimux.host.apply.survey import STEPS
 from optimux.host.journal import Transaction, save, transactions
 from optimux.host.past import Past
 from optimux.host.rollback import roll_back

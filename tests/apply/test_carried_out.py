@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from optimux.emit.artifact import HostCommand, HostFile
+from optimux.emit.artifact import STEPS, HostCommand, HostFile
 from optimux.errors import OptimuxError
 from optimux.files.root import Root
 from optimux.files.state import Metadata, State
 from optimux.host.apply import carry_out as carrying
 from optimux.host.apply.prepare import prepare
-from optimux.host.apply.survey import STEPS
 from optimux.host.journal import CommandRun, FileChange, Transaction, transactions
 from optimux.host.past import Past
 from optimux.host.rollback import Conflict, conflicts, roll_back

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from optimux.emit.artifact import STEPS
 from optimux.errors import OptimuxError
 from optimux.files.root import Root
 from optimux.files.state import Metadata, State
 from optimux.host import shell as shells
-from optimux.host.apply.survey import STEPS
 from optimux.host.journal import CommandRun, DomainChange, FileChange, Transaction, encoded, save, transactions
 from optimux.host.lock import locked
 from optimux.host.past import Past, same
@@ -128,8 +128,8 @@ def test_a_journal_of_others(tmp_path: Path) -> None:
 def test_stages_and_steps() -> None:
     stages = [stage for stage in ("begun", "applied", "undoing", "undone") if begun(1, stage=stage).is_open]
     assert stages == ["begun", "undoing"]
-    assert [step for step in (*STEPS, "x") if CommandRun("x", step).boots] == ["boot-loader", "initramfs"]
-    assert CommandRun("x", "y") == CommandRun("x", "y", "", (), False, False)
+    assert [step for step in STEPS if CommandRun("x", step).boots] == ["boot-loader", "initramfs"]
+    assert CommandRun("x", "services") == CommandRun("x", "services", "", (), False, False)
     assert FileChange("/a", None, None).step == "files"
 
 
@@ -137,17 +137,23 @@ def test_what_the_journal_says_of_the_present() -> None:
     first, second, third = (State(word, Metadata(0o644)) for word in (b"1", b"2", b"3"))
     past = Past(
         (
-            begun(1, CommandRun("a", "s", "undo a", ended=True), files=[FileChange("/f", first, second, (), "x")]),
-            begun(2, CommandRun("a", "s", "undo a"), files=[FileChange("/f", second, third, (), "y")]),
-            begun(3, CommandRun("c", "s", "undo c"), files=[FileChange("/g", None, first)], stage="undone"),
-            begun(4, CommandRun("undo b", "s", ended=True), CommandRun("b", "s", "undo b", ended=True)),
-            begun(5, CommandRun("undo d", "s"), CommandRun("d", "s", "undo d"), CommandRun("e", "s")),
+            begun(
+                1,
+                CommandRun("a", "services", "undo a", ended=True),
+                files=[FileChange("/f", first, second, (), "files")],
+            ),
+            begun(2, CommandRun("a", "services", "undo a"), files=[FileChange("/f", second, third, (), "modules")]),
+            begun(3, CommandRun("c", "services", "undo c"), files=[FileChange("/g", None, first)], stage="undone"),
+            begun(4, CommandRun("undo b", "services", ended=True), CommandRun("b", "services", "undo b", ended=True)),
+            begun(
+                5, CommandRun("undo d", "services"), CommandRun("d", "services", "undo d"), CommandRun("e", "services")
+            ),
         )
     )
     assert [found.number for found in past.active] == [1, 2, 4, 5]
     assert set(past.owned) == {"/f"}
     owned = past.owned["/f"]
-    assert (owned.original, owned.last, owned.step, owned.path) == (first, third, "y", "/f")
+    assert (owned.original, owned.last, owned.step, owned.path) == (first, third, "modules", "/f")
     assert [name for name in "abcde" if past.is_unfinished(name)] == ["a", "d", "e"]
     assert [name for name in "abcde" if past.has(name)] == ["a", "b", "d", "e"]
     assert [run.command for run in past.reversible()] == ["a", "d"]

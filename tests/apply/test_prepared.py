@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from optimux.emit.artifact import HostCommand, HostFile, HostLines
+from optimux.emit.artifact import STEPS, HostCommand, HostFile, HostLines
 from optimux.errors import InvalidInput, OptimuxError
 from optimux.facts.detect import Root as Seen
 from optimux.facts.model import facts_from
@@ -18,7 +18,7 @@ from optimux.files.state import Metadata
 from optimux.findings import Findings
 from optimux.host.apply import domains, packages, prepare, survey
 from optimux.host.apply.refuse import _cards, _entries, _presets, _tools, _versions, _without_spice, check_distribution
-from optimux.host.apply.survey import STEPS, Configuration, Survey
+from optimux.host.apply.survey import Configuration, Survey
 from optimux.host.journal import CommandRun, DomainChange, Transaction, transactions
 from optimux.host.past import Past
 from optimux.host.shell import Shell

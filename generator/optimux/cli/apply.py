@@ -12,6 +12,7 @@ import click
 from optimux.cli.another_root import another_root
 from optimux.cli.report import FAILED, say
 from optimux.cli.verb import Verb
+from optimux.emit.artifact import STEPS
 from optimux.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Examples:
   optimux apply --only lines,boot-loader
   optimux apply optimux.toml --root /mnt --chroot
 """
-_STEPS = "packages, files, lines, groups, modules, tables, services, boot-loader, initramfs, domains"
+_STEPS = ", ".join(STEPS)
 
 
 @click.command("apply", cls=Verb, epilog=EXAMPLES)
@@ -115,16 +116,15 @@ _BEGIN = "Write one with `optimux init`."
 
 def _steps(only: str | None) -> tuple[str, ...]:
     """The steps that are asked for; all by default."""
-    known = tuple(_STEPS.split(", "))
     if only is None:
-        return known
+        return STEPS
     names = [name.strip() for name in only.split(",")]
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in STEPS]
     if unknown:
         raise InvalidInput(
             [Problem("--only", f'"{name}"', _STEPS, "Name steps, joined by commas.") for name in unknown]
         )
-    return tuple(name for name in known if name in names)
+    return tuple(name for name in STEPS if name in names)
 
 
 def _with_more_rights(request: Request) -> int:

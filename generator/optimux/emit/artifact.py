@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from optimux.record import Record
 
@@ -10,6 +10,7 @@ from optimux.record import Record
 Step = Literal[
     "packages", "files", "lines", "groups", "modules", "tables", "services", "boot-loader", "initramfs", "domains"
 ]
+STEPS: tuple[Step, ...] = get_args(Step)
 
 
 class Artifact(Record):

@@ -16,6 +16,7 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from optimux.emit.artifact import Step
     from optimux.files.root import Root
 
 FOLDER = "/var/lib/optimux/journal"
@@ -33,7 +34,7 @@ class FileChange(Record):
     before: State | None
     after: State | None
     folders: tuple[str, ...] = ()
-    step: str = "files"
+    step: Step = "files"
 
 
 class CommandRun(Record):
@@ -44,7 +45,7 @@ class CommandRun(Record):
     """
 
     command: str
-    step: str
+    step: Step
     undo: str = ""
     after: tuple[str, ...] = ()
     offline: bool = False

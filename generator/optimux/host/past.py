@@ -9,6 +9,7 @@ from optimux.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from optimux.emit.artifact import Step
     from optimux.files.state import State
     from optimux.host.journal import CommandRun, FileChange, Transaction
 
@@ -19,7 +20,7 @@ class Owned(Record):
     path: str
     original: State | None
     last: State | None
-    step: str
+    step: Step
 
 
 class Past:

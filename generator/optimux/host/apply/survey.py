@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from optimux.plan.model import Plan
 
 KEPT = "/etc/optimux/optimux"
-STEPS = ("packages", "files", "lines", "groups", "modules", "tables", "services", "boot-loader", "initramfs", "domains")
 _COMMAND_LINE_ONLY_NOW = ("BOOT_IMAGE=", "initrd=")
 
 
