@@ -203,6 +203,11 @@ LEFT: dict[str, tuple[str, dict[str, Any], str]] = {
     "an element of the user's": (DOMAIN, {"extraXml": {"devices": "<rng model='virtio'/>"}}, "extraXml.devices"),
     "an argument of the user's": (DOMAIN, {"extraXml": {"qemuArgs": ["-no-hpet"]}}, "extraXml.qemuArgs"),
     "another TPM": (DOMAIN, {"tpm": {"model": "tpm-crb"}}, "tpm"),
+    "the bus of the second disk": (
+        DOMAIN,
+        {"disks": [{"source": "/b.raw", "bus": "sata"}, DISK | {"bus": "virtio"}]},
+        "disks.bus of /var/lib/libvirt/images/win.qcow2",
+    ),
     "a disk's bus": (DOMAIN, {"disks": [DISK | {"bus": "virtio"}]}, "disks.bus of /var/lib/libvirt/images/win.qcow2"),
     "no USB": (DOMAIN, {"usb": {"model": "none"}}, "usb.model"),
     "no SPICE": (DOMAIN, {"spice": {"enable": False}, "sound": {"backend": "none"}, "channels": []}, "spice.enable"),
@@ -274,6 +279,7 @@ def test_what_is_not_applied_is_said(domain: str, vm: dict[str, Any], key: str) 
         (DOMAIN, {"firmware": {"type": "efi"}}),
         (DOMAIN, {"tpm": {"model": "tpm-tis"}}),
         (DOMAIN, {"disks": [DISK | {"bus": "sata"}]}),
+        (DOMAIN, {"disks": [{"source": "/b.raw", "bus": "virtio", "format": "raw"}, DISK]}),
         (DOMAIN, {"extraXml": {"devices": "<graphics type='spice' autoport='yes'/>"}}),
     ],
 )

@@ -108,8 +108,12 @@ class HostDevice(Record):
 
 
 class Disk(Placed):
-    """A disk or CD-ROM drive. ``drive_address`` is controller, bus, target and unit."""
+    """A disk or CD-ROM drive. ``drive_address`` is controller, bus, target and unit.
 
+    ``index`` is its place among the VM's options, those first that the configuration lists.
+    """
+
+    index: int
     source: str | None
     type: DiskType
     device: DiskDevice

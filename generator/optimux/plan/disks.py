@@ -33,6 +33,7 @@ def resolve_disks(wanted: Wanted) -> tuple[Disk, ...]:
                 Disk,
                 disk,
                 placement=None,
+                index=index,
                 bus=bus,
                 target=target,
                 format=disk.format or ("raw" if cdrom or disk.type == "block" else "qcow2"),

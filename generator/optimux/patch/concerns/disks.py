@@ -130,17 +130,13 @@ def _change(draft: Draft, node: Node, planned: Disk) -> None:
     _boot(draft, node, planned.boot_order, "disks.bootOrder")
     target = node.child("target")
     bus = target.get("bus") if target is not None else ""
-    if bus and bus != planned.bus and _states_one(draft, "disks", "bus"):
+    if bus and bus != planned.bus and draft.states(f"disks[{planned.index}].bus"):
         draft.unpatched(f"disks.bus of {planned.source or 'a drive'}", f"it is on {bus}: {_INSTALLED}")
     kind = driver.get("type")
-    if kind and kind != planned.format and _states_one(draft, "disks", "format"):
+    if kind and kind != planned.format and draft.states(f"disks[{planned.index}].format"):
         draft.unpatched(f"disks.format of {planned.source}", f"it is {kind}: an image is what it is")
     if driver.span is None and not driver.attributes:
         driver.remove()  # made for nothing
-
-
-def _states_one(draft: Draft, table: str, key: str) -> bool:
-    return any(draft.states(f"{table}[{index}].{key}") for index in range(len(draft.plan.disks)))
 
 
 def _serial(draft: Draft, node: Node, planned: Disk) -> None:
