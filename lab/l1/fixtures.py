@@ -91,7 +91,11 @@ def _root() -> Root:
 
 
 def _guest() -> dict[str, str | bytes]:
-    """L2's guest, made of the root's own kernel and busybox."""
+    """L2's guest, made of the root's own kernel and busybox.
+
+    The kernel is the image: one that is unpacked has its initramfs put by QEMU (10.0) where SeaBIOS keeps its tables in
+    a machine with a TPM, and boots without ACPI.
+    """
     path = _root().path
     (release,) = (entry.name for entry in (path / "lib/modules").iterdir())
     kernel = installed(path, release)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.consumers import roots
 from lab.consumers.roots import started_here
+from lab.errors import Unavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +19,13 @@ _FIRMWARE = ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu")
 
 
 def emulator() -> Root:
-    """The root whose QEMU runs L1 machines: the newest, which executes a guest with a fifth less of ours than Debian
-    13's. What runs in them is Debian 13's, L2's QEMU too.
+    """The root whose QEMU runs L1 machines: the newest, which takes a fifth less of our processors than Debian 13's,
+    where it can be had. What runs in them is Debian 13's, L2's QEMU too.
     """
-    return roots.sid_libvirtd_root()
+    try:
+        return roots.sid_libvirtd_root()
+    except Unavailable:
+        return roots.trixie_root()
 
 
 def qemu_of(root: Root, folder: Path) -> str:
