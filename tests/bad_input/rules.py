@@ -214,6 +214,12 @@ DISKS = (
 
 DEVICES = (
     case(
+        "sound over USB on a controller of high speed alone",
+        of_vm(sound={"model": "usb"}, usb={"model": "ich9-ehci1"}),
+        (f"{VM}.sound.model", "usb, on ich9-ehci1", "full speed", 'usb.model = "qemu-xhci"'),
+        twin=of_vm(sound={"model": "usb"}, usb={"model": "nec-xhci"}),
+    ),
+    case(
         "watchdog before libvirt had it",
         of_vm(watchdog={"model": "itco"}) | {"host.libvirtVersion": "9.0"},
         (f"{VM}.watchdog.model", "itco, with libvirt 9.0", "or newer", '"i6300esb"'),

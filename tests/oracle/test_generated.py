@@ -107,3 +107,12 @@ def test_qemu_refuses_an_argument_where_libvirt_puts_its_own(oracle: Oracle) -> 
     ]
     outcomes = oracle.outcomes([Job(xml_of(plan), plan) for plan in left])
     assert [out.fault for out in outcomes if "not available for" not in out.fault] == []
+
+
+def test_qemu_refuses_sound_over_usb_on_ehci_alone(oracle: Oracle) -> None:
+    """Its device is one of full speed; the plan refuses it first."""
+    usb = _made({"sound": {"model": "usb"}})
+    both = usb.replace(usb=KEPT["EHCI"].usb)
+    refused, taken = oracle.outcomes([Job(xml_of(both)), Job(xml_of(usb))])
+    assert "speed mismatch" in refused.fault
+    assert taken.fault == ""

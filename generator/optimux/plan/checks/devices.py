@@ -103,6 +103,9 @@ def _check_devices(wanted: Wanted) -> None:
         found = f"pipewire, with libvirt {wanted.platform.libvirt}"
         allowed = f"libvirt {since('pipewireAudio')} or newer"
         wanted.error("sound.backend", found, allowed, 'Use "spice".', BY_LIBVIRT)
+    if vm.sound.model == "usb" and vm.usb.model == "ich9-ehci1":
+        found, allowed = "usb, on ich9-ehci1", "usb only on a controller of full speed too"
+        wanted.error("sound.model", found, allowed, 'Use "ich9", or usb.model = "qemu-xhci".', ["usb.model"])
     for index, item in enumerate(vm.inputs):
         if item.address and item.bus != "virtio":
             because = [f"inputs[{index}].bus"]
