@@ -9,7 +9,12 @@ from optimux.notation.qemu.errors import UnreadableError
 
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", re.DOTALL)
 _SINGLE = re.compile(r"\\.|\"", re.DOTALL)
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+# Halves of surrogate pairs and noncharacters (Unicode 15.0 §23.7): QEMU takes neither (util/unicode.c).
+_NO_CHARACTER = re.compile(
+    "[\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
 
 
 def read_json(text: str) -> dict[str, Any]:
@@ -77,8 +82,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         doubled = next(name for name in found if names.count(name) > 1)
         raise UnreadableError(f'JSON with the key "{doubled}" twice')
-    if any(_LONE_SURROGATE.search(part) for pair in pairs for part in pair if isinstance(part, str)):
-        raise UnreadableError("JSON with half a character")
+    if any(_NO_CHARACTER.search(part) for pair in pairs for part in pair if isinstance(part, str)):
+        raise UnreadableError("JSON with half a character, or what Unicode has no character for")
     return found
 
 
