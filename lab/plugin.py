@@ -6,7 +6,7 @@ import gc
 import re
 import signal
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,6 +61,16 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first, then those of the VM tests, the others as they stand."""
     items.sort(key=_turn)
+
+
+@pytest.hookimpl(optionalhook=True)  # xdist may be absent
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Our own where xdist would schedule by groups."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from lab.scheduler import Scheduling
+
+    return Scheduling(config, log)
 
 
 def groups_of(item: pytest.Item) -> list[str]:

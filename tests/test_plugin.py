@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,3 +86,55 @@ def test_what_begins_first_is_there(request: pytest.FixtureRequest) -> None:
     if options.file_or_dir or options.keyword or options.markexpr:
         pytest.skip("a part of the tests has not all groups")
     assert set(LONG_GROUPS) <= {name for item in request.session.items for name in groups_of(item)}
+
+
+class Worker:
+    """What a scheduler sees of one: the numbers of the tests that it was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+        self.shutting_down = False
+        self.gateway = SimpleNamespace(id="a worker")
+
+    def send_runtest_some(self, numbers: list[int]) -> None:
+        self.sent += numbers
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def sent(kind: Any, tests: list[str]) -> tuple[list[list[int]], Any]:
+    """What each of two workers was sent until all was done, the first three times as quick, and the scheduler."""
+    options = SimpleNamespace(loadscopereorder=False)
+    scheduling = kind(SimpleNamespace(getvalue=lambda name: ["popen", "popen"], option=options))
+    workers = [Worker(), Worker()]
+    for worker in workers:
+        scheduling.add_node(worker)
+    for worker in workers:
+        scheduling.add_node_collection(worker, tests)
+    scheduling.schedule()
+    done = [0, 0]
+    for turn in itertools.count():
+        number = int(turn % 4 == 3)
+        if done[number] < len(workers[number].sent):
+            scheduling.mark_test_complete(workers[number], workers[number].sent[done[number]])
+            done[number] += 1
+        elif all(count == len(worker.sent) for count, worker in zip(done, workers, strict=True)):
+            return [worker.sent for worker in workers], scheduling
+    raise AssertionError("endless")
+
+
+def test_work_is_given_as_xdist_gives_it_and_not_counted_for_ever() -> None:
+    scheduler = pytest.importorskip("xdist.scheduler")
+    from lab.scheduler import Scheduling
+
+    tests = [f"a.py::test[{number}]" + "@group" * (20 <= number < 50) for number in range(200)]
+    theirs, xdists = sent(scheduler.LoadGroupScheduling, tests)
+    ours, scheduling = sent(Scheduling, tests)
+    assert ours == theirs
+    assert sorted(itertools.chain(*ours)) == [*range(200)]
+    assert any(set(range(20, 50)) <= set(numbers) for numbers in ours)
+    assert scheduling.tests_finished
+    assert not scheduling.has_pending
+    assert [len(units) for units in scheduling.assigned_work.values()] == [0, 0]
+    assert sum(len(units) for units in xdists.assigned_work.values()) == 171, "the twin keeps them all"
