@@ -135,10 +135,17 @@ def test_twin_those_that_do_not(kernel: LinuxKernel, machine: str) -> None:
     assert direct_image(kernel, machine) == kernel.image
 
 
-def test_uefi_starts_the_image(kernel: LinuxKernel) -> None:
-    under_seabios = guest_machine(Machine(), kernel, "token").kernel
-    under_uefi = guest_machine(Machine(firmware=Ovmf("code", "variables")), kernel, "token").kernel
-    assert under_seabios is not None
-    assert under_uefi is not None
-    assert under_seabios.image.endswith(".elf")
-    assert under_uefi.image == str(kernel.image)
+@pytest.mark.parametrize(
+    ("machine", "is_image"),
+    [
+        (Machine(), False),
+        (Machine(firmware=Ovmf("code", "variables")), True),
+        # Its log lies where QEMU puts the initramfs of an ELF kernel.
+        (Machine(arguments=("-tpmdev", "emulator,id=tpm0,chardev=swtpm", "-device", "tpm-crb,tpmdev=tpm0")), True),
+    ],
+    ids=["SeaBIOS", "UEFI", "TPM"],
+)
+def test_what_is_started(machine: Machine, is_image: bool, kernel: LinuxKernel) -> None:
+    started = guest_machine(machine, kernel, "token").kernel
+    assert started is not None
+    assert (started.image == str(kernel.image), started.image.endswith(".elf")) == (is_image, not is_image)
