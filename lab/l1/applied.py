@@ -29,6 +29,8 @@ early_microcode="no"
 dracutmodules="base systemd systemd-initrd kernel-modules rootfs-block udev-rules dracut-systemd fs-lib shutdown"
 drivers="virtio_pci virtio_blk ext4 {" ".join(RIVALS)}"
 """
+# Of udev's rules those of drivers and of the root's disk: each event is held against all.
+_RULES = ("50-udev-default", "60-block", "60-persistent-storage", "80-drivers", "99-systemd")
 # A kernel that comes later, newer than Debian's.
 LATER = "6.999-later"
 # The tools look for a FAT partition, and are told where it is.
@@ -66,6 +68,8 @@ def dracut(folder: Path) -> Dracut:
     """Under GRUB there and back, then under entries of systemd-boot, then in a unified image."""
     with roots.loaders_root().session({CHECKOUT / "generator": _CODE}) as session:
         _lighten(session)
+        others = " ".join(f"! -name {name}.rules" for name in _RULES)
+        session.run(["sh", "-c", f"find /usr/lib/udev/rules.d -type f {others} -delete"])
         session.put("/etc/dracut.conf.d/zz-small.conf", _DRACUT)
         session.put("/etc/machine-id", f"{_MACHINE}\n")
         session.put("/etc/kernel/cmdline", f"root=/dev/vda ro {' '.join(WORDS)}\n")

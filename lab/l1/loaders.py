@@ -43,7 +43,7 @@ _MASKED = (
     *("kmod-static-nodes", "dracut-cmdline-ask", "initrd-udevadm-cleanup-db"),
 )
 WORDS = (
-    *("console=ttyS0", "panic=-1", f"init={WITNESS}", *quick()),
+    *("console=ttyS0", "panic=-1", f"init={WITNESS}", *quick(), "initcall_blacklist=jent_mod_init"),
     *(f"rd.systemd.mask={unit}.service" for unit in _MASKED),
 )
 _SECONDS = 300
