@@ -129,10 +129,12 @@ def test_drivers_by_what_the_machine_has(changes: dict[str, Any], folders: list[
     assert [path.split("\\") for path in stated.drivers] == [[folder, "w11", "amd64"] for folder in folders]
 
 
-def test_drivers_of_windows_10() -> None:
-    stated = domain(GOOD | {"osId": "http://microsoft.com/win/10"}).windows.unattended
-    assert stated is not None
-    assert {path.split("\\")[1] for path in stated.drivers} == {"w10"}
+@pytest.mark.parametrize(("version", "folder"), [("10", "w10"), ("2k25", "2k25"), ("8.1", "w8.1")])
+def test_drivers_of_another_windows(version: str, folder: str) -> None:
+    """The answers and the steps for a person load the same."""
+    windows = domain(GOOD | {"osId": f"http://microsoft.com/win/{version}"}).windows
+    assert windows.unattended is not None
+    assert {path.split("\\")[1] for path in windows.unattended.drivers} == {windows.virtio_folder} == {folder}
 
 
 @pytest.mark.parametrize(

@@ -238,8 +238,14 @@ class Unattended(Record):
 
 
 class Windows(Record):
-    """The media of Windows and of virtio's drivers on the host, and what ``optimux install`` answers Setup."""
+    """The media of Windows and of virtio's drivers on the host, and what ``optimux install`` answers Setup.
+
+    ``setup_drivers`` are those that Setup needs to see disks and network, and to have the agent's channel with them;
+    each has a folder in virtio-win, and in it ``virtio_folder`` for this Windows, as ``w11``.
+    """
 
     iso: str | None
     virtio_win: str | None
     unattended: Unattended | None
+    setup_drivers: tuple[str, ...]
+    virtio_folder: str

@@ -9,6 +9,8 @@ from optimux.plan.guest import Unattended, Windows
 from optimux.sizes import Size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from optimux.options.vm import Vm
     from optimux.options.vm.windows import Unattended as Stated
     from optimux.plan.devices import Disk
@@ -29,6 +31,9 @@ DEVICES = frozenset(
 MOST_USER = 20  # UTF-16 code units of an account's name
 LEAST_MEMORY, LEAST_DISK = Size(4 << 30), Size(64 << 30)
 _WHERE = "windows.unattended"
+# Folders of virtio-win.iso, by the bus of a disk.
+_DISK_DRIVERS = {"virtio": "viostor", "scsi": "vioscsi"}
+_NETWORK_DRIVER, _SERIAL_DRIVER = "NetKVM", "vioserial"
 
 
 def with_media(vm: Vm) -> Vm:
@@ -51,16 +56,17 @@ def resolve_windows(wanted: Wanted, disks: tuple[Disk, ...]) -> Windows:
     """The media, and the answers where there are some; ``disks`` are the resolved ones."""
     windows = wanted.vm.windows
     stated = windows.unattended
+    drivers, folder = _setup_drivers(wanted, disks), _folder(wanted.vm.os_id)
     if stated is None:
-        return Windows(windows.iso, windows.virtio_win, None)
+        return Windows(windows.iso, windows.virtio_win, None, drivers, folder)
     _check_media(wanted)
     _check_names(wanted, stated)
     disk = _disk(wanted, stated, disks)
     _check_requirements(wanted, stated)
-    return Windows(windows.iso, windows.virtio_win, _unattended(wanted, stated, disk))
+    return Windows(windows.iso, windows.virtio_win, _unattended(wanted, stated, disk, folder), drivers, folder)
 
 
-def _unattended(wanted: Wanted, stated: Stated, disk: Disk | None) -> Unattended:
+def _unattended(wanted: Wanted, stated: Stated, disk: Disk | None, folder: str) -> Unattended:
     locale = stated.locale or stated.language
     return Unattended(
         edition=stated.edition,
@@ -74,16 +80,33 @@ def _unattended(wanted: Wanted, stated: Stated, disk: Disk | None) -> Unattended
         product_key=stated.product_key,
         bypass_requirements=stated.bypass_requirements,
         disk=disk.target or "" if disk else "",
-        drivers=_drivers(wanted, disk),
+        drivers=_drivers(wanted, disk, folder),
     )
 
 
-def _drivers(wanted: Wanted, disk: Disk | None) -> tuple[str, ...]:
+def _drivers(wanted: Wanted, disk: Disk | None, folder: str) -> tuple[str, ...]:
     """Folders of virtio-win: what Setup needs to see the disk, the network, and later the agent's channel."""
-    system = "w10" if wanted.vm.os_id.endswith("/win/10") else "w11"
-    storage = {"virtio": ["viostor"], "scsi": ["vioscsi"]}.get(disk.bus or "" if disk else "", [])
-    network = ["NetKVM"] if any(card.model == "virtio" for card in wanted.vm.networks) else []
-    return tuple(rf"{name}\{system}\amd64" for name in (*storage, *network, "vioserial"))
+    needed = _needed(wanted, [disk] if disk else [])
+    return tuple(rf"{name}\{folder}\amd64" for name in (*needed, _SERIAL_DRIVER))
+
+
+def _setup_drivers(wanted: Wanted, disks: Iterable[Disk]) -> tuple[str, ...]:
+    """What Setup has to load; the channel's not for itself, but so that the agent answers from the first start."""
+    needed = _needed(wanted, disks)
+    return (*needed, _SERIAL_DRIVER) if needed and wanted.vm.channels else needed
+
+
+def _needed(wanted: Wanted, disks: Iterable[Disk]) -> tuple[str, ...]:
+    """Without the first there is no disk, without NetKVM no network."""
+    found = [_DISK_DRIVERS.get(disk.bus) for disk in disks if disk.device == "disk"]
+    found += [_NETWORK_DRIVER for card in wanted.vm.networks if card.model == "virtio"]
+    return tuple(dict.fromkeys(driver for driver in found if driver))
+
+
+def _folder(os_id: str) -> str:
+    """virtio-win's name of a Windows: libosinfo's, with a w before 8.1, 10 and 11 but not before 2k25."""
+    version = os_id.rstrip("/").rpartition("/")[2]
+    return f"w{version}" if version.replace(".", "").isdigit() else version
 
 
 def _check_media(wanted: Wanted) -> None:
