@@ -26,3 +26,22 @@ def test_a_prefix_of_the_users_is_declared() -> None:
 @pytest.mark.parametrize("extra", [{}, {"domain": "<title>Games</title>"}], ids=["none", "another"])
 def test_else_it_is_not(extra: dict[str, str]) -> None:
     assert "xmlns:qemu" not in _xml(**extra)
+
+
+@pytest.mark.parametrize(
+    ("devices", "id_"),
+    [
+        ("<shmem name='mine'><model type='ivshmem-plain'/></shmem>", "looking-glass-device"),
+        ("<rng model='virtio'/><shmem name='mine'/>", "looking-glass-device"),
+        ("<!-- no <shmem> --><rng model='virtio'/>", "shmem0"),
+        ("<x><shmem/></x>", "shmem0"),
+        ("", "shmem0"),
+    ],
+)
+def test_an_element_of_the_users_has_libvirts_id(devices: str, id_: str) -> None:
+    """libvirt counts elements; what a comment says, or what is inside another element, is none."""
+    card = {"card": {"functions": [{"address": "0000:01:00.0", "id": "10de:249d"}]}}
+    vm = {"memory": "1GiB", "gpu": "card", "extraXml": {"devices": devices}}
+    host = {"distribution": "debian", "cpuVendor": "intel", "libvirtVersion": "11.3"}
+    text = domain_xml(plan_from({"host": host, "gpus": card, "vms": {"win": vm}}).domains[0])
+    assert f'"ivshmem-plain","id":"{id_}"' in text

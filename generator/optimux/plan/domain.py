@@ -15,6 +15,7 @@ from optimux.options.vm import compute as options
 from optimux.options.vm import machine as machine_options
 from optimux.options.vm import platform as platform_options
 from optimux.plan.checks import check_domain, check_together
+from optimux.plan.checks.fragments import elements
 from optimux.plan.cpu import resolve_cpu
 from optimux.plan.cpus import canonical_cpus
 from optimux.plan.devices import settled
@@ -34,7 +35,7 @@ from optimux.plan.guest import (
 )
 from optimux.plan.guest_media import for_release, resolve_media
 from optimux.plan.hyperv import resolve_hyperv
-from optimux.plan.model import DomainPlan, SharedMemory
+from optimux.plan.model import OTHER_IVSHMEM_ID, DomainPlan, SharedMemory
 from optimux.plan.pci_topology import pci_topology
 from optimux.plan.picture import planned_looking_glass
 from optimux.plan.planned import planned_devices, planned_disks
@@ -121,6 +122,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         host_devices=topology.host_devices,
         shared_memory=wanted.shared_memory,
         ivshmem=topology.ivshmem,
+        ivshmem_id=_ivshmem_id(vm.extra_xml),
         battery=resolve_battery(vm.battery) if vm.battery.enable else None,
         battery_path=vm.battery.path or f"/var/lib/libvirt/acpi/optimux-{wanted.key}.aml",
         battery_in_acpi=_in_acpi(wanted),
@@ -148,6 +150,11 @@ def _firmware(firmware: platform_options.Firmware, distribution: str) -> Firmwar
         images = rules()["firmware"]["enrolledKeys"]
         firmware = firmware.replace(loader=images["code"], nvram_template=images["vars"])
     return settled(Firmware, firmware, secure_boot=state, automatic=automatic and firmware.loader is None)
+
+
+def _ivshmem_id(extra: platform_options.ExtraXml) -> str:
+    """libvirt counts <shmem> elements, and gives the first one the id that guides give the device."""
+    return OTHER_IVSHMEM_ID if "shmem" in elements(extra.devices) else "shmem0"
 
 
 def _isolated(vm: machine_options.Vm) -> str | None:

@@ -76,6 +76,9 @@ class GpuPlan(Record):
         return self.bind != "on-demand"
 
 
+OTHER_IVSHMEM_ID = "looking-glass-device"  # where libvirt has the one that guides give the device
+
+
 class SharedMemory(Record):
     """One Looking Glass device: its size is here and nowhere else.
 
@@ -171,6 +174,7 @@ class DomainPlan(Record):
     host_devices: tuple[HostDevice, ...]
     shared_memory: SharedMemory | None  # Looking Glass's
     ivshmem: Placement | None  # where the guest sees it; None: QEMU chooses
+    ivshmem_id: str  # of an argument's device: one that libvirt gives to no <shmem> of the user's
     battery: Battery | None
     battery_path: str
     battery_in_acpi: bool  # <acpi><table>, else a command line argument

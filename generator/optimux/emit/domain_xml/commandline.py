@@ -9,8 +9,6 @@ from optimux.notation.qemu.numbers import write_place
 from optimux.plan.devices import Placement
 from optimux.plan.model import DomainPlan, SharedMemory
 
-ID = "looking-glass-device"  # of the device where libvirt has the usual one
-
 
 def commandline(domain: DomainPlan) -> Element | None:
     """The arguments, or nothing where there are none."""
@@ -22,9 +20,7 @@ def kvmfr_arguments(domain: DomainPlan) -> list[str]:
     """The shared memory of the kvmfr module, which libvirt has no element for."""
     if domain.shared_memory is None or domain.shared_memory.kind != "kvmfr":
         return []
-    # libvirt counts <shmem> elements, and gives the first one the id that guides give this device.
-    name = ID if "<shmem" in domain.extra_xml.devices else "shmem0"
-    device = _ivshmem(domain.shared_memory, domain.ivshmem, name)
+    device = _ivshmem(domain.shared_memory, domain.ivshmem, domain.ivshmem_id)
     return ["-device", device, "-object", _backend(domain.shared_memory)]
 
 

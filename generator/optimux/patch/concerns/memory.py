@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain, count
 
-from optimux.emit.domain_xml.commandline import ID, kvmfr_arguments
+from optimux.emit.domain_xml.commandline import kvmfr_arguments
 from optimux.emit.domain_xml.devices import shmem
 from optimux.emit.xml import element
 from optimux.notation.libvirt import bus_id, size
@@ -18,7 +18,7 @@ from optimux.patch.node import Node
 from optimux.patch.placing import free_ivshmem_address, named, place_shmem
 from optimux.patch.ports import drop_empty_bridges, free_slot_of_argument, used_buses
 from optimux.pci import Address
-from optimux.plan.model import SharedMemory
+from optimux.plan.model import OTHER_IVSHMEM_ID, SharedMemory
 
 _NAME = "looking-glass"
 _UNWANTED = "there is no picture to show"
@@ -207,10 +207,10 @@ def _planned_words(draft: Draft, backend: str) -> list[str]:
     return [option, write_json(values), other, write_json(read_json(memory_) | {"id": backend})]
 
 
-def _free_id(draft: Draft, wanted: str = ID) -> str:
+def _free_id(draft: Draft, wanted: str = OTHER_IVSHMEM_ID) -> str:
     """libvirt's own ids are as good as taken: its <shmem> is shmem0 too."""
     used = {argument.get("id") for argument in draft.machine.of_option("device")} | set(aliases(draft.root).values())
-    return wanted if wanted not in used else _free_name(ID, used)
+    return wanted if wanted not in used else _free_name(OTHER_IVSHMEM_ID, used)
 
 
 def _bus_and_place(place: Address) -> dict[str, str]:

@@ -20,6 +20,26 @@ def check_extra_xml(wanted: Wanted) -> None:
             wanted.error(f"extraXml.{declared.key}", reason, allowed, "Correct it.")
 
 
+def elements(fragment: str) -> frozenset[str]:
+    """The names of a fragment's outermost elements, as far as it is well-formed."""
+    from xml.parsers import expat
+
+    parser = expat.ParserCreate()
+    found, path = set[str](), list[str]()
+
+    def started(name: str, _attributes: object) -> None:
+        path.append(name)
+        if len(path) == 2:
+            found.add(name)
+
+    parser.StartElementHandler, parser.EndElementHandler = started, lambda _name: path.pop()
+    try:
+        parser.Parse(f"<x>{fragment}</x>".encode(), True)
+    except expat.ExpatError:
+        return frozenset(found)  # which is refused by its own
+    return frozenset(found)
+
+
 def malformed(fragment: str) -> str | None:
     """Why a fragment cannot stand inside an element, or ``None``."""
     from xml.parsers import expat
