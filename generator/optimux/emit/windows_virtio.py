@@ -22,11 +22,16 @@ def virtio_steps(domain: DomainPlan) -> list[str]:
     return [*steps, _REST] if drivers or _has_more(domain) else []
 
 
+def driver_folder(driver: str, folder: str) -> str:
+    """Where virtio-win has a driver for this Windows, from the root of its medium."""
+    return rf"{driver}\{folder}\amd64"
+
+
 def _has_more(domain: DomainPlan) -> bool:
     virtio_inputs = any(device.bus == "virtio" for device in domain.inputs)
     return bool(domain.channels or domain.memballoon or virtio_inputs)
 
 
 def _setup(drivers: tuple[str, ...], folder: str) -> str:
-    lines = [rf"    {driver}\{folder}\amd64" for driver in drivers]
+    lines = [f"    {driver_folder(driver, folder)}" for driver in drivers]
     return "\n".join([_LOAD, *lines, "Skip this where Windows is installed already."])

@@ -24,7 +24,7 @@ def answer_medium(domain: DomainPlan, password: str) -> bytes:
     """The image. It holds the password, encoded and not encrypted: mode 0600, and gone when Setup has read it."""
     stated = domain.windows.unattended
     assert stated is not None
-    return iso_image({NAME: answer_file(stated, password)}, LABEL)
+    return iso_image({NAME: answer_file(stated, password, domain.windows.virtio_folder)}, LABEL)
 
 
 def read_password(domain: DomainPlan) -> str | None:

@@ -219,8 +219,8 @@ class GuestMedia(Record):
 class Unattended(Record):
     """Answers for Windows' Setup, without the password; ``disk`` is the target of the disk that it formats.
 
-    ``drivers`` are folders of virtio-win such as ``viostor\\w11\\amd64``. Without a product key Setup does not ask for
-    one: the edition's name decides.
+    ``drivers`` are those that Setup loads: the disk's, the network's, that of the agent's channel. Without a product
+    key Setup does not ask for one: the edition's name decides.
     """
 
     edition: str

@@ -63,10 +63,10 @@ def resolve_windows(wanted: Wanted, disks: tuple[Disk, ...]) -> Windows:
     _check_names(wanted, stated)
     disk = _disk(wanted, stated, disks)
     _check_requirements(wanted, stated)
-    return Windows(windows.iso, windows.virtio_win, _unattended(wanted, stated, disk, folder), drivers, folder)
+    return Windows(windows.iso, windows.virtio_win, _unattended(wanted, stated, disk), drivers, folder)
 
 
-def _unattended(wanted: Wanted, stated: Stated, disk: Disk | None, folder: str) -> Unattended:
+def _unattended(wanted: Wanted, stated: Stated, disk: Disk | None) -> Unattended:
     locale = stated.locale or stated.language
     return Unattended(
         edition=stated.edition,
@@ -80,14 +80,8 @@ def _unattended(wanted: Wanted, stated: Stated, disk: Disk | None, folder: str) 
         product_key=stated.product_key,
         bypass_requirements=stated.bypass_requirements,
         disk=disk.target or "" if disk else "",
-        drivers=_drivers(wanted, disk, folder),
+        drivers=(*_needed(wanted, [disk] if disk else []), _SERIAL_DRIVER),
     )
-
-
-def _drivers(wanted: Wanted, disk: Disk | None, folder: str) -> tuple[str, ...]:
-    """Folders of virtio-win: what Setup needs to see the disk, the network, and later the agent's channel."""
-    needed = _needed(wanted, [disk] if disk else [])
-    return tuple(rf"{name}\{folder}\amd64" for name in (*needed, _SERIAL_DRIVER))
 
 
 def _setup_drivers(wanted: Wanted, disks: Iterable[Disk]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from optimux.emit.windows_virtio import driver_folder
 from optimux.emit.xml import element, render
 
 if TYPE_CHECKING:
@@ -37,11 +38,14 @@ _SETUP = (
 )
 
 
-def answer_file(stated: Unattended, password: str) -> bytes:
-    """The file, UTF-8 with Windows' line ends. It holds the password, encoded and not encrypted: mode 0600."""
+def answer_file(stated: Unattended, password: str, virtio_folder: str) -> bytes:
+    """The file, UTF-8 with Windows' line ends; ``virtio_folder`` is the one that virtio-win has for this Windows.
+
+    It holds the password, encoded and not encrypted: mode 0600.
+    """
     root = element(
         "unattend",
-        _settings("windowsPE", _pe_languages(stated), _drivers(stated.drivers), _setup(stated)),
+        _settings("windowsPE", _pe_languages(stated), _drivers(stated.drivers, virtio_folder), _setup(stated)),
         _settings("specialize", _specialize(stated)),
         _settings("oobeSystem", _languages(stated), _oobe(stated, password)),
         xmlns=_NAMESPACE,
@@ -94,9 +98,9 @@ def _locales(stated: Unattended) -> list[Element]:
     ]
 
 
-def _drivers(folders: Sequence[str]) -> Element:
+def _drivers(drivers: Sequence[str], folder: str) -> Element:
     """Every letter that the CD can have: Setup passes over paths that do not exist."""
-    paths = [f"{letter}:\\{folder}" for letter in _LETTERS for folder in folders]
+    paths = [f"{letter}:\\{driver_folder(driver, folder)}" for letter in _LETTERS for driver in drivers]
     entries = [_added("PathAndCredentials", _leaf("Path", path), key=number) for number, path in enumerate(paths, 1)]
     return _component("PnpCustomizationsWinPE", element("DriverPaths", *entries))
 
