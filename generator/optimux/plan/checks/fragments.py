@@ -22,6 +22,8 @@ def check_extra_xml(wanted: Wanted) -> None:
 
 def elements(fragment: str) -> frozenset[str]:
     """The names of a fragment's outermost elements, as far as it is well-formed."""
+    if not fragment:  # nearly always: no parser is loaded then
+        return frozenset()
     from xml.parsers import expat
 
     parser = expat.ParserCreate()
