@@ -73,3 +73,18 @@ def test_the_client_is_for_the_first_that_has_one() -> None:
 )
 def test_the_parameters_of_vfio_pci(card: dict[str, Any], options: tuple[str, ...]) -> None:
     assert vfio_options(_plan({"win": {}}, card)) == options
+
+
+@pytest.mark.parametrize(
+    ("distribution", "bind", "vm", "hook"),
+    [
+        ("nixos", "id", {}, True),
+        ("debian", "id", {}, False),
+        ("debian", "on-demand", {}, True),
+        ("debian", "id", {"hooks": {"prepare": ["/bin/true"]}}, True),
+        ("nixos", "id", {"gpu": None}, False),
+    ],
+)
+def test_whether_there_is_a_hook(distribution: str, bind: str, vm: dict[str, Any], hook: bool) -> None:
+    host = {"distribution": distribution, "cpuVendor": "intel"}
+    assert _plan({"win": vm}, {"bind": bind}, host=host).has_hook is hook

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from optimux.emit.artifact import HostCommand, HostEntry, HostFile, HostLines
-from optimux.emit.libvirt_hook import on_demand
 from optimux.emit.libvirt_start import VIRSH
 from optimux.emit.packages import elsewhere
 from optimux.emit.windows import MEDIUM, has_folder, with_medium
@@ -118,7 +117,7 @@ def _definitions(plan: Plan) -> list[str]:
 
 def _hand_over(plan: Plan) -> list[str]:
     """What a start with a card that the host has until then needs to go well."""
-    if not any(on_demand(domain, plan) for domain in plan.domains):
+    if not any(domain.hands_over for domain in plan.domains):
         return []
     kept = ["optimux gpu keep-free"] if any(gpu.keep_free for gpu in plan.gpus) else []
     return [_HAND_OVER, "", *_code(["sudo -i command -v optimux", "optimux gpu status", *kept])]

@@ -11,7 +11,6 @@ from optimux.rules import families
 
 if TYPE_CHECKING:
     from optimux.emit.artifact import HostEntry
-    from optimux.pci import Address
     from optimux.plan.model import DomainPlan, Plan
 
 PATH = "/etc/libvirt/hooks/qemu.d/optimux"
@@ -183,11 +182,8 @@ huge_pages() {
 
 
 def hook_entries(plan: Plan) -> list[HostEntry]:
-    """The hook, where a card on demand or a program of the user's asks for it; libvirt looks for hooks as it starts."""
-    if not any(
-        domain.prepare or domain.release or domain.changes_the_host or on_demand(domain, plan)
-        for domain in plan.domains
-    ):
+    """The hook, where a VM has work for it; libvirt looks for hooks as it starts."""
+    if not plan.has_hook:
         return []
     services = " ".join(families()["hostCommands"]["libvirtServices"][plan.host.platform.distribution])
     return [
@@ -199,41 +195,20 @@ def hook_entries(plan: Plan) -> list[HostEntry]:
     ]
 
 
-def has_hook(plan: Plan) -> bool:
-    """Whether there is anything for the hook to do."""
-    return any(
-        domain.prepare or domain.release or domain.changes_the_host or guarded(domain, plan) or on_demand(domain, plan)
-        for domain in plan.domains
-    )
-
-
-def on_demand(domain: DomainPlan, plan: Plan) -> bool:
-    """Whether a card of the VM's is the host's while it does not run."""
-    own = {function.address for gpu in plan.gpus if not gpu.binds_early for function in gpu.functions}
-    return any(device.source in own for device in domain.host_devices)
-
-
-def guarded(domain: DomainPlan, plan: Plan) -> tuple[Address, ...]:
-    """The functions that vfio-pci should have since boot."""
-    early = {function.address for gpu in plan.gpus if gpu.binds_early for function in gpu.functions}
-    return tuple(device.source for device in domain.host_devices if device.source in early)
-
-
 def hook_script(plan: Plan) -> str:
     """A shell script with a case for each VM."""
-    cases = "".join(_case(domain, plan) for domain in plan.domains)
-    demand = _ON_DEMAND if any(on_demand(domain, plan) for domain in plan.domains) else ""
+    cases = "".join(map(_case, plan.domains))
+    demand = _ON_DEMAND if any(domain.hands_over for domain in plan.domains) else ""
     settings = _WHILE_RUNNING if any(d.isolated_cpus or d.governor for d in plan.domains) else ""
     settings += _HUGEPAGES if any(domain.makes_hugepages for domain in plan.domains) else ""
     return f'{_HEAD}{demand}{settings}case "$1" in\n{cases}esac\n'
 
 
-def _case(domain: DomainPlan, plan: Plan) -> str:
-    functions = guarded(domain, plan)
-    before = [f"not_the_hosts {' '.join(map(str, functions))}"] if functions else []
+def _case(domain: DomainPlan) -> str:
+    before = [f"not_the_hosts {' '.join(map(str, domain.guarded))}"] if domain.guarded else []
     before += [f'run {quote(program)} "$@" || exit' for program in domain.prepare]
     after = [f'run {quote(program)} "$@"' for program in domain.release]
-    if on_demand(domain, plan):  # after what stops its users, before what starts them again
+    if domain.hands_over:  # after what stops its users, before what starts them again
         before.append('card "$@" || exit 1')
         after.insert(0, 'card "$@"')
     if domain.makes_hugepages:

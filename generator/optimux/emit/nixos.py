@@ -14,7 +14,7 @@ from optimux.emit.apparmor import apparmor_rules
 from optimux.emit.artifact import Artifact, HostFile
 from optimux.emit.autostart import autostart_script
 from optimux.emit.cards import cards_files
-from optimux.emit.libvirt_hook import has_hook, hook_script
+from optimux.emit.libvirt_hook import hook_script
 from optimux.emit.libvirt_start import FOLDER, libvirt_commands, libvirt_files
 from optimux.emit.looking_glass_client import client_entries, client_files_of_each_vm
 from optimux.emit.modprobe import kvmfr_options, vfio_options
@@ -83,7 +83,7 @@ def nixos_plan(plan: Plan) -> dict[str, Any]:
         "emulatedTpm": any(domain.tpm.backend == "emulator" for domain in plan.domains),
         "enrolledKeys": any(domain.firmware.loader == _enrolled_keys() for domain in plan.domains),
         "bridges": _bridges(plan),
-        "hook": has_hook(plan),
+        "hook": plan.has_hook,
         "autostart": any(domain.autostart for domain in plan.domains),
         "idleServices": host.idle_services,
     }
@@ -111,7 +111,7 @@ def _scripts(plan: Plan) -> list[Artifact]:
     scripts = {"optimux-libvirt": _libvirt_script(plan)}
     if plan.host.override_addresses:
         scripts["optimux-driver-override"] = _override_script(plan)
-    if has_hook(plan):
+    if plan.has_hook:
         scripts["optimux-hook"] = hook_script(plan)
     if any(domain.autostart for domain in plan.domains):
         scripts["optimux-autostart"] = autostart_script(plan)

@@ -92,6 +92,7 @@ def _resolve(wanted: Wanted) -> DomainPlan:
     check_domain(wanted, disks)
     topology = pci_topology(wanted, disks)
     name = vm.name or wanted.key
+    late = wanted.gpu is not None and wanted.gpu.bind == "on-demand"
     return DomainPlan(
         key=wanted.key,
         name=name,
@@ -138,6 +139,8 @@ def _resolve(wanted: Wanted) -> DomainPlan:
         isolated_cpus=_isolated(vm),
         governor=vm.while_running.governor,
         makes_hugepages=vm.while_running.hugepages,
+        hands_over=late and bool(topology.host_devices),
+        guarded=() if late else tuple(device.source for device in topology.host_devices),
         requested=wanted.requested,
     )
 

@@ -192,10 +192,18 @@ class DomainPlan(Record):
     governor: str | None  # the host's, while it runs
     makes_hugepages: bool  # for each start, of the size that its memory takes
 
+    hands_over: bool  # whether a card of its own is the host's while it does not run
+    guarded: tuple[Address, ...]  # on the host: what vfio-pci has since boot, but not after the fallback entry
+
     @property
     def changes_the_host(self) -> bool:
         """Whether anything is set while it runs, and undone."""
         return self.isolated_cpus is not None or self.governor is not None or self.makes_hugepages
+
+    @property
+    def needs_hook(self) -> bool:
+        """Whether it does not start, or not as it is meant, without libvirt's hook."""
+        return bool(self.prepare or self.release or self.changes_the_host or self.hands_over)
 
 
 class NetworkPlan(Record):
@@ -242,6 +250,16 @@ class Plan(Record):
     pools: tuple[PoolPlan, ...]
     images: tuple[ImagePlan, ...]
     warnings: tuple[Problem, ...]
+
+    @property
+    def has_hook(self) -> bool:
+        """Whether libvirt's hook is there: for the guarded functions alone on NixOS only.
+
+        There the entry that binds nothing is always in the menu. Elsewhere a driver that is built into the kernel may
+        have a function at every boot, which libvirt takes and the guard would refuse.
+        """
+        guards = self.host.platform.distribution == "nixos" and any(domain.guarded for domain in self.domains)
+        return guards or any(domain.needs_hook for domain in self.domains)
 
     @property
     def kvmfr(self) -> tuple[SharedMemory, ...]:
