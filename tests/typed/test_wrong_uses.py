@@ -91,7 +91,7 @@ WRONG = {
     'settled(devices.Input, input_, placement=place, bus="ide")': {"arg-type"},
     "settled(devices.Input, input_, placment=None)": {"call-arg"},
     "settled(devices.Input, input_)": {"call-arg"},
-    'settled(devices.Disk, disk, placement=None, bus="sata")': {"arg-type"},
+    'settled(devices.Disk, disk, placement=None, index=0, bus="sata")': {"arg-type"},
     "settled(devices.Input, input_, placement=place).bus.upcase": {"union-attr"},
 }
 # The declaration itself: what is annotated is what the kind loads and what the default is.
