@@ -1346,7 +1346,7 @@ let
         type = placement;
         default = "0000:00:10.0";
         description =
-          "Where the guest sees the shared memory; \"auto\" leaves it to QEMU, which may collide.";
+          "Where the guest sees the shared memory; \"auto\" leaves that of kvmfr memory to QEMU, which may collide.";
         example = "auto";
       };
       hole64 = mkOption {

@@ -185,7 +185,7 @@ class Pci(Declared):
         "ivshmem",
         PLACEMENT,
         default=Address(0, 0, 0x10, 0),
-        doc='Where the guest sees the shared memory; "auto" leaves it to QEMU, which may collide.',
+        doc='Where the guest sees the shared memory; "auto" leaves that of kvmfr memory to QEMU, which may collide.',
         example="auto",
     )
     hole64: Size | None = option(
