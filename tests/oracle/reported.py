@@ -296,6 +296,8 @@ KINDS: dict[str, list[Reported]] = {
                  there=("slot='0x12'",)),
         Reported(GPU + _shmem("looking-glass", "<address type='pci' slot='0x11'/>"), config=SHM,
                  there=("slot='0x11'",)),
+        Reported(GPU + _shmem("looking-glass", "<address type='pci' slot='0x11' function='1'/>"), config=SHM,
+                 gone=("slot='0x11'",)),
     ],
     "no display by choice": [
         Reported(GPU + "<video><model type='none'/></video>", config=NO_PICTURE, there=("<model type='none'/>",)),

@@ -329,6 +329,8 @@ def place_shmem(draft: Draft, node: Node) -> None:
             _place_single(draft, node, wanted, "the configuration says so", wanted)
     elif present is None:
         _place_single(draft, node, wanted, "without an address libvirt adds a bridge for it", None)
+    elif present.function and not draft.machine.others((present.bus, present.slot), [node]):
+        _place_single(draft, node, wanted, "a guest finds nothing in a slot without function 0", None)
 
 
 def _place_single(draft: Draft, node: Node, wanted: Address, why: str, stated: Address | None) -> None:
