@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from lab import CHECKOUT
+from lab import CHECKOUT, cache
 from lab.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def linters(checkout: Path = CHECKOUT) -> dict[str, list[str]]:
     return {
         "ruff": [*_module("ruff"), "check"],
         "ruff format": [*_module("ruff"), "format", "--check", "--diff"],
-        "mypy": _module("mypy"),
+        "mypy": _mypy(),
         "shellcheck": [*_SHELLCHECK, *map(str, shell_scripts(checkout))],
         "licences": [*_module("reuse"), "lint", "--lines"],
         "workflows": [
@@ -56,6 +56,18 @@ def linters(checkout: Path = CHECKOUT) -> dict[str, list[str]]:
             *map(str, workflows(checkout)),
         ],
     }
+
+
+def _mypy() -> list[str]:
+    """With what it keeps for all checkouts, where that can be written: it goes by what is in a file, so that in a new
+    checkout it looks at what is new alone.
+    """
+    folder = cache() / "mypy"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a package's build has no home
+        return _module("mypy")
+    return [*_module("mypy"), f"--cache-dir={folder}"]
 
 
 def _module(name: str) -> list[str]:

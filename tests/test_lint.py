@@ -41,6 +41,12 @@ BAD = {
 }
 
 
+def test_mypy_keeps_nothing_where_it_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "optimux").write_text("no folder\n")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert linters()["mypy"][-1] == "mypy"
+
+
 @pytest.mark.parametrize(("tool", "arguments", "text", "said"), BAD.values(), ids=BAD)
 def test_the_linters_find_something(
     tool: str, arguments: tuple[str, ...], text: str, said: str, tmp_path: Path
@@ -50,7 +56,8 @@ def test_the_linters_find_something(
     (tmp_path / "generator").mkdir()
     (tmp_path / "tests").symlink_to(CHECKOUT / "tests")  # mypy's plugin is there
     (tmp_path / "bad.py").write_text(text)
-    process = lint([sys.executable, "-m", tool, *arguments], tmp_path)
+    command = linters(tmp_path)["mypy"] if tool == "mypy" else [sys.executable, "-m", tool]
+    process = lint([*command, *arguments], tmp_path)
     assert process.returncode == 1
     assert said in process.stdout + process.stderr
 

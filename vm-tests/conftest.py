@@ -45,7 +45,7 @@ __all__ = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How often what may fail one time in many is done: each round takes an emulated machine seven seconds."""
-    parser.addoption("--rounds", type=int, default=4, help="how often the card goes to a VM of libvirt's and back (4)")
+    parser.addoption("--rounds", type=int, default=3, help="how often the card goes to a VM of libvirt's and back (3)")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -19,7 +19,7 @@ from lab.consumers.applied import ROOT_DEVICE, ROOT_UUID
 from lab.l1.disk import make_disk
 from lab.l1.image import BUILD_SECONDS
 from lab.l1.machine import HARDWARE, devices, light, quick
-from lab.l1.qemu import qemu_of
+from lab.l1.qemu import emulator, qemu_of
 from optimux.record import Record
 from optimux.vm.qemu.accel import accelerated
 from optimux.vm.qemu.machine import Machine
@@ -161,7 +161,7 @@ def refind(folder: Path, options: str) -> Started:
 def _started(started: Started, folder: Path) -> Iterator[Run]:
     folder.mkdir()
     root = roots.trixie_root()
-    qemu, images = qemu_of(root, folder), root.path / "usr/share/OVMF"
+    qemu, images = qemu_of(emulator(), folder), root.path / "usr/share/OVMF"
     machine = Machine(
         machine=HARDWARE["machine"],
         memory_mib=_MEMORY_MIB,

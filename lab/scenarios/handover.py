@@ -263,13 +263,11 @@ def patient() -> int:
 
 
 def domain(xml: str, *, managed: str = "no", confined: bool = False) -> str:
-    """The generated domain for this machine; without ``confined`` under no profile of AppArmor's, whose compiler takes
-    an emulated machine as long as QEMU does.
-    """
+    """The generated domain for this machine, under its profile of AppArmor's where it is to be ``confined``."""
     text = Path(xml).read_text(encoding="utf-8")
     assert text.count("managed='no'") == len(FUNCTIONS), text
     text = adapted(text.replace("managed='no'", f"managed='{managed}'"), boot("quiet"), has_kvm())
-    return text if confined else text.replace("</domain>", "<seclabel type='none'/></domain>")
+    return text if confined else libvirt.unconfined(text)
 
 
 def through_libvirt(xml: str, count: int) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+from lab.lint import linters
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -129,7 +130,7 @@ def _refusals(folder: Path, uses: tuple[str, ...], fields: tuple[str, ...]) -> d
     lines = (HEAD + body + "".join(f"    {field}\n" for field in fields)).splitlines()
     file = folder / "uses.py"
     file.write_text("\n".join(lines) + "\n")
-    command = (sys.executable, "-m", "mypy", "--no-error-summary", "--show-error-codes", "--no-pretty", str(file))
+    command = (*linters()["mypy"], "--no-error-summary", "--show-error-codes", "--no-pretty", str(file))
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode in (0, 1), done.stderr
     said: dict[str, set[str]] = defaultdict(set)
