@@ -80,7 +80,7 @@ PLAIN = f"""<domain type='kvm'>
   <name>{VM}</name>
   <uuid>0b3f5f2e-4f3a-4c55-9f59-6f9f2ba1a111</uuid>
   <title>made by hand</title>
-  <memory unit='KiB'>524288</memory>
+  <memory unit='KiB'>262144</memory>
   <vcpu placement='static'>1</vcpu>
   <os>
     <type arch='x86_64' machine='pc-q35-10.0'>hvm</type>
