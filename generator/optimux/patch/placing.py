@@ -148,18 +148,25 @@ def _add_implied_controllers(draft: Draft) -> None:
     most: dict[str, int] = {}
     for disk in draft.all_devices():
         target = disk.child("target") if disk.local == "disk" else None
-        bus = target.get("bus") if target is not None else ""
-        place = customs.drive_place(bus, target.get("dev")) if target is not None else None
-        if place is not None:
-            address = disk.child("address", type_="drive")
-            controller = number(address.get("controller", "0")) if address is not None else place[0]
-            most[bus] = max(most.get(bus, 0), controller or 0)
+        controller = drive_controller(disk)
+        if target is not None and controller is not None:
+            bus = target.get("bus")
+            most[bus] = max(most.get(bus, 0), controller)
     for bus, highest in sorted(most.items()):
         there = {node.get("index", "0") for node in draft.devices.all("controller", type_=bus)}
         for index in range(bus == "sata", highest + 1):
             if str(index) not in there and has_free_slot(draft):
                 why = "libvirt would add it by itself, for the disks"
                 _settle(draft, draft.insert(draft.devices, element("controller", type_=bus, index=index), why))
+
+
+def drive_controller(disk: Node) -> int | None:
+    """The index of a SATA or SCSI disk's controller: as its address says, else by libvirt's rule for its target."""
+    address, target = disk.child("address", type_="drive"), disk.child("target")
+    place = customs.drive_place(target.get("bus"), target.get("dev")) if target is not None else None
+    if place is None or address is None:
+        return place[0] if place is not None else None
+    return number(address.get("controller", "0")) or 0
 
 
 def _needs_slot(draft: Draft, node: Node) -> bool:

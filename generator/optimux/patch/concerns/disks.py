@@ -11,8 +11,7 @@ from optimux.patch.concerns.stated import WHY, child_of
 from optimux.patch.draft import Draft, describe
 from optimux.patch.machine.device import address_of
 from optimux.patch.node import Node, new_node
-from optimux.patch.placing import is_conventional, place_new
-from optimux.plan.customs import drive_place
+from optimux.patch.placing import drive_controller, is_conventional, place_new
 from optimux.plan.devices import Disk, Network
 
 _DRIVER = ("cache", "io", "iothread")
@@ -82,9 +81,7 @@ def _without_boot(node: Node) -> None:
 
 def _scsi(draft: Draft, node: Node) -> None:
     """The controllers that the plan has, unless others are there: libvirt's default one has no driver in Windows."""
-    address, target = node.child("address"), node.child("target")
-    implied = drive_place("scsi", target.get("dev")) if target is not None else None
-    index = int(address.get("controller")) if address is not None else implied[0] if implied is not None else 0
+    address, index = node.child("address"), drive_controller(node) or 0
     there = {each.get("index", "0"): each.get("model") for each in draft.devices.all("controller", type_="scsi")}
     if set(there.values()) <= {"virtio-scsi"}:
         for number in range(index + 1):
