@@ -10,6 +10,7 @@ import pytest
 from optimux.declare import Table
 from optimux.facts import Facts, load_facts
 from optimux.facts.detect import Root, detect
+from optimux.facts.detect.pci import around, functions
 from optimux.judge.gpus import verdicts
 from optimux.judge.usb import usb_verdicts
 from tests.detect.tree import MACHINES, described, names, plant
@@ -133,3 +134,20 @@ def test_why_a_controller_stays(tmp_path: Path) -> None:
     (found,) = seen(plant(tmp_path, described("zeroed-subsystem")))["usb"]
     assert [reason["found"] for reason in found["reasons"]] == ["sda in use", "the host's only keyboard"]
     assert found["devices"] == ["1-2", "1-8"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_around_each_function(name: str, tmp_path: Path) -> None:
+    """No more is read of the machine than its group, its bus and its port."""
+    root = Root.at(str(plant(tmp_path, described(name))))
+    every = functions(root)
+    for own in every:
+        theirs = [
+            device
+            for device in every
+            if (own.iommu_group is not None and device.iommu_group == own.iommu_group)
+            or (device.address.domain, device.address.bus) == (own.address.domain, own.address.bus)
+            or device.address == own.upstream
+        ]
+        assert list(around(root, {own.address})) == theirs
+    assert around(root, ()) == ()

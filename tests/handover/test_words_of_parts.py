@@ -144,7 +144,7 @@ STATE = State("my card", "win", (WAS,), ("0000:00:01.0", "auto"), ("nvidia",), (
 def test_a_state_as_it_is_kept(tmp_path: Path) -> None:
     store = Store(f"{tmp_path}/")
     assert not store.exists("my card")
-    store.write(STATE.replace(announced=("/x",), inhibitor="i", step="done", stuck=(7, GPU), complete=True))
+    store.write(STATE.replace(announced=("/x",), inhibitor="i", stuck=(7, GPU), complete=True))
     file = tmp_path / "run/optimux/card-my card.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text()) == {
@@ -155,7 +155,6 @@ def test_a_state_as_it_is_kept(tmp_path: Path) -> None:
         "stopped": [["systemctl", "start", "x"]],
         "announced": ["/x"],
         "inhibitor": "i",
-        "step": "done",
         "stuck": [7, GPU],
         "complete": True,
         "functions": [{"address": GPU, "driver": "bochs-drm", "module": "bochs", "override": None, "control": "auto"}],

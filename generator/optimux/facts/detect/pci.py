@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from optimux.declare import Choice
 from optimux.facts.detect.root import Root, clean, number
@@ -10,6 +11,9 @@ from optimux.facts.detect.words import known
 from optimux.facts.devices import PciDevice, PowerState, RuntimeStatus, Sriov
 from optimux.pci import Address, Id
 from optimux.sizes import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 DEVICES = "/sys/bus/pci/devices"
 # include/linux/ioport.h: what /sys's "resource" says of each range.
@@ -29,9 +33,32 @@ def address_of(name: str) -> Address | None:
 
 def functions(root: Root) -> tuple[PciDevice, ...]:
     """Every function, in the order of the addresses."""
-    named = ((address, name) for name in root.names(DEVICES) if (address := address_of(name)))
-    order = sorted(named, key=lambda pair: (*pair[0].device, pair[0].function))
-    found = (_function(root, address, f"{DEVICES}/{name}") for address, name in order)
+    return _functions(root, _folders(root))
+
+
+def around(root: Root, own: Collection[Address]) -> tuple[PciDevice, ...]:
+    """The functions at the addresses ``own``, those of their buses and IOMMU groups, and the ports above, in order."""
+    folders = _folders(root)
+    groups = {address: root.link(f"{base}/iommu_group") for address, base in folders}
+    theirs = {groups.get(address) for address in own} - {None}
+    buses = {(address.domain, address.bus) for address in own}
+    ports = {_upstream(root, base) for address, base in folders if address in own}
+    near = (
+        (address, base)
+        for address, base in folders
+        if (address.domain, address.bus) in buses or address in ports or groups[address] in theirs
+    )
+    return _functions(root, near)
+
+
+def _folders(root: Root) -> list[tuple[Address, str]]:
+    """Every function's folder, in the order of the addresses."""
+    named = ((address, f"{DEVICES}/{name}") for name in root.names(DEVICES) if (address := address_of(name)))
+    return sorted(named, key=lambda pair: (*pair[0].device, pair[0].function))
+
+
+def _functions(root: Root, folders: Iterable[tuple[Address, str]]) -> tuple[PciDevice, ...]:
+    found = (_function(root, address, base) for address, base in folders)
     return tuple(device for device in found if device is not None)
 
 

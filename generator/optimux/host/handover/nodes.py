@@ -96,38 +96,41 @@ class Sysfs:
         keyboards: list[str] = []
         framebuffer = None
         base = f"{DEVICES}/{address}"
-        for folder in self._folders(base):
+        for folder, entries in self._folders(base):
             name = folder.rpartition("/")[2]
             if re.fullmatch(r"(simple-framebuffer|efi-framebuffer|vesa-framebuffer)\.[0-9]+", name):
                 framebuffer = name
-            subsystem = self.target(f"{folder}/subsystem") or ""
+            subsystem = (self.target(f"{folder}/subsystem") if "subsystem" in entries else None) or ""
             if subsystem == "net":
                 flags = self.text(f"{folder}/flags") or "0"
                 links.append(Link(name, address, bool(int(flags, 16) & 1)))  # IFF_UP of net/if.h
             elif subsystem == "input" and self.is_keyboard(folder):
                 keyboards.append(self.text(f"{folder}/name") or name)
-            if node := self._node(folder, subsystem, address):
+            if "dev" in entries and (node := self._node(folder, subsystem, address)):
                 nodes.append(node)
         nodes += (*self._nvidia(address), *self._compute(address))
         return Below(tuple(nodes), tuple(links), tuple(keyboards), framebuffer)
 
-    def _folders(self, base: str) -> Iterator[str]:
-        """Every folder below a function; links lead elsewhere and are left."""
+    def _folders(self, base: str) -> Iterator[tuple[str, set[str]]]:
+        """Every folder below a function, and the names in it; links lead elsewhere and are left."""
         waiting = [f"{base}/"]  # the function's own is a link in /sys/bus
         count = 0
         while waiting and count < _MOST_FOLDERS:
             folder = waiting.pop().rstrip("/")
             count += 1
-            yield folder
             try:
-                with os.scandir(f"{self.root}{folder}/") as entries:
-                    waiting += [
-                        f"{folder}/{entry.name}"
-                        for entry in entries
-                        if entry.name not in _BARREN and entry.is_dir(follow_symlinks=False)
-                    ]
-            except OSError:
+                with os.scandir(f"{self.root}{folder}/") as found:
+                    entries = [*found]
+            except OSError as error:
+                if isinstance(error, PermissionError):
+                    self.unseen.append(folder)
                 continue
+            yield folder, {entry.name for entry in entries}
+            waiting += [
+                f"{folder}/{entry.name}"
+                for entry in entries
+                if entry.name not in _BARREN and entry.is_dir(follow_symlinks=False)
+            ]
 
     def _node(self, folder: str, subsystem: str, address: Address) -> Node | None:
         """The node that a folder stands for: its file ``dev`` has the number, ``uevent`` the name."""

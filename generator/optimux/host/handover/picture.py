@@ -72,7 +72,7 @@ def look(card: Card, root: str | None = None) -> Picture:
     """The card on this machine, or in a recorded tree. Raises ``OptimuxError`` where the root cannot be read."""
     place = root or "/"
     sysfs, files = Sysfs(place), Root.at(root)
-    devices = drm.with_nodes(files, pci.functions(files))
+    devices = drm.with_nodes(files, pci.around(files, card.addresses))
     by_address = {device.address: device for device in devices}
     functions = tuple(Function(f.address, str(f.id), by_address.get(f.address)) for f in card.functions)
     own = tuple(function.device for function in functions if function.device)

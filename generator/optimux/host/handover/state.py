@@ -52,7 +52,6 @@ class State(Record):
     stopped: tuple[tuple[str, ...], ...] = ()  # commands that start again what was stopped
     announced: tuple[str, ...] = ()
     inhibitor: str | None = None
-    step: str = ""
     stuck: tuple[int, str] | None = None
     complete: bool = False
 
@@ -150,7 +149,6 @@ def _state(data: dict[str, Any]) -> State:
         stopped=tuple(map(tuple, data["stopped"])),
         announced=tuple(data["announced"]),
         inhibitor=data["inhibitor"],
-        step=data["step"],
         stuck=(data["stuck"][0], data["stuck"][1]) if data["stuck"] else None,
         complete=data["complete"],
     )

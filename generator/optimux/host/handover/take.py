@@ -44,6 +44,7 @@ class Taking:
         self._stop = tuple(stop)
         self._give_again = give_again
         self._state: State | None = None
+        self._at = "begin"  # the function at work, or a step of all
 
     def run(self) -> str:
         """Take the card; what was done, in a sentence. Raises ``Refused``; then the card is what it was."""
@@ -63,6 +64,7 @@ class Taking:
         self._check_all_but_holders(judged, picture)
         self._state = self._before(picture)
         try:
+            self._record()
             self._free(picture, judged)
             self._detach()
             return f"vfio-pci has {self._card.name}"
@@ -132,7 +134,7 @@ class Taking:
         units = {holder.unit: holder for holder in picture.holders if self._is_stopped(holder) and holder.unit}
         for unit, holder in units.items():
             manager = ("systemctl", "--user", f"--machine={holder.user}@.host") if holder.user_unit else ("systemctl",)
-            self._record(f"stop {unit}", stopped=(*self._current.stopped, (*manager, "start", unit)))
+            self._record(stopped=(*self._current.stopped, (*manager, "start", unit)))
             self._say(f"stopping {unit}")
             self._kernel.run(*manager, "stop", unit)
         held = [h for h in picture.holders if not self._is_stopped(h)]
@@ -156,7 +158,7 @@ class Taking:
                 paths.append(f"{folder}/{name}/uevent")
                 if node.subsystem == "sound" and name.startswith("controlC"):
                     paths.append(f"{folder}/card{name.removeprefix('controlC')}/uevent")
-        self._record("announce", announced=tuple(dict.fromkeys(paths)))
+        self._record(announced=tuple(dict.fromkeys(paths)))
         self._say("asking " + ", ".join(dict.fromkeys(h.program for h in held)) + " to let go")
         for path in self._current.announced:
             self._kernel.write(path, "remove")
@@ -166,19 +168,18 @@ class Taking:
         assert self._state is not None
         return self._state
 
-    def _record(self, step: str, **changes: Any) -> None:
-        """What is about to be done, on /run before it is."""
-        self._state = self._current.replace(step=step, **changes)
+    def _record(self, **changes: Any) -> None:
+        """What is to be undone of that which is about to be done, on /run before it is."""
+        self._state = self._current.replace(**changes)
         self._store.write(self._state)
 
     def _detach(self) -> None:
         kernel, functions = self._kernel, self._current.functions
-        self._record("begin")
         if not kernel.exists(f"{DRIVERS}/{VFIO}"):
             kernel.run("modprobe", VFIO)
         self._stay_awake()
         for was in functions:
-            self._record(f"mark {was.address}")
+            self._at = str(was.address)
             kernel.write(f"{DEVICES}/{was.address}/driver_override", VFIO)
         unloaded = only_unloaded()
         first = [was for was in functions if was.module in unloaded]
@@ -188,18 +189,17 @@ class Taking:
         # The display last: what can get stuck, sound and USB, does so while the picture's driver is untouched.
         for was in (*others[1:], *others[:1]) if not first else others:
             if was.driver not in (None, VFIO):
-                self._record(f"unbind {was.address}")
+                self._at = str(was.address)
                 kernel.write(f"{DRIVERS}/{was.driver}/unbind", str(was.address), UNBIND_SECONDS)
         for was in functions:
-            self._record(f"bind {was.address}")
+            self._at = str(was.address)
             self._bind(was)
-        self._record("done", complete=True)
         self._inhibit()
 
     def _stay_awake(self) -> None:
         """A card that does not wake now would not wake in the guest either."""
         kernel = self._kernel
-        self._record("wake")
+        self._at = "wake"
         places = [self._current.port[0]] if self._current.port else []
         for place in (*places, *(str(was.address) for was in self._current.functions)):
             if kernel.exists(f"{DEVICES}/{place}/power/control"):
@@ -215,7 +215,8 @@ class Taking:
     def _unload(self) -> None:
         """NVIDIA's modules go whole or not at all: each refuses at once while it is in use, and nothing is harmed."""
         loaded = [name for name in only_unloaded() if self._kernel.exists(f"/sys/module/{name}")]
-        self._record("unload", loaded=tuple(reversed(loaded)))
+        self._at = "unload"
+        self._record(loaded=tuple(reversed(loaded)))
         for name in loaded:
             try:
                 self._kernel.run("rmmod", name)
@@ -233,17 +234,18 @@ class Taking:
             raise Refused(f"{was.address} has {driver or 'no driver'} instead of {VFIO}: see dmesg")
 
     def _inhibit(self) -> None:
-        """A host that sleeps with a passed card seldom wakes with it."""
+        """The card is taken; a host that sleeps with a passed card seldom wakes with it."""
         if not self._kernel.systemd:
+            self._record(complete=True)
             return
         unit = f"optimux-awake-{self._card.name}.service"
         why = f"{self._card.name} is with a VM"
         command = ("systemd-inhibit", "--what=sleep", "--who=Optimux", f"--why={why}", "sleep", "infinity")
-        self._record("inhibit", inhibitor=unit)
+        self._record(complete=True, inhibitor=unit)
         try:
             self._kernel.run("systemd-run", "--no-block", "--collect", "--quiet", f"--unit={unit}", *command)
         except Refused:
-            self._record("done", inhibitor=None)
+            self._record(inhibitor=None)
 
     def _undo(self, error: BaseException) -> None:
         try:
@@ -253,8 +255,7 @@ class Taking:
 
     def _left_behind(self, error: Stuck) -> None:
         """The one function waits; the others come back now, and it does once its holder has ended."""
-        address = self._current.step.rpartition(" ")[2]
-        self._record(self._current.step, stuck=(error.pid, address))
+        self._record(stuck=(error.pid, self._at))
         if self._give_again and self._kernel.systemd:
             self._repair_later(error.pid)
         try:
