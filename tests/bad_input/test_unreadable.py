@@ -50,6 +50,8 @@ MALFORMED = {
     ),
     "quoted key with a hash": ("config.toml", b"'#' . " * 99 + b"a = 1\n", "too many parts (at line 1)"),
     "two dots in a key": ("config.toml", b"# " + b"a." * 99 + b"\na..b = 1\n", "malformed TOML"),
+    "dots in a text of lines": ("config.toml", b'a = """b""c\n' + b"d." * 99 + b'"""\ne\n', "malformed TOML"),
+    "dots in a literal text": ("config.toml", b"a = '''b''c\n" + b"d." * 99 + b"'''\ne\n", "malformed TOML"),
     "JSON key twice among many": (
         "config.json",
         ("{" + "".join(f'"{n}": 1,' for n in range(LINES)) + f'"{LINES - 1}": 1}}').encode(),

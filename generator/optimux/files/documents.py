@@ -102,11 +102,12 @@ def _endless_key(text: str) -> int | None:
     import re
 
     # All of TOML but a longer key, each piece whole: what is quoted may hold dots, "#" and quotes. Nothing is read
-    # twice, and the match ends where such a key begins.
+    # twice, and the match ends where such a key begins. What repeats and can fail halfway is an atomic group: behind a
+    # possessive repetition of it Python before 3.11.5 goes on from where it failed (CPython's gh-106052).
     part = r"""(?:"(?:[^"\\\n]|\\.)*+"?+|'[^'\n]*+'?+|[\w-]++)"""
-    key = rf"{part}(?:[ \t]*+\.[ \t]*+{part}){{0,{MOST_KEY_PARTS - 1}}}+(?![ \t]*+\.[ \t]*+{part})"
-    basic = r'"{3}(?:[^"\\]|\\.|"(?!""))*+(?:"{3,5}|\Z)'
-    literal = r"'{3}(?:[^']|'(?!''))*+(?:'{3,5}|\Z)"
+    key = rf"{part}(?>(?:[ \t]*+\.[ \t]*+{part}){{0,{MOST_KEY_PARTS - 1}}})(?![ \t]*+\.[ \t]*+{part})"
+    basic = r'"{3}(?>(?:[^"\\]|\\.|"(?!""))*)(?:"{3,5}|\Z)'
+    literal = r"'{3}(?>(?:[^']|'(?!''))*)(?:'{3,5}|\Z)"
     known = re.compile(rf"(?:#[^\n]*+|{basic}|{literal}|{key}|[^\w\"'#-]++)*+", re.DOTALL)
     match = known.match(text)
     end = match.end() if match else 0
