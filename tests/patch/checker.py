@@ -282,7 +282,8 @@ def _audio(root: Element, plan: DomainPlan, said: str) -> Iterator[str]:
         return
     cards = _all(root, "/domain/devices/sound")
     if not cards:
-        yield "no sound card"
+        if "sound.model (USB is switched off" not in said:
+            yield "no sound card"
         return
     link = _one(cards[0], "audio")
     if link is not None and not _all(root, f"/domain/devices/audio[@type='{backend}'][@id='{link.get('id')}']"):
