@@ -82,7 +82,7 @@ def test_no_room_at_every_call(out: Path, with_mine: bool) -> None:
     before, contents_before, refused = state(out), contents(out), 0
     after = as_contents(TWO) | ({"mine": b"mine"} if with_mine else {})
     for count in range(1, MOST_CALLS):
-        with calls_counted(count, no_room) as calls:
+        with calls_counted(count, no_room, reading=False) as calls:
             words = refusal(out)
         refused += bool(words)
         assert words is None or "No space left on device" in words
