@@ -44,8 +44,8 @@ __all__ = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How often what may fail one time in many is done: each round takes an emulated machine seven seconds."""
-    parser.addoption("--rounds", type=int, default=3, help="how often the card goes to a VM of libvirt's and back (3)")
+    """How often what may fail one time in many is done: each round takes an emulated machine five seconds."""
+    parser.addoption("--rounds", type=int, default=2, help="how often the card goes to a VM of libvirt's and back (2)")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -200,11 +200,15 @@ _STICK = (
 _WORDS = ("usb_storage.delay_use=0", "iomem=relaxed")
 # A start takes an emulated machine half as long where libvirt reads the guest's processor at once, as it does from a
 # QEMU that does not tell what it cannot give, instead of one property after the other; and does not list devices.
+# A libvirtd that is killed stays away, as a test looks at what happens meanwhile.
 _LIBVIRT = {
     "/etc/libvirt/qemu.conf": 'capability_filters = ["cpu-unavailable-features"]\n',
-    "/etc/systemd/system/libvirtd.service.d/light.conf": "[Service]\n"
+    "/etc/systemd/system/libvirtd.service.d/light.conf": "[Service]\nRestart=no\n"
     "ExecStartPre=rm -f /usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_nodedev.so\n",
 }
+# No names and properties by udev for which nobody here asks, at each coming and going of the card's devices.
+_UNNAMED = ("60-persistent-alsa", "60-persistent-input", "60-persistent-storage", "60-sensor", "64-btrfs", "70-camera")
+_UDEV = {f"/etc/udev/rules.d/{name}.rules": "" for name in (*_UNNAMED, "70-mouse", "78-sound-card")}
 # The program as a system has it.
 _COMMAND = f'#!/bin/sh\nPYTHONPATH={PLACES} exec python3 -m optimux "$@"\n'
 
@@ -225,7 +229,7 @@ def on_demand(tmp_path_factory: pytest.TempPathFactory, waiting: Module) -> Iter
     planned = plan_from(options)
     files: dict[str, str | bytes] = {OPTIONS: json.dumps(options), "/usr/local/bin/optimux": _COMMAND, **_LIBVIRT}
     files |= {domain_file(d.name): subject_of(d).xml for d in planned.domains if d.host_devices}
-    files |= {**_guest(), **waiting.files}
+    files |= {**_guest(), **waiting.files, **_UDEV}
     machine = debian_machine("on_demand", _root(), host_entries(planned), files, parameters=_WORDS, more=_STICK)
     with _shared(machine, tmp_path_factory) as l1:
         yield l1

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.scenarios import child, drawing, libvirt, pci, playing, program
 from lab.scenarios.emulated import adapted
-from lab.scenarios.holding import node
+from lab.scenarios.holding import KINDS, node
 from lab.scenarios.l2 import boot, has_kvm
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ FUNCTIONS = tuple(f"0000:01:00.{number}" for number in range(3))
 NATIVE = dict(zip(FUNCTIONS, ("bochs-drm", "snd_hda_intel", "xhci_hcd"), strict=True))
 VFIO = dict.fromkeys(FUNCTIONS, "vfio-pci")
 HOOK = Path("/etc/libvirt/hooks/qemu.d/optimux")
+PROGRAM = "/usr/local/bin/optimux"
+SERVED = Path("/usr/local/sbin/optimux")  # found first
 _SECONDS = 60
 _LIMIT = 20
 _LOOK_SECONDS = 4.0
@@ -42,7 +43,7 @@ def optimux(*arguments: str, seconds: float = _SECONDS) -> tuple[int, str, str, 
 def installed(*arguments: str, seconds: float = _SECONDS) -> tuple[int, str, str, float]:
     """The same of the program as a shell finds it."""
     start = time.monotonic()
-    done = subprocess.run(["optimux", "gpu", *arguments], capture_output=True, text=True, timeout=seconds)
+    done = subprocess.run([PROGRAM, "gpu", *arguments], capture_output=True, text=True, timeout=seconds)
     return done.returncode, done.stdout, done.stderr, time.monotonic() - start
 
 
@@ -105,40 +106,36 @@ def ready() -> dict[str, Any]:
     return seen
 
 
-def rounds(count: int) -> dict[str, list[float]]:
-    """Host, vfio-pci, host: the same state after each round; the seconds of each way.
-
-    The first round is the installed program's.
-    """
-    before, took, gave = state(), [], []
-    for number in range(count):
-        call = optimux if number else installed
-        code, said, errors, seconds = call("take")
-        assert code == 0, (said, errors, status())
-        assert state()["drivers"] == VFIO, state()
-        took.append(seconds)
-        code, said, errors, seconds = call("give")
-        assert code == 0, (said, errors)
-        gave.append(seconds)
-        usable()
-        assert state() == before, (state(), before)
+def there_and_back() -> dict[str, float]:
+    """Host, vfio-pci, host, by the installed program: the same state afterwards; the seconds of each way."""
+    before = state()
+    code, said, errors, took = installed("take")
+    assert code == 0, (said, errors, status())
+    assert state()["drivers"] == VFIO, state()
+    code, said, errors, gave = installed("give")
+    assert code == 0, (said, errors)
+    usable()
+    assert state() == before, (state(), before)
     return {"take": took, "give": gave}
+
+
+def for_nobody() -> dict[str, Any]:
+    """Once more, but taken twice for no VM by name, as by a hook: what each is told, who has it after one's end."""
+    before = state()
+    codes = [optimux("take")[0] for _ in range(2)]
+    codes.append(optimux("give")[0])
+    drivers = state()["drivers"]
+    usable()
+    assert state() == before, (state(), before)
+    return {"codes": codes, "drivers": drivers}
 
 
 @contextlib.contextmanager
 def held(kind: str) -> Iterator[tuple[int, str]]:
     """A process that holds the card: its number, and the node."""
-    command = [sys.executable, "-m", "lab.scenarios.holding", kind]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdin
-        assert child.stdout
-        try:
-            where = child.stdout.readline().strip()
-            assert where.startswith("/dev/"), f"the holder {kind} said {where!r}"
-            yield child.pid, where
-        finally:
-            child.stdin.close()
-            child.kill()
+    with child.staying(KINDS[kind]) as (pid, where):
+        assert where.startswith("/dev/"), f"the holder {kind} said {where!r}"
+        yield pid, where
 
 
 def refused(kind: str) -> dict[str, Any]:
@@ -148,7 +145,6 @@ def refused(kind: str) -> dict[str, Any]:
         code, said, errors, seconds = optimux("take")
         assert code == 1, (said, errors)
         assert state() == before, (state(), before)
-    usable()
     return {"words": errors, "process": pid, "node": where, "seconds": seconds}
 
 
@@ -180,7 +176,6 @@ def refused_while_frozen() -> dict[str, Any]:
             assert state() == before, (state(), before)
         finally:
             (group / "cgroup.freeze").write_text("0")
-    usable()
     return {"words": errors, "process": pid, "node": where, "seconds": seconds}
 
 
@@ -262,6 +257,12 @@ def patient() -> int:
     return 10 * _LIMIT
 
 
+def hurried() -> None:
+    """For what looks at the hook's work and not at its start: its program is forked from here on."""
+    patient()
+    program.serve(str(SERVED), PROGRAM)
+
+
 def domain(xml: str, *, managed: str = "no", confined: bool = False) -> str:
     """The generated domain for this machine, under its profile of AppArmor's where it is to be ``confined``."""
     text = Path(xml).read_text(encoding="utf-8")
@@ -273,11 +274,14 @@ def domain(xml: str, *, managed: str = "no", confined: bool = False) -> str:
 def through_libvirt(xml: str, count: int) -> dict[str, Any]:
     """A VM starts with the card and ends, by libvirt and the hook alone: how long each took, and the hook's limit.
 
-    Its guest runs in the first round; its processor would take the time that the hook needs.
+    In the first round its guest runs, whose processor would take the time that the hook needs; and that is a program
+    of its own.
     """
     before = state()
     seconds: dict[str, Any] = {"limit": patient(), "start": [], "end": []}
     for number in range(count):
+        if number:
+            hurried()
         started, begin = domain(xml, confined=number == 0), time.monotonic()
         libvirt.start(started, paused=number > 0)
         running = time.monotonic()
@@ -299,7 +303,7 @@ def through_libvirt(xml: str, count: int) -> dict[str, Any]:
 
 def refused_by_libvirt(xml: str) -> dict[str, Any]:
     """The start is refused with the reason, libvirt answers meanwhile, and nothing has changed."""
-    patient()
+    hurried()
     started = domain(xml)
     with held("mixer") as (pid, where):
         before, start = state(), time.monotonic()
@@ -311,13 +315,10 @@ def refused_by_libvirt(xml: str) -> dict[str, Any]:
     return {"words": words, "process": pid, "node": where, "seconds": seconds}
 
 
-def qemu_killed(xml: str) -> None:
+def _kill_qemu(name: str) -> None:
     """QEMU ends by a signal: libvirt's release hook brings the card back."""
-    patient()
-    started = domain(xml)
-    libvirt.start(started, paused=True)
     assert _stays_awake(), "nothing keeps the host from sleeping"
-    os.kill(int(Path(f"/run/libvirt/qemu/{libvirt.name_of(started)}.pid").read_text()), signal.SIGKILL)
+    os.kill(int(Path(f"/run/libvirt/qemu/{name}.pid").read_text()), signal.SIGKILL)
     end = time.monotonic() + 180
     while (state()["drivers"] != NATIVE or _stays_awake()) and time.monotonic() < end:
         time.sleep(0.5)
@@ -327,19 +328,15 @@ def qemu_killed(xml: str) -> None:
 
 def libvirtd_killed(xml: str) -> None:
     """libvirtd ends by a signal, and QEMU while it is gone: only the next libvirtd brings the card back."""
-    patient()
+    hurried()
     before, started = state(), domain(xml)
     libvirt.start(started, paused=True)
     machine = int(Path(f"/run/libvirt/qemu/{libvirt.name_of(started)}.pid").read_text())
-    subprocess.run(
-        ["systemctl", "stop", "libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket"], timeout=_SECONDS
-    )
-    with libvirt.staying_away():
-        kill = ["systemctl", "kill", "--kill-whom=main", "--signal=KILL", "libvirtd"]
-        subprocess.run(kill, check=True, timeout=_SECONDS)
-        os.kill(machine, signal.SIGKILL)
-        time.sleep(2)
-        assert state()["drivers"] == VFIO, state()
+    kill = ["systemctl", "kill", "--kill-whom=main", "--signal=KILL", "libvirtd"]
+    subprocess.run(kill, check=True, timeout=_SECONDS)
+    os.kill(machine, signal.SIGKILL)
+    time.sleep(2)
+    assert state()["drivers"] == VFIO, state()
     subprocess.run(["systemctl", "restart", "libvirtd"], check=True, timeout=120)
     end = time.monotonic() + 180
     # The drivers are back before the hook has come to its end.
@@ -350,18 +347,14 @@ def libvirtd_killed(xml: str) -> None:
 
 
 def two_at_once(one: str, other: str) -> list[str]:
-    """Two VMs with the same card are started at once: libvirt's words for each. One has it until it ends."""
-    patient()
+    """Two VMs with the same card are started at once: libvirt's words for each. One has it until its QEMU is killed."""
+    hurried()
     before, domains = state(), [domain(one), domain(other)]
     words = libvirt.both(*domains)
-    try:
-        assert [bool(said) for said in words].count(False) == 1, words
-        assert state()["drivers"] == VFIO, state()
-    finally:
-        for said, xml in zip(words, domains, strict=True):
-            if not said:
-                libvirt.stop(libvirt.name_of(xml))
-    usable()
+    runs = [libvirt.name_of(xml) for said, xml in zip(words, domains, strict=True) if not said]
+    assert len(runs) == 1, words
+    assert state()["drivers"] == VFIO, state()
+    _kill_qemu(runs[0])
     assert state() == before, (state(), before)
     return words
 
@@ -399,22 +392,22 @@ def twin_managed(xml: str) -> dict[str, Any]:
     file.write_text(domain(xml, managed="yes"))
     try:
         with held("mixer"):
-            child = subprocess.Popen(["virsh", "-c", "qemu:///system", "create", str(file)], stderr=subprocess.PIPE)
-            hung = _hangs(child)
-        child.communicate(timeout=120)
-        return {"hung": hung, "code": child.returncode}
+            start = subprocess.Popen(["virsh", "-c", "qemu:///system", "create", str(file)], stderr=subprocess.PIPE)
+            hung = _hangs(start)
+        start.communicate(timeout=120)
+        return {"hung": hung, "code": start.returncode}
     finally:
         HOOK.write_text(kept)
         with contextlib.suppress(subprocess.CalledProcessError):
             libvirt.stop("win")
 
 
-def _hangs(child: subprocess.Popen[bytes]) -> bool:
+def _hangs(start: subprocess.Popen[bytes]) -> bool:
     """Whether libvirtd comes to wait in the sound driver's removal, and for longer than any takes."""
     since = time.monotonic()
     end = since + 10 * _SECONDS
-    while child.poll() is None and time.monotonic() < end:
-        if not any(place.startswith("snd_") for place in _waits_in_kernel("libvirtd")):
+    while start.poll() is None and time.monotonic() < end:
+        if not any(place.startswith("snd_") for place in _waits_in_kernel("libvirtd.service")):
             since = time.monotonic()
         if time.monotonic() > since + _HANGS_SECONDS:
             return True
@@ -422,13 +415,13 @@ def _hangs(child: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _waits_in_kernel(program: str) -> list[str]:
-    """The kernel's functions in which threads of the program's sleep and take no signal."""
+def _waits_in_kernel(unit: str) -> list[str]:
+    """The kernel's functions in which threads of the unit's sleep and take no signal."""
     found = []
-    for name in Path("/proc").glob("[0-9]*/comm"):
+    for number in Path(f"/sys/fs/cgroup/system.slice/{unit}/cgroup.threads").read_text().split():
         with contextlib.suppress(OSError):
-            threads = name.parent.glob("task/*") if name.read_text() == f"{program}\n" else ()
-            found += [(thread / "wchan").read_text() for thread in threads if _sleeps(thread)]
+            thread = Path("/proc") / number
+            found += [(thread / "wchan").read_text()] if _sleeps(thread) else []
     return found
 
 

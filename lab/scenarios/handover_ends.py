@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.scenarios import libvirt, pci
-from lab.scenarios.handover import FUNCTIONS, VFIO, call_hook, domain, optimux, patient, ready, state, status
+from lab.scenarios.handover import FUNCTIONS, SERVED, VFIO, call_hook, domain, hurried, optimux, ready, state, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ _GONE_SECONDS = 120
 
 def given(name: str) -> dict[str, Any]:
     """The hook takes the card for a VM, and the disk has all that was written; what the card was before."""
-    patient()
+    hurried()
     before = state()
     code, said = call_hook(name, "prepare", "begin")
     assert code == 0, said
@@ -41,7 +41,7 @@ def as_configured() -> dict[str, Any]:
 
 def running(xml: str) -> None:
     """A VM with the card, paused."""
-    patient()
+    hurried()
     libvirt.start(domain(xml), paused=True)
     assert state()["drivers"] == VFIO, state()
 
@@ -85,6 +85,7 @@ def _until(holds: Callable[[], bool], otherwise: str) -> None:
 
 
 def powered_off(xml: str) -> None:
-    """A VM with the card, paused, and the host's shutdown begins."""
+    """A VM with the card, paused, and the host's shutdown begins, in which the hook's program is one of its own."""
     running(xml)
+    SERVED.unlink()
     subprocess.run(["systemctl", "--no-block", "poweroff"], check=True, timeout=_SECONDS)

@@ -7,19 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from lab.scenarios import libvirt
-from lab.scenarios.handover import HOOK, VFIO, call_hook, domain, optimux, patient, state, usable
+from lab.scenarios.handover import FUNCTIONS, HOOK, call_hook, domain, hurried, state, usable
 
 _SECONDS = 120
 UNITS = ("system.slice", "user.slice", "init.scope")
 _CONTROL = Path("/run/systemd/system.control")
+_OTHER = f"""#!/bin/sh
+[ "$2" = prepare ] || exit 0
+driver=$(readlink /sys/bus/pci/devices/{FUNCTIONS[0]}/driver)
+echo "not today, though ${{driver##*/}} has it" >&2
+exit 1
+"""
 
 
 def unseen(options: str, xml: str) -> dict[str, Any]:
-    """A hook that came after libvirtd: what libvirt and doctor say then, and after a reload; there the VM has the card.
+    """A hook that came after libvirtd: what libvirt and doctor say then, and after a reload.
 
-    The folder that has it is not there either while libvirtd starts.
+    The folder that has it is not there either while libvirtd starts. Once there was a reload it takes the card, as
+    another tool's hook tells, which refuses then; the card is the host's again.
     """
-    patient()
+    hurried()
     started, before, kept = domain(xml), state(), HOOK.read_bytes()
     HOOK.unlink()
     HOOK.parent.rmdir()
@@ -35,15 +42,10 @@ def unseen(options: str, xml: str) -> dict[str, Any]:
     late, words = hook_seen(options), libvirt.refusal(started)
     assert state() == before, (state(), before)
     _run("systemctl", "reload", "libvirtd")
-    reloaded = hook_seen(options)
-    libvirt.start(started, paused=True)
-    try:
-        assert state()["drivers"] == VFIO, state()
-    finally:
-        libvirt.stop(libvirt.name_of(started))
+    reloaded, beside = hook_seen(options), _beside_another(started)
     usable()
     assert state() == before, (state(), before)
-    return {"words": words, "late": late, "reloaded": reloaded}
+    return {"words": words, "late": late, "reloaded": reloaded, "beside": beside}
 
 
 def _give_kill() -> None:
@@ -68,56 +70,38 @@ def hook_seen(options: str) -> list[str]:
     return [result.seen for result in results if result.outcome == BROKEN]
 
 
-def beside_another(xml: str) -> str:
-    """Another tool's hook refuses after ours has taken the card: libvirt's words; the card is the host's again."""
-    patient()
-    other, started, before = HOOK.with_name("zz-other"), domain(xml), state()
-    other.write_text('#!/bin/sh\n[ "$2" != prepare ] || { echo "not today" >&2; exit 1; }\n')
+def _beside_another(started: str) -> str:
+    """libvirt's words where another tool's hook refuses after ours, and says who has the card then."""
+    other = HOOK.with_name("zz-other")
+    other.write_text(_OTHER)
     other.chmod(0o755)
     try:
-        words = libvirt.refusal(started)
+        return libvirt.refusal(started)
     finally:
         other.unlink()
-    usable()
-    assert state() == before, (state(), before)
-    return words
-
-
-def for_nobody() -> dict[str, Any]:
-    """Two take the card for no VM by name, as a plain hook would: what each is told, who has it after one's end."""
-    codes = [optimux("take")[0] for _ in range(2)]
-    codes.append(optimux("give")[0])
-    drivers = state()["drivers"]
-    usable()
-    return {"codes": codes, "drivers": drivers}
 
 
 def isolated(name: str) -> dict[str, Any]:
     """What systemd and the kernel allow each unit: before, while a VM has CPUs of its own, after, after a reload.
 
-    One of them has a setting of the user's; ``files`` are those that set-property has left.
+    One of them has a setting of the user's, which stays; ``files`` are those that set-property has left.
     """
     _run("systemctl", "set-property", "user.slice", "AllowedCPUs=0")
-    try:
-        seen = [_allowed()]
-        for stage in (("prepare", "begin"), ("release", "end")):
-            code, said = call_hook(name, *stage)
-            assert code == 0, said
-            seen.append(_allowed())
-        files = [str(path) for path in _CONTROL.glob("*.d/*")]
-        _run("systemctl", "daemon-reload")
-        return {"seen": [*seen, _allowed()], "files": files}
-    finally:
-        _run("systemctl", "revert", "user.slice")
+    seen = [_allowed()]
+    for stage in (("prepare", "begin"), ("release", "end")):
+        code, said = call_hook(name, *stage)
+        assert code == 0, said
+        seen.append(_allowed())
+    files = [str(path) for path in _CONTROL.glob("*.d/*")]
+    _run("systemctl", "daemon-reload")
+    return {"seen": [*seen, _allowed()], "files": files}
 
 
 def _allowed() -> dict[str, list[str]]:
     """systemd's property, and the control group's own file."""
-    return {unit: [_property(unit), _cpuset(unit)] for unit in UNITS}
-
-
-def _property(unit: str) -> str:
-    return _run("systemctl", "show", "--value", "--property=AllowedCPUs", unit)
+    said = _run("systemctl", "show", "--property=AllowedCPUs", *UNITS).split("\n\n")
+    properties = dict(zip(UNITS, (words.removeprefix("AllowedCPUs=") for words in said), strict=True))
+    return {unit: [cpus, _cpuset(unit)] for unit, cpus in properties.items()}
 
 
 def _cpuset(unit: str) -> str:

@@ -1,7 +1,4 @@
-"""A process that holds a card in one of the ways that hand-over must see: ``python3 -m lab.scenarios.holding KIND``.
-
-Prints the node that it holds once it does, and holds it until its standard input ends.
-"""
+"""The ways to hold a card that hand-over must see, each for a process of its own that holds the node until it ends."""
 
 from __future__ import annotations
 
@@ -12,7 +9,6 @@ import mmap
 import os
 import socket
 import struct
-import sys
 import threading
 
 from lab.scenarios.drawing import CREATE_DUMB, MAP_DUMB
@@ -138,7 +134,3 @@ def waits() -> str:
 
 
 KINDS = {f.__name__: f for f in (drm, mixer, usb, mapped, thread, queued, namespace, waits, polite, stubborn)}
-
-if __name__ == "__main__":
-    print(KINDS[sys.argv[1]](), flush=True)
-    sys.stdin.read()

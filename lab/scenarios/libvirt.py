@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _SECONDS = 120
 _START_SECONDS = 400  # with a hook, where others compute as well
@@ -91,20 +87,6 @@ def reconfigure(text: str) -> None:
     """Have libvirtd read another qemu.conf."""
     QEMU_CONF.write_text(text)
     subprocess.run(["systemctl", "restart", "libvirtd"], check=True, timeout=_SECONDS)
-
-
-@contextlib.contextmanager
-def staying_away() -> Iterator[None]:
-    """A libvirtd that ends here is not started again by systemd, which has another one there within a second."""
-    setting = Path("/run/systemd/system/libvirtd.service.d/stays-away.conf")
-    setting.parent.mkdir(parents=True, exist_ok=True)
-    setting.write_text("[Service]\nRestart=no\n")
-    subprocess.run(["systemctl", "daemon-reload"], check=True, timeout=_SECONDS)
-    try:
-        yield
-    finally:
-        setting.unlink()
-        subprocess.run(["systemctl", "daemon-reload"], check=True, timeout=_SECONDS)
 
 
 def _create(xml: str, *options: str) -> str:

@@ -5,11 +5,13 @@ and importing take longer than all that hand-over does.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import pkgutil
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +19,8 @@ import time
 import traceback
 from functools import cache
 from importlib import import_module
-from typing import IO
+from pathlib import Path
+from typing import IO, NoReturn
 
 
 def called(*arguments: str, seconds: float) -> tuple[int, str, str, float]:
@@ -70,6 +73,64 @@ def _be_the_program(arguments: tuple[str, ...], output: IO[bytes], errors: IO[by
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+# Has the program run with the output of this process, and ends as it does; where nobody serves it, it is started.
+_CLIENT = """#!/bin/bash
+exec 3<>/dev/tcp/127.0.0.1/@port@ || exec @program@ "$@"
+echo "$$ $*" >&3
+read -r status <&3
+exit "${status:-1}"
+"""
+_PR_SET_PDEATHSIG = 1  # sys/prctl.h
+
+
+@cache
+def serve(client: str, instead: str) -> None:
+    """Make ``client`` the program ``instead``, run by a child of this process with its modules imported.
+
+    For those whom others start: libvirt's hook. It is killed when whoever started it is, and has no input.
+    """
+    _imported()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        if os.fork() == 0:
+            _serve(listening)
+        port = listening.getsockname()[1]
+    Path(client).write_text(_CLIENT.replace("@port@", str(port)).replace("@program@", instead))
+    Path(client).chmod(0o755)
+
+
+def _serve(listening: socket.socket) -> NoReturn:
+    """In the child, until its parent ends; a child for each that asks."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        asking, _ = listening.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                asking.sendall(f"{_answer(asking)}\n".encode())
+            finally:
+                os._exit(0)
+        asking.close()
+
+
+def _answer(asking: socket.socket) -> int:
+    """The exit status of the program, run for the process that asks, and no longer than that lasts."""
+    number, *arguments = asking.makefile().readline().split()
+    with contextlib.ExitStack() as stack:
+        output, errors = (
+            stack.enter_context(open(f"/proc/{number}/fd/{stream}", "wb", buffering=0))  # noqa: PTH123
+            for stream in (1, 2)
+        )
+        child = os.fork()
+        if child == 0:
+            asking.close()
+            _be_the_program(tuple(arguments), output, errors)
+    handle = os.pidfd_open(child)
+    if asking.fileno() in select.select([handle, asking.fileno()], [], [])[0]:
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def _ended(child: int, seconds: float, command: list[str]) -> int:
