@@ -43,15 +43,10 @@ def test_left_alone(name: str, machine: L1, record_property: Callable[[str, obje
     By a program that is named, with its process, its user and its session, and how it lets go; nothing changes.
     """
     program, seen = KEEPING[name], _started(name, machine, record_property)
-    status = seen["status"]
-    (holder,) = status["holders"]
-    assert status["verdict"] == "close-first"
-    assert (holder["program"], holder["user"]) == (program, "alice")
-    assert holder["unit"] == f"session-{holder['session']}.scope"
-    assert {use["function"] for use in holder["uses"]} == {"0000:03:00.0"}
     assert not seen["taken"]
-    held = rf"{program}, process {holder['process']} of alice \({holder['unit']}\): /dev/dri/card\d"
-    assert re.search(held, seen["words"])
+    (node,) = (node for node in seen["opened"] if node.startswith("card"))
+    held = rf"  - {program}, process \d+ of alice \(session-\w+\.scope\): /dev/dri/{node}\b"
+    assert len(re.findall(held, seen["words"])) == seen["words"].count(", process ") == 1
     assert f"{program}: optimux gpu keep-free, then log out and in" in seen["words"]
     assert "Nothing was changed." in seen["words"]
 
@@ -59,8 +54,7 @@ def test_left_alone(name: str, machine: L1, record_property: Callable[[str, obje
 def test_left_alone_by_sway(machine: L1, record_property: Callable[[str, object], None]) -> None:
     """It draws on other cards through OpenGL alone: as it renders here, it opens each and lets go of those."""
     seen = _started("sway", machine, record_property)
-    assert (seen["status"]["verdict"], seen["status"]["holders"]) == ("can", [])
-    assert seen["taken"]
+    assert seen["taken"], seen["words"]
 
 
 def test_twin_the_console_is_moved_to_the_card(machine: L1) -> None:

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 # The host's own display, and a card that unlike the others has a render node; pictures as small as they can be.
 _MORE = (
-    {"driver": "virtio-vga", "id": "primary", "bus": "pcie.0", "addr": "0x2", "xres": 640, "yres": 480},
+    {"driver": "virtio-vga", "id": "primary", "bus": "pcie.0", "addr": "0x2", "xres": 320, "yres": 240},
     {"driver": "pcie-root-port", "id": "port4", "bus": "pcie.0", "addr": "0x1b", "chassis": 4, "slot": 4},
-    {"driver": "virtio-gpu-pci", "id": "renders", "bus": "port4", "xres": 640, "yres": 480},
+    {"driver": "virtio-gpu-pci", "id": "renders", "bus": "port4", "xres": 320, "yres": 240},
 )
-_SMALL = ("-global", "secondary-vga.xres=640", "-global", "secondary-vga.yres=480")
+_SMALL = ("-global", "secondary-vga.xres=320", "-global", "secondary-vga.yres=240")
 # What packages do when they are set up, as far as a compositor misses it.
 _SET_UP = ("ldconfig", "/usr/lib/x86_64-linux-gnu/glib-2.0/glib-compile-schemas /usr/share/glib-2.0/schemas")
 # What no desktop here needs of the root's daemons, nor a service manager for its user.
 _MASKED = (
     *("libvirtd.service", "libvirtd.socket", "virtlogd.socket", "virtlockd.socket", "apparmor.service"),
-    *("user@1000.service", "systemd-machined.service"),
+    *("user@1000.service", "systemd-machined.service", "systemd-localed.service"),
 )
 
 
