@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import CHECKOUT
+from lab import CHECKOUT, cache
 from lab.errors import Refused, Unavailable
 from lab.nix.evaluator import evaluate
 from optimux.nix_text import string
@@ -103,7 +103,7 @@ def write_standin(folder: Path, schemas: Path | None, versions: Versions = NIXPK
     shutil.copytree(HERE / "standin", folder)
     shutil.copytree(lib, folder / "lib", symlinks=True)
     shutil.copy(HERE / "upstream.nix", folder)
-    beside = folder.with_name("programs"), folder.with_name("mypy")
+    beside = folder.with_name("programs"), folder.with_name("cache")
     (folder / "host.nix").write_text(_host(*beside, schemas, versions), encoding="utf-8")
     return folder
 
@@ -111,10 +111,10 @@ def write_standin(folder: Path, schemas: Path | None, versions: Versions = NIXPK
 def _host(programs: Path, known: Path, schemas: Path | None, versions: Versions) -> str:
     """host.nix: where this machine's programs are, and which versions the packages claim to have.
 
-    ``known`` is what mypy keeps of one build for the next, to begin with what it knows of the checkout.
+    ``known`` is the builds' folder of caches: what mypy keeps there for the next one begins with what it knows here.
     """
     programs.mkdir()
-    _copy_known(CHECKOUT / ".mypy_cache", known)
+    _copy_known(cache() / "mypy", known / "optimux" / "mypy")
     for name in PROGRAMS:
         found = shutil.which(name)
         if found:
@@ -138,7 +138,7 @@ def _host(programs: Path, known: Path, schemas: Path | None, versions: Versions)
 
 def _copy_known(source: Path, target: Path) -> None:
     """What mypy knows, which another mypy may be writing: each database as it is between two of its changes."""
-    target.mkdir()
+    target.mkdir(parents=True)
     for file in source.rglob("*.db"):
         copy = target / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)

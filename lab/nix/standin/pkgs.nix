@@ -53,7 +53,7 @@ let
   # the tests runs with one of its cases.
   python3 =
     wrapping "python3" "3.11" {
-      python3 = "${host.env} MYPY_CACHE_DIR=${host.known} PYTEST_PLUGINS=lab.nix.one_case ${host.python}";
+      python3 = "${host.env} XDG_CACHE_HOME=${host.known} PYTEST_PLUGINS=lab.nix.one_case ${host.python}";
       mypy = "${host.python} -m mypy";
     }
     // {
