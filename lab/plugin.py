@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import re
 import signal
+from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,7 +31,11 @@ LONG_GROUPS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Signals do what they do by default, also where this runs in the background of a script, which ignores some."""
+    """Signals do what they do by default, also where this runs in the background of a script, which ignores some.
+
+    What is made while thousands of tests are collected lives to the end: it is seldom looked through for garbage.
+    """
+    gc.set_threshold(*SELDOM)
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
@@ -46,6 +53,26 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return f"{words[:30] or type(val).__name__}-{sha256(data).hexdigest()[:8]}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Where several collect at once, each loads a part of its own first.
+
+    In a new checkout all would else compile the same tests at the same time, with the assertions that pytest rewrites.
+    """
+    worker: dict[str, Any] = getattr(session.config, "workerinput", {})
+    count = int(worker.get("workercount", 1))
+    if count == 1:
+        return
+    top = session.config.rootpath
+    places = (Path(top, argument) for argument in session.config.args)
+    files = (file for place in places if (place / "__init__.py").exists() for file in sorted(place.rglob("test_*.py")))
+    names = [".".join(file.relative_to(top).with_suffix("").parts) for file in files]
+    share = len(names) // count * int(str(worker["workerid"]).removeprefix("gw"))
+    for name in (*names[share:], *names[:share]):
+        with suppress(Exception, pytest.skip.Exception):  # what is wrong is told where it is collected
+            importlib.import_module(name)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """The thousands of tests and what they were made of live to the end: no collection need look at them again.
@@ -54,7 +81,6 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*SELDOM)
 
 
 @pytest.hookimpl(trylast=True)

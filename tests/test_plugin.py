@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab import CHECKOUT
-from lab.plugin import LONG_GROUPS, groups_of
+from lab.plugin import LONG_GROUPS, groups_of, pytest_collection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +74,23 @@ def test_the_long_ones_begin_first() -> None:
     files = list(dict.fromkeys(line.partition("::")[0] for line in run.stdout.splitlines() if "::" in line))
     assert files[0] == "vm-tests/test_nixos.py"
     assert files[-1] == "tests/nix/test_cost.py"
+
+
+def test_each_worker_loads_another_part_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot be loaded is left to the collection; alone, a process loads nothing before it collects."""
+    (tmp_path / "loaded_early").mkdir()
+    for name, text in (("__init__", ""), ("test_a", ""), ("test_b", "1 / 0"), ("test_c", ""), ("test_d", "")):
+        (tmp_path / "loaded_early" / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def loaded(**of_xdist: object) -> list[str]:
+        config = SimpleNamespace(rootpath=tmp_path, args=["loaded_early", "elsewhere"], **of_xdist)
+        pytest_collection(SimpleNamespace(config=config))  # type: ignore[arg-type]  # all that is looked at
+        return [name[-1] for name in [*sys.modules] if name.startswith("loaded_early.") and sys.modules.pop(name)]
+
+    assert loaded() == []
+    assert loaded(workerinput={"workerid": "gw0", "workercount": 2}) == ["a", "c", "d"]
+    assert loaded(workerinput={"workerid": "gw1", "workercount": 2}) == ["c", "d", "a"]
 
 
 def test_signals_are_the_tests_own(ran: subprocess.CompletedProcess[str]) -> None:
