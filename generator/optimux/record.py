@@ -30,6 +30,10 @@ class Frozen:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         values = self.__dict__
+        if len(args) == len(self._fields) and not kwargs:
+            values.update(zip(self._fields, args, strict=True))
+            self.__post_init__()
+            return
         values.update(self._defaults)
         if args:
             values.update(zip(self._fields, args, strict=False))
@@ -60,7 +64,7 @@ class Frozen:
         raise AttributeError(f"{type(self).__name__} is frozen")
 
     def _values(self) -> tuple[Any, ...]:
-        return tuple(self.__dict__[name] for name in self._fields)
+        return tuple(map(self.__dict__.__getitem__, self._fields))
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self._values() == other._values()
