@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ _HEAD = re.compile(r"^==== (.*)$", re.MULTILINE)
 
 def sections(file: Path) -> dict[str, str]:
     """The texts by their headings; none where there is no file."""
-    parts = _HEAD.split(file.read_text(encoding="utf-8")) if file.exists() else [""]
+    return _sections(file.read_text(encoding="utf-8") if file.exists() else "")
+
+
+@cache  # hundreds of tests compare a section of one file each
+def _sections(text: str) -> dict[str, str]:
+    parts = _HEAD.split(text)
     return dict(zip(parts[1::2], (part.strip("\n") for part in parts[2::2]), strict=True))
 
 

@@ -18,7 +18,7 @@ from optimux.vm.linux.kernel import read_module
 # For the command line: what costs an emulated processor time is left out.
 QUICK = (
     "console=ttyS0 quiet mitigations=off nokaslr random.trust_cpu=on tsc=reliable no_timer_check no5lvl audit=0 "
-    "initcall_blacklist=jent_mod_init"
+    "rodata=off initcall_blacklist=jent_mod_init,trace_eval_init,load_system_certificate_list"
 )
 _ZSTD = b"\x28\xb5\x2f\xfd"
 MODULES = ("virtio_blk", "ahci", "sr_mod", "isofs")
