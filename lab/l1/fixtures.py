@@ -199,12 +199,11 @@ _STICK = (
 # A stick is looked into at once; what the card shows may be read while its driver has it.
 _WORDS = ("usb_storage.delay_use=0", "iomem=relaxed")
 # A start takes an emulated machine half as long where libvirt reads the guest's processor at once, as it does from a
-# QEMU that does not tell what it cannot give, instead of one property after the other; and does not list devices.
+# QEMU that does not tell what it cannot give, instead of one property after the other.
 # A libvirtd that is killed stays away, as a test looks at what happens meanwhile.
 _LIBVIRT = {
     "/etc/libvirt/qemu.conf": 'capability_filters = ["cpu-unavailable-features"]\n',
-    "/etc/systemd/system/libvirtd.service.d/light.conf": "[Service]\nRestart=no\n"
-    "ExecStartPre=rm -f /usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_nodedev.so\n",
+    "/etc/systemd/system/libvirtd.service.d/light.conf": "[Service]\nRestart=no\n",
 }
 # No names and properties by udev for which nobody here asks, at each coming and going of the card's devices.
 _UNNAMED = ("60-persistent-alsa", "60-persistent-input", "60-persistent-storage", "60-sensor", "64-btrfs", "70-camera")

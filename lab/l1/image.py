@@ -51,6 +51,13 @@ _MODULES = (
     r"drivers/(usb/(common|core|host|storage)|vfio|vhost|video|virt)|sound/(core|hda|pci/hda|soundcore)",
     r"fs/(autofs|binfmt|configfs|efivarfs|ext4|fat|fuse|jbd2|mbcache|nls|overlayfs)",
 )
+# libvirt without its list of devices, of which it reads each at every start; and the keys by which it certifies a VM's
+# TPM, which it makes before the first, for seconds where they are emulated.
+_LIBVIRT = """rm -f /usr/lib/*/libvirt/connection-driver/libvirt_driver_nodedev.so
+command -v swtpm_setup >/dev/null || exit 0
+state=$(mktemp -d) && chown tss "$state" &&
+runuser -u tss -- swtpm_setup --tpm2 --tpmstate "$state" --create-ek-cert --logfile /dev/null && rm -r "$state"
+"""
 # Keeps those of a pattern and what they depend on, without their signatures (Linux, include/linux/module_signature.h:
 # twelve bytes before the mark, the last four of them the length). There is a Python in every root, and no xz in some.
 _LIGHT = """import lzma, pathlib, re, sys
@@ -117,6 +124,7 @@ def build_image(
         session.put(_RESIDENT, Path(__file__).with_name("resident.py").read_bytes())
         session.put("/etc/systemd/system.conf.d/patient.conf", _PATIENT)
         light_modules(session)
+        session.run(["sh", "-c", _LIBVIRT], timeout=BUILD_SECONDS)
         session.put("/etc/systemd/system/optimux-resident.service", _UNIT)
         link(
             session, "/etc/systemd/system/sysinit.target.wants/optimux-resident.service", "../optimux-resident.service"

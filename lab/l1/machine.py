@@ -35,6 +35,9 @@ _PROCESSORS = 1  # guests of a second one, both emulated, lose timer interrupts 
 _QUICK = (
     *("mitigations=off", "nokaslr", "random.trust_cpu=on", "tsc=reliable", "no_timer_check", "no5lvl", "audit=0"),
     *("init_on_alloc=0", "cryptomgr.notests", "rcupdate.rcu_expedited=1", "8250.nr_uarts=2"),
+    # Of what each system call asks or counts: AppArmor and the kernel's own lockdown stay.
+    *("lsm=lockdown,capability,apparmor", "psi=0", "cgroup.memory=nokmem,nosocket", "hardened_usercopy=off"),
+    "randomize_kstack_offset=off",
 )
 # The same of the processor: what changes how memory is looked up, at each entry of the kernel; and the registers of
 # AVX, which are saved at each switch, and by the loader at a function's first call. L2 has the same one.

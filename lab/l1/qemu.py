@@ -35,6 +35,8 @@ def qemu_of(root: Root, folder: Path) -> str:
     command += [word for place in _FIRMWARE for word in ("-L", str(path / place))]
     modules = shlex.quote(str(path / _MODULES))
     program = folder / "qemu-system-x86_64"
-    program.write_text(f'#!/bin/sh\nQEMU_MODULE_DIR={modules} exec {shlex.join(command)} "$@"\n')
+    # Its table of what it has translated is looked into at most jumps: in huge pages, where the kernel gives them.
+    words = f"QEMU_MODULE_DIR={modules} GLIBC_TUNABLES=glibc.malloc.hugetlb=1"
+    program.write_text(f'#!/bin/sh\n{words} exec {shlex.join(command)} "$@"\n')
     program.chmod(0o755)
     return str(program)

@@ -39,7 +39,9 @@ def rest() -> None:
         # It says "degraded", too, of a machine that has come to rest.
         subprocess.run(["systemctl", "is-system-running", "--wait"], stdout=subprocess.DEVNULL, timeout=_SECONDS)
     if Path("/run/libvirt/libvirt-sock").exists():
-        # libvirt asks QEMU what it can, of which a start would have to wait for the answer, and keeps it.
+        # libvirt asks QEMU what it can, of which a start would have to wait for the answer, and keeps it: for the
+        # processor as the daemon has seen it, which it has not where it came up before KVM.
+        subprocess.run(["systemctl", "restart", "libvirtd"], check=True, timeout=_SECONDS)
         ask = ["virsh", "-q", "-c", "qemu:///system", "domcapabilities"]
         subprocess.run(ask, stdout=subprocess.DEVNULL, check=True, timeout=_SECONDS)
     os.sync()

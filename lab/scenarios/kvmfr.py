@@ -114,7 +114,7 @@ def module_absent_as_root(options: str, xml: str) -> None:
 
 def _assert_file_is_left_and_named(plan: Given) -> None:
     """QEMU starts, on a file that nobody else will ever map; the health check names the case."""
-    words = libvirt.refusal(libvirt.unconfined(plan.subject.xml))
+    words = libvirt.refusal(libvirt.bare(plan.subject.xml))
     assert words == "", words
     assert Path(plan.memory.path).is_file(), "QEMU made no file where the device should be"
     (check,) = host_device(plan.memory)
@@ -124,7 +124,7 @@ def _assert_file_is_left_and_named(plan: Given) -> None:
 
 
 def _assert_refused(xml: str, words: str) -> None:
-    found = libvirt.refusal(libvirt.unconfined(xml))  # what refuses is not a profile
+    found = libvirt.refusal(libvirt.bare(xml))
     assert words in found, found or "libvirt started it"
 
 

@@ -107,7 +107,7 @@ def audio_left_to_the_host(xml: str, gpu: str, audio: str, driver: str) -> None:
     try:
         assert pci.driver(audio) == driver, pci.driver(audio)
         assert pci.group(audio) == [gpu, audio], pci.group(audio)
-        words = libvirt.refusal(Path(xml).read_text(encoding="utf-8"))
+        words = libvirt.refusal(libvirt.bare(Path(xml).read_text(encoding="utf-8")))
         # VFIO's own word, or that of the hook which on NixOS looks before VFIO does.
         said = ("is not viable", f"the host drives {audio} with {driver}")
         assert any(each in words for each in said), words or "libvirt started it"
