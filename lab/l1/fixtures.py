@@ -17,6 +17,7 @@ from lab.l1.image import GIVEN, PLACES, RESIDENT
 from lab.l1.kvmfr import kvmfr_module
 from lab.l1.machine import HARDWARE
 from lab.l1.saved import l1_of
+from lab.l1.tpm import AUTHORITY
 from lab.l1.waits import waiting_module
 from lab.scenarios.given import given
 from lab.scenarios.l2 import INITRD, KERNEL, LIMIT_SECONDS, seen
@@ -142,7 +143,7 @@ def by_id(tmp_path_factory: pytest.TempPathFactory, module: Module) -> Iterator[
     files: dict[str, str | bytes] = {OPTIONS: json.dumps(options)}
     files |= {domain_file(name): xml for name, xml in domains(module.memory).items()}
     files |= {**module.files, **_guest()}
-    machine = debian_machine("by_id", _root(), host_entries(plan_from(options)), files)
+    machine = debian_machine("by_id", _root(), host_entries(plan_from(options)), files, commands=(AUTHORITY,))
     with _shared(machine, tmp_path_factory) as l1:
         yield l1
 

@@ -15,6 +15,7 @@ from lab.l1.configs import USER
 from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, build_image, link, put_all, release_of
 from lab.l1.saved import Making
 from lab.l1.store import THERE
+from lab.l1.tpm import AUTHORITY
 from optimux.record import Record
 
 if TYPE_CHECKING:
@@ -57,12 +58,14 @@ def nixos_machine(name: str, root: Root, system: System, modules: Callable[[], M
         session.run(["sh", "-c", f"mkdir -p {THERE} && cp -r --preserve=mode /store/. {THERE}"])
         put_all(session, {**_files(system), **wanted})
         _users(session, system.settings)
+        session.run(["sh", "-c", AUTHORITY], timeout=BUILD_SECONDS)
         for name, unit in system.settings["everything"]["systemd"]["services"].items():
             if unit["enable"]:
                 _unit(session, "", name, unit)
         return Boot(_initramfs(session, system), _parameters(system.settings["boot"]))
 
-    inputs = (Path(__file__).read_text(encoding="utf-8"), system.settings, system.store.names, sorted(wanted.items()))
+    source = Path(__file__).read_text(encoding="utf-8")
+    inputs = (source, AUTHORITY, system.settings, system.store.names, sorted(wanted.items()))
     binds = {system.store.folder: "/store"}
     return Making(name, root, inputs, lambda folder: build_image(root, folder, settle, binds))
 
