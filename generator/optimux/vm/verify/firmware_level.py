@@ -32,6 +32,7 @@ TITLES = {"seabios": "SeaBIOS", "ovmf": "OVMF"}
 # How long the firmware may take at all, and how long its result must stand still to be called final when it is wrong.
 _LIMIT_SECONDS = {"seabios": 20.0, "ovmf": 90.0}
 _STILL_SECONDS = {"seabios": 0.7, "ovmf": 3.0}
+_SPOKEN_SECONDS = 0.5  # the same once it has spoken, which OVMF does behind its tables, and SeaBIOS never
 # Between two looks; one at OVMF's memory is dear, and in vain before its first words, which come after the tables.
 _STEP_SECONDS = {"seabios": 0.01, "ovmf": 0.2}
 _MUTE_SECONDS = {"seabios": 0.01, "ovmf": 1.0}
@@ -65,10 +66,11 @@ def firmware_level(
 
 def _settled(run: Run, subject: Subject, firmware: str, memory_size: int) -> View:
     """The first view in which all is right, else the last one after it has stood still for long enough."""
-    limit, still = run.started + _LIMIT_SECONDS[firmware], _STILL_SECONDS[firmware]
+    limit = run.started + _LIMIT_SECONDS[firmware]
     seen, since = View(None, ()), time.monotonic()
     while True:
         run.check_alive()
+        still = _SPOKEN_SECONDS if run.console.text else _STILL_SECONDS[firmware]
         view = _view(run, firmware, memory_size)
         now = time.monotonic()
         if _is_right(view, subject) or now > limit:
