@@ -1,8 +1,8 @@
 """The round: applied, the card is vfio-pci's after a boot; by the entry without Optimux, and rolled back, it is not.
 
 Each boot begins in the firmware and is the loader's own: its menu, its command line, its initramfs. One that ends with
-the kernel's first words shows what the loader gave it; what such words, or an initramfs without vfio-pci, lead to is
-shown by a complete one with the same tools.
+the kernel's first words shows what the loader gave it: the words, and an initramfs as long as the one that was made for
+it, which has the same files as one that a complete boot has shown at work, under another loader and the same words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import pytest
 
 from lab.l1.applied import LATER, Dracut, Round, dracut, grub
 from lab.l1.configs import AUDIO, GPU, by_id_config
-from lab.l1.loaders import WORDS, boot, command_line, drivers_on, next_of_grub, refind
+from lab.l1.loaders import WORDS, boot, drivers_on, handed, initramfs_on_root, next_of_grub, refind
+from lab.l1.unpacked import initramfs_in
 from optimux.emit.artifact import HostLines
 from optimux.emit.boot_loader.tools import REFIND
 from optimux.emit.host import host_entries
@@ -23,18 +24,18 @@ from optimux.plan.resolve import plan_from
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lab.l1.loaders import Seen, Started
+    from lab.l1.loaders import Handed, Seen, Started
 
 NATIVE = {GPU: "bochs-drm", AUDIO: "snd_hda_intel"}
 VFIO = dict.fromkeys(NATIVE, "vfio-pci")
 OURS = {"intel_iommu=on", "iommu=pt"}
 WITHOUT = "module_blacklist=vfio_pci"
+_PAGE = 4096
 
 
 def is_bound(seen: Seen) -> None:
     """Applied."""
-    assert set(seen.words) >= OURS
-    assert WITHOUT not in seen.words
+    are_ours(seen.words)
     assert (seen.early, seen.late) == (VFIO, VFIO)
 
 
@@ -49,6 +50,22 @@ def are_as_they_were(words: tuple[str, ...], *, without: bool) -> None:
     assert set(words) >= set(WORDS)
     assert set(words).isdisjoint(OURS)
     assert (WITHOUT in words) == without
+
+
+def are_ours(words: tuple[str, ...]) -> None:
+    """The loader's words for the kernel, applied."""
+    assert set(words) >= OURS
+    assert WITHOUT not in words
+
+
+def has_got(found: Handed, image: Path, like: Started) -> None:
+    """The kernel, the initramfs in ``image``, whose files are those that ``like`` boots with.
+
+    A unified image's stub has a page of its own to add.
+    """
+    made = initramfs_in(image.read_bytes())
+    assert 0 <= found.initramfs - made.size < 2 * _PAGE
+    assert made.files == initramfs_on_root(like).files
 
 
 def came_and_went(there_and_back: Round) -> None:
@@ -86,12 +103,18 @@ def test_grub_and_dracut(by_dracut: Dracut, tmp_path: Path) -> None:
 
 @pytest.mark.xdist_group("apply_dracut")
 def test_systemd_boot_and_dracut(by_dracut: Dracut, tmp_path: Path) -> None:
-    """Rolled back, such an initramfs boots in the test above."""
-    there_and_back = by_dracut.systemd_boot
-    is_bound(boot(there_and_back.applied, tmp_path / "applied", NATIVE))
+    """Applied and rolled back, such an initramfs boots with the same words in the test above."""
+    there_and_back, by_grub = by_dracut.systemd_boot, by_dracut.grub
+    found = handed(there_and_back.applied, tmp_path / "applied")
+    are_ours(found.words)
+    has_got(found, _initramfs_of(there_and_back.applied), by_grub.applied)
     _default(there_and_back.applied, "*-optimux-off*")
     is_as_it_was(boot(there_and_back.applied, tmp_path / "without", NATIVE), without=True)
-    are_as_they_were(command_line(there_and_back.rolled_back, tmp_path / "rolled-back"), without=False)
+    found = handed(there_and_back.rolled_back, tmp_path / "rolled-back")
+    are_as_they_were(found.words, without=False)
+    has_got(found, _initramfs_of(there_and_back.rolled_back), by_grub.rolled_back)
+    with pytest.raises(AssertionError):  # the twin
+        has_got(found, _initramfs_of(there_and_back.applied), by_grub.applied)
     came_and_went(there_and_back)
 
 
@@ -100,14 +123,32 @@ def test_a_unified_image(by_dracut: Dracut, tmp_path: Path) -> None:
     """Of a kernel that came after apply, the newest: its image has our words, the one beside it has not.
 
     That the copy of the first kernel's image is what booted before is seen by its bytes. The initramfs in the image is
-    the one of the tests above.
+    the one of the tests above, and boots there with the same words.
     """
-    unified = by_dracut.unified
-    is_bound(boot(unified.applied, tmp_path / "applied", NATIVE))
+    unified, by_grub = by_dracut.unified, by_dracut.grub
+    found = handed(unified.applied, tmp_path / "applied")
+    are_ours(found.words)
+    has_got(found, _image_of(unified.applied, LATER), by_grub.applied)
     _default(unified.applied, f"*{LATER}-optimux-off*")
-    are_as_they_were(command_line(unified.applied, tmp_path / "without"), without=True)
-    are_as_they_were(command_line(unified.rolled_back, tmp_path / "rolled-back"), without=False)
+    found = handed(unified.applied, tmp_path / "without")
+    are_as_they_were(found.words, without=True)
+    has_got(found, _image_of(unified.applied, f"{LATER}-optimux-off"), by_grub.applied)
+    found = handed(unified.rolled_back, tmp_path / "rolled-back")
+    are_as_they_were(found.words, without=False)
+    has_got(found, _image_of(unified.rolled_back, "amd64"), by_grub.rolled_back)
     came_and_went(unified)
+
+
+def _initramfs_of(started: Started) -> Path:
+    """The only one on the partition."""
+    (found,) = started.esp.glob("*/*/initrd*")
+    return found
+
+
+def _image_of(started: Started, ending: str) -> Path:
+    """The unified image of a kernel."""
+    (found,) = started.esp.glob(f"EFI/Linux/*-{ending}.efi")
+    return found
 
 
 def _default(started: Started, entry: str) -> None:
@@ -124,6 +165,6 @@ def test_refind_reads_the_merged_line(tmp_path: Path) -> None:
     (entry,) = (
         found for found in host_entries(plan_from(options)) if isinstance(found, HostLines) and found.path == REFIND
     )
-    words = command_line(refind(tmp_path, merged(own, entry)), tmp_path / "boot")
+    words = handed(refind(tmp_path, merged(own, entry)), tmp_path / "boot").words
     assert OURS | {"mine=1", "root=/dev/vda"} <= set(words)
     assert OURS.isdisjoint(own.split())

@@ -97,7 +97,7 @@ def _unified(session: Session, folder: Path) -> Round:
     # The copy is what booted before, byte for byte.
     assert session.run(["sh", "-c", f"sha256sum <{image}-optimux-off.efi"]).stdout == before
     _add_kernel(session, LATER)
-    applied = captured(session, folder / "applied")
+    applied = captured(session, folder / "applied", system=False)
     session.run(["kernel-install", "remove", LATER], env=_TOLD)
     _roll_back(session)
     images = session.run(["ls", f"{ESP}/EFI/Linux"]).stdout.split()

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from lab.l1.disk import make_disk
 from lab.l1.image import BUILD_SECONDS
 from lab.l1.machine import HARDWARE, devices, light, quick
 from lab.l1.qemu import emulator, qemu_of
+from lab.l1.unpacked import initramfs_in
 from optimux.record import Record
 from optimux.vm.qemu.accel import accelerated
 from optimux.vm.qemu.machine import Machine
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lab.consumers.session import Session
+    from lab.l1.unpacked import Initramfs
     from optimux.vm.qemu.accel import Accelerator
     from optimux.vm.qemu.run import Run
 
@@ -79,6 +82,13 @@ class Seen(Record):
     words: tuple[str, ...]
     early: dict[str, str]
     late: dict[str, str]
+
+
+class Handed(Record):
+    """What a loader gives the kernel: the words of its command line, the bytes of its initramfs, in whole pages."""
+
+    words: tuple[str, ...]
+    initramfs: int
 
 
 def install_grub(session: Session) -> None:
@@ -183,10 +193,21 @@ def boot(started: Started, folder: Path, addresses: Iterable[str]) -> Seen:
         return _read(run.report.text, [*addresses])
 
 
-def command_line(started: Started, folder: Path) -> tuple[str, ...]:
-    """The words that the loader starts the kernel with, as the kernel prints them first of all. Raises ``VmError``."""
+def handed(started: Started, folder: Path) -> Handed:
+    """What the loader starts the kernel with, as the kernel prints it first of all. Raises ``VmError``."""
     with _started(started, folder) as run:
-        return tuple(run.console.wait_for(r"\] Command line: (.*)\n", _SECONDS)[1].split())
+        words = run.console.wait_for(r"\] Command line: (.*)\n", _SECONDS)[1].split()
+        place = run.console.wait_for(r"\] RAMDISK: \[mem (0x\w+)-(0x\w+)\]", _SECONDS)
+        return Handed(tuple(words), int(place[2], 16) + 1 - int(place[1], 16))
+
+
+def initramfs_on_root(started: Started) -> Initramfs:
+    """Of the only kernel in /boot on its disk."""
+    assert started.disk is not None
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["debugfs", "-R", f"rdump /boot {folder}", started.disk], check=True, capture_output=True)
+        (image,) = Path(folder).glob("boot/initrd.img-*")
+        return initramfs_in(image.read_bytes())
 
 
 def drivers_on(esp: Path) -> set[str]:
