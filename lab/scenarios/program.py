@@ -77,7 +77,7 @@ def _be_the_program(arguments: tuple[str, ...], output: IO[bytes], errors: IO[by
 
 # Has the program run with the output of this process, and ends as it does; where nobody serves it, it is started.
 _CLIENT = """#!/bin/bash
-exec 3<>/dev/tcp/127.0.0.1/@port@ || exec @program@ "$@"
+exec 3<>/dev/tcp/127.0.0.1/@port@ 4>&1 5>&2 || exec @program@ "$@"
 echo "$$ $*" >&3
 read -r status <&3
 exit "${status:-1}"
@@ -121,7 +121,7 @@ def _answer(asking: socket.socket) -> int:
     with contextlib.ExitStack() as stack:
         output, errors = (
             stack.enter_context(open(f"/proc/{number}/fd/{stream}", "wb", buffering=0))  # noqa: PTH123
-            for stream in (1, 2)
+            for stream in (4, 5)  # while bash writes to the socket it is the shell's descriptor 1
         )
         child = os.fork()
         if child == 0:
