@@ -1,11 +1,15 @@
-"""What a machine saw of a domain is kept, so that other scenarios need not have it boot the same again."""
+"""What a machine saw of a domain is kept, so that other scenarios need not have it boot the same again; and the file
+that it boots.
+"""
 
 from __future__ import annotations
 
+from struct import pack, unpack_from
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.l1.guest import whole
 from lab.scenarios import l2
 
 if TYPE_CHECKING:
@@ -60,3 +64,26 @@ def test_twin_a_run_that_failed_is_not_kept(
             l2.once(*files)
     assert runs == []
     assert l2.once(*files) == {"token": "of run 1"}
+
+
+def _elf(words: bytes) -> bytes:
+    """A kernel of one segment, of which memory has more than the file."""
+    head = b"\x7fELF\2\1\1".ljust(16, b"\0") + pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    return head + pack("<II6Q", 1, 5, 0, 0, 0x1000000, 120, 0x201000, 1 << 21) + words
+
+
+def test_the_whole_guest_has_its_initramfs_behind_the_kernel() -> None:
+    kernel = _elf(b"initrdmem\0")
+    content, words = whole(kernel, b"cpio" * 1025)
+    assert content[64:].startswith(kernel[64:])
+    (table,), (count,) = unpack_from("<Q", content, 32), unpack_from("<H", content, 56)
+    first, second = (unpack_from("<II6Q", content, table + number * 56) for number in range(count))
+    assert first == unpack_from("<II6Q", kernel, 64)
+    kind, _, offset, _, place, length, *_ = second
+    assert (kind, place, content[offset : offset + length]) == (1, 0x1400000, b"cpio" * 1025)
+    assert words == "initrdmem=0x1400000,0x1004 memmap=0x2000$0x1400000"
+
+
+def test_twin_a_kernel_that_does_not_know_the_parameter() -> None:
+    with pytest.raises(ValueError, match="initrdmem"):
+        whole(_elf(b"nothing"), b"cpio")

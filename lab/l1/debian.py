@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.consumers.applied import SMALL_INITRAMFS
+from lab.l1.guest import put_guest, told_of
 from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, Image, build_image, put_all, release_of
 from lab.l1.kept import identity
 from lab.l1.saved import Making
@@ -50,23 +51,30 @@ def debian_machine(
     *,
     below: Root | None = None,
     commands: tuple[str, ...] = (),
+    guest: bool = False,
     parameters: tuple[str, ...] = (),
     more: tuple[str, ...] = (),
 ) -> Making:
     """The root with the ``entries`` and the test's ``files``; its initramfs is update-initramfs'.
 
-    With ``below`` it has the files of another root as well, which ``commands`` of a shell set up. ``parameters`` are
-    further ones of the kernel, ``more`` further arguments of QEMU.
+    With ``guest`` it has L2's, with ``below`` the files of another root as well, which ``commands`` of a shell set up.
+    ``parameters`` are further ones of the kernel, ``more`` further arguments of QEMU.
     """
     entries, files = [*entries], files or {}
 
     def build(folder: Path) -> Image:
-        image = build_image(root, folder, lambda session: _settle(session, entries, files, commands), below=below)
+        def settle(session: Session) -> Boot:
+            if guest:
+                put_guest(session, root)
+            return _settle(session, entries, files, commands)
+
+        image = build_image(root, folder, settle, below=below)
         return image.replace(more=more, parameters=(*image.parameters, *parameters))
 
     sources = (path.read_text(encoding="utf-8") for path in _SOURCES)
+    guests = told_of(root) if guest else ()
     given = (INITRAMFS_TOOLS, entries, sorted(files.items()), below and identity(below), commands, parameters, more)
-    return Making(name, root, (*sources, *given), build)
+    return Making(name, root, (*sources, *guests, *given), build)
 
 
 def _settle(

@@ -14,9 +14,8 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    Boot = dict[str, str]  # kernel, initrd, cmdline: the children of <os> for a direct boot
+    Boot = dict[str, str]  # kernel, cmdline, mostly initrd: the children of <os> for a direct boot
 
-DIRECT_BOOT = ("kernel", "initrd", "cmdline")
 # Paths below <domain> of what only KVM has.
 KVM_ONLY = ("features/hyperv", "features/kvm", "features/ioapic", "cpu/cache", "clock/timer[@name='hypervclock']")
 _PREFIXES = {
@@ -31,8 +30,8 @@ def adapted(xml: str, boot: Boot, kvm: bool) -> str:
         ElementTree.register_namespace(prefix, name)
     domain = ElementTree.fromstring(xml)
     system = _only(domain, "os")
-    for name in DIRECT_BOOT:
-        ElementTree.SubElement(system, name).text = boot[name]
+    for name, value in boot.items():
+        ElementTree.SubElement(system, name).text = value
     if not kvm:
         _give_up_kvm(domain)
     return ElementTree.tostring(domain, encoding="unicode")
