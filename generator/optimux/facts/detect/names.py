@@ -7,7 +7,6 @@ longer than the rest of detection, and libpci called without its own start-up (w
 from __future__ import annotations
 
 import re
-from functools import cache
 
 from optimux.facts.detect.root import Root
 from optimux.pci import Id
@@ -56,12 +55,6 @@ class Names:
 
     def _read(self) -> bytes:
         return next((data for path in PLACES if (data := self._root.data(path, MOST))), b"") + b"\n"
-
-
-@cache
-def of_this_machine() -> Names:
-    """The list of the machine that this runs on, whatever root is looked at."""
-    return Names(Root.at())
 
 
 def _text(words: bytes) -> str:

@@ -169,9 +169,9 @@ def _sriov(physical: str | None, total: str | None, enabled: str | None) -> Srio
 
 def named(root: Root, devices: tuple[PciDevice, ...]) -> tuple[PciDevice, ...]:
     """The devices with their names: udev's database has them, else the list pci.ids of this machine."""
-    from optimux.facts.detect.names import of_this_machine
+    from optimux.facts.detect.names import Names
 
-    names = of_this_machine()
+    names = Names(Root.at())
     return tuple(device.replace(name=clean(_from_udev(root, device) or names.of(device.id))) for device in devices)
 
 
