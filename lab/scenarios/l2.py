@@ -68,7 +68,8 @@ def require_kvm() -> None:
 def boot(command_line: str) -> dict[str, str]:
     """The direct boot of the small guest, of one file where this machine has it: see ``lab/l1/guest.py``."""
     if WHOLE.exists():
-        return {"kernel": str(WHOLE), "cmdline": f"{command_line} {WORDS.read_text(encoding='utf-8')}"}
+        words = " ".join((command_line, WORDS.read_text(encoding="utf-8"), *_QUICK))
+        return {"kernel": str(WHOLE), "cmdline": words}
     return {"kernel": str(KERNEL), "initrd": str(INITRD), "cmdline": command_line}
 
 
@@ -104,7 +105,7 @@ def run(options: str, xml: str, *, confined: bool = True) -> dict[str, Any]:
     """
     plan, token = given(options, xml), secrets.token_hex(8)
     words = guest_parameters(token, tuple(expected_supplies(plan.subject.battery)))
-    started = adapted(plan.subject.xml, boot(" ".join((words, *_QUICK))), has_kvm())
+    started = adapted(plan.subject.xml, boot(words), has_kvm())
     if not confined:
         started = libvirt.unconfined(started)
     name, memory, functions = libvirt.name_of(started), plan.memory, list(plan.passed)
