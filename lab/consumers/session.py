@@ -27,6 +27,7 @@ _ENVIRONMENT = {
     "TERM": "dumb",
 }
 _STARTUP_SECONDS = 30
+_END_SECONDS = 2
 
 
 def as_root() -> list[str]:
@@ -74,13 +75,17 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End every process of the session; its layer goes with it."""
+        """End every process of the session; its layer goes with it.
+
+        Nobody waits long for the last of them: where one outside was killed that had started it, it is gone when the
+        machine's first process has looked, which takes half a minute in some containers.
+        """
         assert self._init.stdin is not None
         assert self._init.stdout is not None
         self._init.stdin.close()
         self._init.stdout.close()
         try:
-            self._init.wait(timeout=_STARTUP_SECONDS)
+            self._init.wait(timeout=_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._init.kill()
             self._init.wait()

@@ -37,7 +37,7 @@ _QUICK = (
     *("init_on_alloc=0", "cryptomgr.notests", "rcupdate.rcu_expedited=1", "8250.nr_uarts=2"),
     # Of what each system call asks or counts: AppArmor and the kernel's own lockdown stay.
     *("lsm=lockdown,capability,apparmor", "psi=0", "cgroup.memory=nokmem,nosocket", "hardened_usercopy=off"),
-    "randomize_kstack_offset=off",
+    *("randomize_kstack_offset=off", "rodata=off", "initcall_blacklist=trace_eval_init,load_system_certificate_list"),
 )
 # The same of the processor: what changes how memory is looked up, at each entry of the kernel; and the registers of
 # AVX, which are saved at each switch, and by the loader at a function's first call. L2 has the same one.
