@@ -9,22 +9,20 @@ second one keeps its memory from other use until it is read.
 from __future__ import annotations
 
 from pathlib import Path
-from struct import Struct, pack_into, unpack_from
+from struct import pack_into
 from typing import TYPE_CHECKING
 
 from lab.scenarios.l2 import WHOLE, WORDS
 from optimux.vm.linux.initramfs import initramfs
 from optimux.vm.linux.kernel import installed
-from optimux.vm.linux.vmlinux import vmlinux
+from optimux.vm.linux.vmlinux import COUNTS, HEADERS, PROGRAM, programs, vmlinux
 
 if TYPE_CHECKING:
     from lab.consumers.roots import Root
     from lab.consumers.session import Session
     from optimux.vm.linux.kernel import LinuxKernel
 
-# ELF-64 (System V ABI): a program header; where they are, their number.
-_PROGRAM = Struct("<II6Q")
-_HEADERS, _COUNT = 32, 56
+# A program header's type and flags (System V ABI).
 _LOAD, _READ_WRITE = 1, 6
 _PAGE, _APART = 1 << 12, 1 << 21
 
@@ -60,18 +58,15 @@ def whole(kernel: bytes, initrd: bytes) -> tuple[bytes, str]:
     """The ELF file with both, and the kernel parameters for it. Raises ``ValueError`` for a kernel before 5.8."""
     if b"initrdmem\0" not in kernel:
         raise ValueError("the kernel has no parameter initrdmem")
-    (table,) = unpack_from("<Q", kernel, _HEADERS)
-    (count,) = unpack_from("<H", kernel, _COUNT)
-    programs = [_PROGRAM.unpack_from(kernel, table + number * _PROGRAM.size) for number in range(count)]
-    # Type, flags, offset, virtual and physical address, size in the file and in memory, alignment.
-    address = _up(max(place + size for kind, _, _, _, place, _, size, _ in programs if kind == _LOAD), _APART)
+    segments = [*programs(kernel)]
+    address = _up(max(place + size for kind, _, _, _, place, _, size, _ in segments if kind == _LOAD), _APART)
     offset = _up(len(kernel), _PAGE)
-    programs.append((_LOAD, _READ_WRITE, offset, address, address, len(initrd), len(initrd), _PAGE))
+    segments.append((_LOAD, _READ_WRITE, offset, address, address, len(initrd), len(initrd), _PAGE))
     content = bytearray(kernel.ljust(offset, b"\0") + initrd)
     content += bytes(-len(content) % 8)
-    pack_into("<Q", content, _HEADERS, len(content))
-    pack_into("<H", content, _COUNT, count + 1)
-    content += b"".join(_PROGRAM.pack(*program) for program in programs)
+    pack_into("<Q", content, HEADERS, len(content))
+    pack_into("<HH", content, COUNTS, PROGRAM.size, len(segments))
+    content += b"".join(PROGRAM.pack(*segment) for segment in segments)
     reserved = f"{_up(len(initrd), _PAGE):#x}${address:#x}"
     return bytes(content), f"initrdmem={address:#x},{len(initrd):#x} memmap={reserved}"
 

@@ -18,6 +18,7 @@ from optimux.vm.linux.cache import cache, cached
 from optimux.vm.linux.unpack import zstd
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from optimux.vm.linux.kernel import LinuxKernel
@@ -29,8 +30,8 @@ _SIZE = 4  # what is packed ends with its size when unpacked
 _XZ, _GZIP, _ZSTD = b"\xfd7zXZ\0", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 # ELF-64, little endian, x86-64 (System V ABI): where the program headers are, their size and number; one of them.
 _ELF, _X86_64 = b"\x7fELF\2\1", 62
-_HEADERS, _COUNTS = 32, 54
-_PROGRAM = Struct("<II6Q")
+HEADERS, COUNTS = 32, 54
+PROGRAM = Struct("<II6Q")
 _NOTES = 4  # PT_NOTE
 _PVH = (b"Xen\0", 18)  # XEN_ELFNOTE_PHYS32_ENTRY (Xen, public/elfnote.h)
 _KEPT = 2  # 60 MB each
@@ -94,16 +95,23 @@ def _unpack(packed: bytes) -> bytes | None:
     return zstd(packed[:-_SIZE]) if packed.startswith(_ZSTD) else None
 
 
+def programs(kernel: bytes) -> Iterator[tuple[int, ...]]:
+    """The program headers of an ELF kernel: type, flags, offset, virtual and physical address, size in the file and in
+    memory, alignment. Raises ``struct.error`` or ``ValueError`` where they do not lie as its header says.
+    """
+    (start,) = unpack_from("<Q", kernel, HEADERS)
+    size, count = unpack_from("<HH", kernel, COUNTS)
+    for place in range(start, start + size * count, size):
+        yield PROGRAM.unpack_from(kernel, place)
+
+
 def _has_entry(content: bytes) -> bool:
     if not content.startswith(_ELF) or unpack_from("<H", content, 18)[0] != _X86_64:
         return False
-    (start,) = unpack_from("<Q", content, _HEADERS)
-    size, count = unpack_from("<HH", content, _COUNTS)
-    for place in range(start, start + size * count, size):
-        kind, _, offset, _, _, length, _, _ = _PROGRAM.unpack_from(content, place)
-        if kind == _NOTES and _is_among(content[offset : offset + length]):
-            return True
-    return False
+    return any(
+        kind == _NOTES and _is_among(content[offset : offset + length])
+        for kind, _, offset, _, _, length, _, _ in programs(content)
+    )
 
 
 def _is_among(notes: bytes) -> bool:
