@@ -66,6 +66,31 @@ def test_twin_a_run_that_failed_is_not_kept(
     assert l2.once(*files) == {"token": "of run 1"}
 
 
+def test_a_silent_guest_is_started_once_more() -> None:
+    limits: list[float] = []
+
+    def attempt(limit: float) -> dict[str, Any]:
+        limits.append(limit)
+        if len(limits) == 1:
+            raise l2.SilentError("nothing")
+        return {"report": "all"}
+
+    assert l2.until_heard(attempt) == {"attempts": 2, "report": "all"}
+    assert limits[0] < limits[1]
+
+
+def test_twin_one_that_speaks_is_not() -> None:
+    assert l2.until_heard(lambda _limit: {"report": "all"}) == {"attempts": 1, "report": "all"}
+
+
+def test_twin_one_that_stays_silent_fails() -> None:
+    def attempt(limit: float) -> dict[str, Any]:
+        raise l2.SilentError(f"no report within {limit} s")
+
+    with pytest.raises(l2.SilentError, match="450"):
+        l2.until_heard(attempt)
+
+
 def _elf(words: bytes) -> bytes:
     """A kernel of one segment, of which memory has more than the file."""
     head = b"\x7fELF\2\1\1".ljust(16, b"\0") + pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from lab.l1.machine import HARDWARE
 from lab.l1.saved import l1_of
 from lab.l1.waits import waiting_module
 from lab.scenarios.given import given
-from lab.scenarios.l2 import INITRD, KERNEL, LIMIT_SECONDS, seen
+from lab.scenarios.l2 import INITRD, KERNEL, RUN_SECONDS, seen
 from optimux.emit.host import host_entries
 from optimux.plan.resolve import plan_from
 from optimux.record import Record
@@ -157,8 +158,10 @@ def domain_file(name: str) -> str:
 
 
 def _run(by_id: L1, name: str, *, confined: bool) -> Seen:
-    seconds = LIMIT_SECONDS + 120
-    return seen(by_id.call("l2.run", seconds, options=OPTIONS, xml=domain_file(name), confined=confined))
+    values = by_id.call("l2.run", RUN_SECONDS, options=OPTIONS, xml=domain_file(name), confined=confined)
+    if values["attempts"] > 1:
+        warnings.warn(f"{name}: its guest said nothing at the first start", stacklevel=2)
+    return seen(values)
 
 
 def by_address_machine() -> Making:
