@@ -124,7 +124,9 @@ def test_order_does_not_matter(pair: tuple[bytes, DomainPlan], order: list[str])
 
 
 def canonical(document: bytes) -> str:
-    """Elements by content, whatever the order and the white space between them."""
+    """Elements by content, whatever the order and the white space between them. QEMU keeps the arguments of each option
+    in their order, and reads one option's after another's.
+    """
     root = etree.fromstring(document, etree.XMLParser(remove_comments=True, remove_blank_text=True))
     return _canonical(root)
 
@@ -132,9 +134,22 @@ def canonical(document: bytes) -> str:
 def _canonical(element: etree._Element) -> str:
     attributes = sorted((str(key), str(value)) for key, value in element.attrib.items())
     children = [_canonical(child) for child in element]
-    if not str(element.tag).endswith("commandline"):
+    if str(element.tag).endswith("commandline"):
+        words = [str(child.get("value")) for child in element]
+        order = sorted(range(0, len(words), 2), key=lambda number: words[number])  # an option and its value
+        children = [text for number in order for text in children[number : number + 2]]
+    else:
         children.sort()
     return f"<{element.tag} {attributes} {(element.text or '').strip()} {children}>"
+
+
+def test_an_options_own_order_does() -> None:
+    def line(*words: str) -> str:
+        arguments = "".join(f"<qemu:arg value='{word}'/>" for word in words)
+        return canonical(f"<qemu:commandline xmlns:qemu='urn:q'>{arguments}</qemu:commandline>".encode())
+
+    one, other, table = ("-device", "a"), ("-device", "b"), ("-acpitable", "file=t")
+    assert line(*one, *table, *other) == line(*table, *one, *other) != line(*table, *other, *one)
 
 
 @MANY

@@ -11,14 +11,11 @@ from optimux.patch.node import Node
 
 
 def append(draft: Draft, words: Sequence[str], why: str) -> None:
-    """Add arguments behind those that are there, but before the battery's, where that one is the last."""
+    """Add arguments behind those that are there."""
     line = draft.qemu_element("commandline")
     prefix = line.name.rpartition(":")[0]
-    last = line.children[-1].get("value") if line.children else ""
-    # The emitter's order, whichever concern came first.
-    index = len(line.children) - 2 * (last == f"file={draft.plan.battery_path}")
-    for number, word in enumerate(words):
-        line.add(Node(f"{prefix}:arg" if prefix else "arg", "arg", QEMU, {"value": word}), index + number)
+    for word in words:
+        line.add(Node(f"{prefix}:arg" if prefix else "arg", "arg", QEMU, {"value": word}), len(line.children))
     draft.machine.read_arguments()
     draft.did(f"added the argument {' '.join(words)}", why)
 
