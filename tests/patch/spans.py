@@ -41,7 +41,14 @@ def damage(before: str, after: str) -> list[str]:
     for kind, a1, a2, b1, b2 in matcher.get_opcodes():
         if kind != "equal":
             found += _damage(old[a1:a2], new[b1:b2], old[max(0, a1 - 1)])
-    return found
+    # The comparison may match what is around a remark with what is like it elsewhere, and the remark with nothing.
+    unmoved = _remarks(old) == _remarks(new)
+    return [line for line in found if not (unmoved and line.startswith(("lost", "added")))]
+
+
+def _remarks(pieces: list[str]) -> list[tuple[str, str]]:
+    """Comments and instructions, with the white space before them and what is before that."""
+    return [pair for pair in itertools.pairwise(["", *pieces]) if pair[1].lstrip().startswith(("<!", "<?"))]
 
 
 def _pieces(document: str) -> list[str]:

@@ -235,3 +235,15 @@ def test_the_comparison_sees_damage() -> None:
     once = "<hostdev><source/><!-- c --><rom/></hostdev>"
     assert damage(f"<a>{once}{once}</a>", f"<a>{once}</a>") == []
     assert damage(f"<a>{once}</a>", f"<a>{once}</a>".replace("<!-- c -->", "")) == ["lost '<!-- c -->'"]
+
+
+def test_the_comparison_is_not_misled_by_likeness() -> None:
+    """A card goes to another bus, and one like it comes to the bus that it had, behind a comment."""
+    after = f"{_card(1, 2)}{_card(2, 2)}<!-- c -->{_card(3, 1)}{_card(4, 1)}<memballoon/>"
+    before = f"{_card(1, 1)}{_card(2, 1)}<!-- c --><memballoon/>"
+    assert damage(before, after) == []
+    assert damage(before, after.replace("<!-- c -->", "")) == ["lost '<!-- c -->'"]
+
+
+def _card(host: int, bus: int) -> str:
+    return f"<hostdev><source><address bus='{host}'/></source><address bus='{bus}'/></hostdev>"
