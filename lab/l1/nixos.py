@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.l1.configs import USER
+from lab.l1.guest import put_guest, told_of
 from lab.l1.image import BUILD_SECONDS, RIVALS, Boot, build_image, link, put_all, release_of
 from lab.l1.saved import Making
 from lab.l1.store import THERE
@@ -56,6 +57,7 @@ def nixos_machine(name: str, root: Root, system: System, modules: Callable[[], M
     def settle(session: Session) -> Boot:
         session.run(["sh", "-c", f"mkdir -p {THERE} && cp -r --preserve=mode /store/. {THERE}"])
         put_all(session, {**_files(system), **wanted})
+        put_guest(session, root)
         _users(session, system.settings)
         for name, unit in system.settings["everything"]["systemd"]["services"].items():
             if unit["enable"]:
@@ -63,7 +65,7 @@ def nixos_machine(name: str, root: Root, system: System, modules: Callable[[], M
         return Boot(_initramfs(session, system), _parameters(system.settings["boot"]))
 
     source, settings = Path(__file__).read_text(encoding="utf-8"), system.settings
-    inputs = (source, settings, system.store.names, sorted(wanted.items()))
+    inputs = (source, *told_of(root), settings, system.store.names, sorted(wanted.items()))
     binds = {system.store.folder: "/store"}
     return Making(name, root, inputs, lambda folder: build_image(root, folder, settle, binds))
 
