@@ -38,11 +38,13 @@ def _processes(word: str) -> list[int]:
 
 
 def _becomes(expected: bool, word: str) -> bool:
-    """Whether a process with ``word`` comes (or goes) in time."""
+    """Whether a process with ``word`` comes (or goes) in time; one that came may have gone again."""
     end = time.monotonic() + _PATIENCE
-    while bool(_processes(word)) != expected and time.monotonic() < end:
+    while time.monotonic() < end:
+        if bool(_processes(word)) == expected:
+            return True
         time.sleep(0.02)
-    return bool(_processes(word)) == expected
+    return False
 
 
 def _named_memory() -> set[str]:
