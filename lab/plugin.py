@@ -121,6 +121,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     yield from _skipping()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """The command switches the search for garbage off, as it ends soon. What called it within a test goes on."""
+    gc.enable()
+
+
 def _skipping() -> Generator[None, None, None]:
     try:
         return (yield)

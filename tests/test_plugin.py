@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TESTS = """
+import gc
 import signal
 import pytest
 from lab.errors import Unavailable
@@ -32,6 +33,9 @@ def test_other(): raise RuntimeError("a fault")
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "x" * 10_001, b"\\xff" * 100, "short"])
 def test_named(text): ...
+
+def test_that_runs_the_command(): gc.disable()
+def test_after_it(): assert gc.isenabled()
 
 def test_signals():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -91,6 +95,10 @@ def test_each_worker_loads_another_part_first(tmp_path: Path, monkeypatch: pytes
     assert loaded() == []
     assert loaded(workerinput={"workerid": "gw0", "workercount": 2}) == ["a", "c", "d"]
     assert loaded(workerinput={"workerid": "gw1", "workercount": 2}) == ["c", "d", "a"]
+
+
+def test_a_command_within_a_test_leaves_the_search_for_garbage_on(ran: subprocess.CompletedProcess[str]) -> None:
+    assert "test_it.py::test_after_it PASSED" in ran.stdout
 
 
 def test_signals_are_the_tests_own(ran: subprocess.CompletedProcess[str]) -> None:
