@@ -61,10 +61,22 @@ def setup(tmp_path: Path) -> Setup:
 def test_what_is_installed_is_locked(setup: Setup) -> None:
     asked = setup.run(setup.checkout / "dev", "optimux", "--version")
     python = setup.checkout / ".venv" / "bin" / "python"
-    assert f"{python} -m pip --disable-pip-version-check install -qq --no-compile --require-hashes" in asked
+    halves = f"{python} -m pip --disable-pip-version-check install -qq --no-compile --no-deps --require-hashes"
+    assert asked.count(halves) == 2
     assert asked.splitlines()[-1] == f"{python} -m optimux --version"
     again = setup.run(setup.checkout / "dev", "optimux", "--version")
     assert again == f"{python} -m optimux --version\n"
+
+
+def test_where_a_half_fails_the_whole_says_why(setup: Setup) -> None:
+    setup.program("python3", f'{PYTHON}case "$*" in *--no-compile\\ --no-deps*) exit 1 ;; esac\n')
+    asked = setup.run(setup.checkout / "dev", "optimux", "--version")
+    assert "install -qq --no-compile --require-hashes --requirement" in asked
+
+
+def test_twin_where_none_fails_it_is_not_installed_again(setup: Setup) -> None:
+    asked = setup.run(setup.checkout / "dev", "optimux", "--version")
+    assert "install -qq --no-compile --require-hashes --requirement" not in asked
 
 
 def test_a_copied_checkout_leaves_the_original_alone(setup: Setup) -> None:
